@@ -1,0 +1,1 @@
+"""Evidence synthesis for small, uncontrolled evidence: pure functions on DataFrames."""
