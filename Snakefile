@@ -1,0 +1,29 @@
+# A systematic review of small, uncontrolled evidence: from extracted study tables to evidence tables and forest plots.
+# `snakemake` runs the bundled review; `snakemake -d path/to/review` runs the one in that folder.
+
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/extraction.smk"
+include: "workflow/rules/appraisal.smk"
+include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/presentation.smk"
+include: "workflow/rules/release.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        PROCESSED,
+        TABLES,
+        FIGURES,
+        "results/provenance.json",

@@ -1,0 +1,244 @@
+"""The review's policy: which arms enter which analysis, what is pooled, what is not and why.
+
+The only module that decides whether a study's counts are used. Its two frames are the trace from number to source:
+`arms` (a row an analysis and study arm, entered or not, with the reason) and `pooled` (a row an analysis).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from evidence.pooling import pool_many
+from evidence.pooling.proportions import proportion_interval
+from evidence.schema import LABELS, numbers
+
+ALL = "all"  # the value of `disease` in an analysis over all diseases
+UNKNOWN = ("", "NR", "UNCLEAR")
+NO_COUNTS = "counts not in hand"
+
+ARMS = [
+    "analysis", "scope", "therapy", "disease", "study_id", "entered", "reason", "responders", "n",
+    "arm_disease", "arm_therapy", "evidence_basis", "year", "response_ids", "source",
+]  # fmt: skip
+
+
+def select_arms(studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.DataFrame, policy: dict) -> pd.DataFrame:
+    """Study arms of every analysis: those that enter and those that do not, with the reason.
+
+    Analyses are each therapy and each class of two or more therapies, over all diseases and by disease. Within one
+    analysis a cohort is counted once: its disjoint disease rows are summed, and of two therapies or reports of the
+    same patients the larger is kept.
+
+    Parameters
+    ----------
+    studies, responses, therapies : DataFrame; checked extraction tables (text cells)
+    policy : dict; the section `synthesis` of the config
+
+    Returns
+    -------
+    DataFrame with the columns ARMS; responders and n are counts (NaN where not in hand). A study whose counts are not
+    in hand has its row too, so that nothing is dropped in silence.
+    """
+    rows = _candidate_rows(studies, responses, policy)
+    rows = pd.concat([rows.assign(scope="therapy", group=rows["therapy"]), _class_rows(rows, therapies, policy)])
+    by_disease = rows[~rows["disease"].isin((*UNKNOWN, ALL))]
+    rows = pd.concat([rows.assign(analysed=ALL), by_disease.assign(analysed=by_disease["disease"])])
+    if rows.empty:
+        return pd.DataFrame(columns=ARMS)
+    rows["analysis"] = [
+        analysis_id(scope, group, disease)
+        for scope, group, disease in zip(rows["scope"], rows["group"], rows["analysed"], strict=True)
+    ]
+    arms = _one_arm_a_study(rows)
+    arms = _one_arm_a_cohort(arms, studies, therapies)
+    small = (arms["reason"] == "") & (arms["n"] < policy["least_arm"])
+    arms.loc[small, "reason"] = [
+        f"fewer than {policy['least_arm']} {policy['unit']}s ({n:.0f})" for n in arms.loc[small, "n"]
+    ]
+    arms["entered"] = np.where(arms["reason"] == "", "yes", "no")
+    return arms[ARMS].reset_index(drop=True)
+
+
+def analysis_id(scope: str, therapy: str, disease: str = ALL) -> str:
+    """Name of an analysis; slugs hold no hyphen, so the parts cannot run into each other.
+
+    >>> analysis_id("therapy", "diltiazem"), analysis_id("class", "anti_tnf", "jdm")
+    ('diltiazem', 'class-anti_tnf-jdm')
+    """
+    parts = ["class"] * (scope == "class") + [therapy] + [disease] * (disease != ALL)
+    return "-".join(parts)
+
+
+def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.DataFrame:
+    """Pool the arms that entered; a row an analysis, pooled or not, with the reason.
+
+    Parameters
+    ----------
+    arms : DataFrame from `select_arms`
+    policy : dict; the section `synthesis` of the config
+    reference_line : float in (0, 1); the response that `direction` is read against
+
+    Returns
+    -------
+    DataFrame: analysis, scope, therapy, disease, pooled, reason, crude proportion with its exact interval, the record
+    of the pooling engine (proportions 0..1; b, se, tau2 on the model's scale; empty where not pooled), direction, and
+    what was left out or is awaited.
+    """
+    keys = ["analysis", "scope", "therapy", "disease"]
+    heads = arms[keys].drop_duplicates().reset_index(drop=True)
+    entered = arms[arms["entered"] == "yes"]
+    counted = arms[(arms["entered"] == "no") & arms["n"].notna() & arms["responders"].notna()]
+    uncounted = arms[arms["n"].isna() | arms["responders"].isna()]
+    with_counts = set(zip(arms["analysis"], arms["study_id"], strict=True)) - set(
+        zip(uncounted["analysis"], uncounted["study_id"], strict=True)
+    )
+    awaiting = uncounted[
+        [pair not in with_counts for pair in zip(uncounted["analysis"], uncounted["study_id"], strict=True)]
+    ]
+
+    table = heads.set_index("analysis")
+    sums = entered.groupby("analysis").agg(
+        k=("study_id", "nunique"),
+        events=("responders", "sum"),
+        n=("n", "sum"),
+        studies=("study_id", ";".join),
+    )
+    left_out = counted.assign(
+        words=[f"{row.study_id} {row.responders:.0f}/{row.n:.0f}: {row.reason}" for row in counted.itertuples()]
+    )
+    left_out = left_out.groupby("analysis").agg(k_left_out=("study_id", "nunique"), left_out=("words", "; ".join))
+    waited = awaiting.groupby("analysis")["study_id"].agg(
+        k_awaiting="nunique", awaiting=lambda ids: ";".join(dict.fromkeys(ids))
+    )
+    table = table.join([sums, left_out, waited])
+    counts = ["k", "events", "n", "k_left_out", "k_awaiting"]
+    table[counts] = table[counts].fillna(0).astype(int)
+    table[["studies", "left_out", "awaiting"]] = table[["studies", "left_out", "awaiting"]].fillna("")
+
+    table["crude"] = table["events"] / table["n"].where(table["n"] > 0)
+    lower, upper = proportion_interval(
+        table["events"].to_numpy(float), table["n"].to_numpy(float), level=policy["level"]
+    )
+    table["crude_ci_lb"], table["crude_ci_ub"] = lower, upper
+
+    enough = table["k"] >= policy["least_studies"]
+    table["pooled"] = np.where(enough, "yes", "no")
+    table["reason"] = [_why_not_pooled(row, policy) for row in table.itertuples()]
+    records = pool_many(
+        entered[entered["analysis"].isin(table.index[enough])],
+        by=["analysis"],
+        method=policy["method"],
+        interval=policy["interval"],
+        level=policy["level"],
+    ).set_index("analysis")
+    table = table.join(records.drop(columns=["k", "events", "n"]))
+
+    interval = table[["ci_lb", "ci_ub"]].where(enough, table[["crude_ci_lb", "crude_ci_ub"]].to_numpy())
+    table["direction"] = np.select(
+        [
+            interval["ci_lb"] > reference_line,
+            interval["ci_ub"] < reference_line,
+            interval.notna().all(axis=1),
+        ],
+        ["above", "below", "across"],
+        default="",
+    )
+    first = [
+        "scope", "therapy", "disease", "pooled", "reason", "k", "events", "n", "crude", "crude_ci_lb", "crude_ci_ub",
+    ]  # fmt: skip
+    last = ["direction", "studies", "k_left_out", "left_out", "k_awaiting", "awaiting"]
+    record = [column for column in records.columns if column not in first]
+    return table[[*first, *record, *last]].reset_index()
+
+
+def _why_not_pooled(row, policy: dict) -> str:
+    least = policy["least_studies"]
+    if row.k >= least:
+        return ""
+    if row.k:
+        return f"{row.k} {'study' if row.k == 1 else 'studies'}, {least} needed"
+    return "no arm entered" if row.k_left_out else NO_COUNTS
+
+
+def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict) -> pd.DataFrame:
+    """Rows of primary outcomes of studies that are not excluded; `reason` says what keeps a row out by itself."""
+    facts = studies.set_index("study_id")
+    rows = responses[
+        (responses["primary_outcome"] == "yes")
+        & ~responses["therapy"].isin(UNKNOWN)
+        & responses["study_id"].map(facts["status"]).isin(["included", "awaiting"])
+    ].copy()
+    complete = policy["response"] == "complete"
+    rows["n"] = numbers(rows["n"])
+    rows["responders"] = numbers(rows["n_complete" if complete else "responders"])
+    rows["year"] = numbers(rows["study_id"].map(facts["year"]))
+    missing = rows["n"].isna() | rows["responders"].isna() | (rows["n"] == 0)
+    awaiting = rows["study_id"].map(facts["status"]) == "awaiting"
+    rows["reason"] = np.select(
+        [
+            rows["unit"] != policy["unit"],
+            rows["pool"] != "yes",
+            missing & complete,
+            missing,
+            awaiting,
+            (rows["evidence_basis"] == "secondary") & (policy["secondary_sources"] == "exclude"),
+        ],
+        [
+            rows["unit"].map(LABELS["unit"]) + f"s, not {LABELS['unit'][policy['unit']]}s",
+            rows["pool_reason"],
+            "complete responses not reported",
+            NO_COUNTS,
+            "counts not verified",
+            "known from a secondary source only",
+        ],
+        default="",
+    )
+    return rows
+
+
+def _class_rows(rows: pd.DataFrame, therapies: pd.DataFrame, policy: dict) -> pd.DataFrame:
+    """The same rows once more under their class, for classes of two or more therapies that may be combined."""
+    classes = therapies.set_index("therapy")["therapy_class"]
+    group = rows["therapy"].map(classes)
+    members = rows["therapy"].groupby(group).nunique()
+    combined = members.index[members >= 2].difference([*policy["classes_not_combined"], *UNKNOWN])
+    chosen = group.isin(combined)
+    return rows[chosen].assign(scope="class", group=group[chosen])
+
+
+def _one_arm_a_study(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sum a study's disjoint disease rows of one therapy; a row that is kept out stays a row of its own."""
+    kept_out = rows["reason"] != ""
+    rows = rows.assign(part=np.where(kept_out, rows["response_id"], ""))
+    keys = ["analysis", "scope", "group", "analysed", "study_id", "therapy", "part"]
+    together = rows.groupby(keys, sort=False, as_index=False).agg(
+        reason=("reason", "first"),
+        responders=("responders", lambda cells: cells.sum(min_count=1)),
+        n=("n", lambda cells: cells.sum(min_count=1)),
+        arm_disease=("disease", lambda cells: ";".join(dict.fromkeys(cells))),
+        evidence_basis=("evidence_basis", lambda cells: ";".join(dict.fromkeys(cells))),
+        year=("year", "first"),
+        response_ids=("response_id", ";".join),
+        source=("source", lambda cells: "; ".join(dict.fromkeys(cells))),
+    )
+    together = together.rename(columns={"therapy": "arm_therapy", "group": "therapy", "analysed": "disease"})
+    return together
+
+
+def _one_arm_a_cohort(arms: pd.DataFrame, studies: pd.DataFrame, therapies: pd.DataFrame) -> pd.DataFrame:
+    """Keep the largest arm of the same patients in an analysis; say of the others where their patients are counted."""
+    cohorts = studies.set_index("study_id")["cohort_id"]
+    study_labels = studies.set_index("study_id")["label"]
+    therapy_labels = therapies.set_index("therapy")["label"]
+    cohort = arms["study_id"].map(cohorts)
+    cohort = cohort.where(~cohort.isin(UNKNOWN), arms["study_id"])
+    free = arms[arms["reason"] == ""].assign(cohort=cohort)
+    free = free.sort_values("n", ascending=False, kind="stable")
+    kept = free.drop_duplicates(["analysis", "cohort"]).set_index(["analysis", "cohort"])
+    for row in free[free.duplicated(["analysis", "cohort"])].itertuples():
+        first = kept.loc[(row.analysis, row.cohort)]
+        same_study = first["study_id"] == row.study_id
+        words = therapy_labels[first["arm_therapy"]] if same_study else study_labels[first["study_id"]]
+        arms.loc[row.Index, "reason"] = f"same patients as {words}"
+    return arms

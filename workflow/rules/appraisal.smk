@@ -1,0 +1,17 @@
+# in: checked studies, the schemes of levels of evidence
+# out: a level for each study, with the rule that gave it
+
+
+rule grade_studies:
+    input:
+        studies="data/processed/studies.csv",
+        levels=LEVELS,
+        library=LIBRARY,
+    output:
+        study_levels="results/tables/study_levels.csv",
+    conda:
+        "../../environment.yml"
+    params:
+        scheme=config["grading"]["scheme"],
+    script:
+        "../scripts/grade_studies.py"

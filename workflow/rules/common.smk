@@ -1,0 +1,56 @@
+# What several rules share: where the library and the standards are, and which forest plots this review has.
+# Parsed at every call of snakemake, so it reads the two raw tables that it needs without pandas.
+
+import csv
+from pathlib import Path
+
+PROJECT = Path(workflow.basedir)
+LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
+LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
+JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
+RAW = sorted(
+    str(path) for path in Path("data/raw").glob("*") if path.suffix in (".csv", ".xlsx")
+)
+
+
+def raw_rows(table):
+    """Rows of a raw table; none where it cannot be read, since check_extraction says what is wrong with it."""
+    path = Path("data/raw") / f"{table}.csv"
+    workbook = Path("data/raw/extraction.xlsx")
+    try:
+        if path.exists():
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                return list(csv.DictReader(file))
+        if workbook.exists():
+            from openpyxl import load_workbook
+
+            header, *rows = load_workbook(workbook, read_only=True)[table].values
+            return [dict(zip(header, row)) for row in rows]
+    except (
+        Exception
+    ):  # whatever is wrong with the file, one rule reports it, with its cell
+        pass
+    return []
+
+
+def forest_plots():
+    """Analyses with a forest plot: therapies with a row offered for pooling, and classes of two or more of these."""
+    offered = {
+        row.get("therapy") for row in raw_rows("responses") if row.get("pool") == "yes"
+    }
+    classes = {}
+    for row in raw_rows("therapies"):
+        if row.get("therapy") in offered:
+            classes.setdefault(row.get("therapy_class"), []).append(row["therapy"])
+    unlike = config["synthesis"]["classes_not_combined"]
+    combined = [
+        f"class-{name}"
+        for name, members in classes.items()
+        if len(members) >= 2 and name not in unlike
+    ]
+    return sorted(
+        therapy for members in classes.values() for therapy in members
+    ) + sorted(combined)
+
+
+FORESTS = forest_plots()

@@ -1,0 +1,18 @@
+# in: everything that the run read and made
+# out: the record of what the results rest on
+
+
+rule write_provenance:
+    input:
+        raw=RAW,
+        standards=[LEVELS, JOURNALS],
+        library=LIBRARY,
+        results=[PROCESSED, TABLES, FIGURES],
+    output:
+        provenance="results/provenance.json",
+    conda:
+        "../../environment.yml"
+    params:
+        config=config,
+    script:
+        "../scripts/write_provenance.py"

@@ -1,0 +1,5 @@
+from evidence.provenance import provenance, save_provenance
+
+inputs = [*snakemake.input.raw, *snakemake.input.standards, *snakemake.input.library]
+record = provenance(inputs, snakemake.input.results, snakemake.params.config)
+save_provenance(record, snakemake.output.provenance)
