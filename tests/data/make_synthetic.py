@@ -67,7 +67,8 @@ def main() -> None:
             {
                 "response_id": f"{study}_{therapy}", "study_id": study, "therapy": therapy,
                 "disease": disease, "outcome": "clinical_response", "primary_outcome": "yes", "unit": "patient",
-                "dose": "NR", "follow_up": "NR", "n": n, "n_complete": complete, "n_partial": x - complete, "n_none": n - x,
+                "dose": "NR", "follow_up": "NR", "n": n, "n_complete": complete, "n_partial": x - complete,
+                "n_none": n - x,
                 "responders": x, "response_definition": MARK, "evidence_basis": "full_text", "source": MARK,
                 "location": MARK, "paraphrase": f"{MARK}: {x} of {n} responded", "confidence": "high",
                 "pool": "yes", "notes": MARK,
