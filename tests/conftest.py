@@ -1,0 +1,63 @@
+"""Running a review as its users do: snakemake in a process of its own, in a folder that the test may spoil."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+IGNORED = shutil.ignore_patterns(
+    ".venv", ".git", ".snakemake", "results", "processed", "__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache"
+)
+
+
+class Review:
+    """A copy of a review, run by the Snakefile of `project` (the folder itself when it is a copy of the project)."""
+
+    def __init__(self, folder: Path, project: Path | None = None):
+        self.folder = folder
+        self.project = project
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """What snakemake prints; the exit code must be `code`."""
+        where = (
+            ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)] if self.project else []
+        )
+        profile = ["--profile", str((self.project or self.folder) / "profiles/default")]
+        command = [sys.executable, "-m", "snakemake", *where, *profile, *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False)
+        printed = done.stdout + done.stderr
+        assert done.returncode == code, printed
+        return printed
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the one place where `old` stands in a file."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def files(self, *folders: str) -> dict[str, bytes]:
+        """Contents of all files below the folders, by name."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for folder in folders
+            for path in sorted((self.folder / folder).rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def copy_review(tmp_path):
+    """Function that copies a review of the project ("." is the bundled one) into the test's own folder."""
+
+    def copy(source: str, name: str = "review") -> Review:
+        shutil.copytree(PROJECT / source, tmp_path / name, ignore=IGNORED)
+        return Review(tmp_path / name, None if source == "." else PROJECT)
+
+    return copy

@@ -1,0 +1,168 @@
+"""The review's policy: which arms enter, what is pooled, and the reasons."""
+
+import pandas as pd
+import pytest
+
+from evidence.extraction import check_extraction
+from evidence.synthesis import pool_arms, select_arms
+
+POLICY = {
+    "method": "glmm",
+    "interval": "profile",
+    "level": 0.95,
+    "least_studies": 3,
+    "least_arm": 3,
+    "response": "any",
+    "unit": "patient",
+    "secondary_sources": "include",
+    "classes_not_combined": ["combination", "physical_treatment"],
+}
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return check_extraction("data/raw")[0]
+
+
+def arms_of(tables, **changes):
+    policy = POLICY | changes
+    return select_arms(tables["studies"], tables["responses"], tables["therapies"], policy)
+
+
+def pooled_of(tables, **changes):
+    return pool_arms(arms_of(tables, **changes), POLICY | changes, reference_line=0.5).set_index("analysis")
+
+
+def test_diltiazem_is_pooled_from_four_arms(tables):
+    row = pooled_of(tables).loc["diltiazem"]
+    assert (row["k"], row["events"], row["n"], row["pooled"]) == (4, 21, 41, "yes")
+    # values stated for this review; half a unit of their last digit
+    assert row["crude"] == pytest.approx(0.512, abs=5e-4)
+    assert row["crude_ci_lb"] == pytest.approx(0.351, abs=5e-4)
+    assert row["crude_ci_ub"] == pytest.approx(0.671, abs=5e-4)
+    assert row["estimate"] == pytest.approx(0.548, abs=5e-4)
+    assert row["b"] == pytest.approx(0.1907, abs=5e-5)
+    assert row["se"] == pytest.approx(0.530, abs=5e-4)
+    assert row["tau2"] == pytest.approx(0.4564, abs=5e-5)
+    assert row["direction"] == "across"
+
+
+def test_two_studies_are_shown_and_not_pooled(tables):
+    row = pooled_of(tables).loc["rituximab"]
+    assert (row["k"], row["events"], row["n"]) == (2, 4, 14)  # 0/6 and 4/8; three single patients stay out
+    assert (row["pooled"], row["reason"]) == ("no", "2 studies, 3 needed")
+    assert row["crude"] == pytest.approx(4 / 14)
+    assert pd.isna(row["estimate"])
+    assert row["k_left_out"] >= 3
+
+
+def test_small_arms_stay_out_and_say_so(tables):
+    arms = arms_of(tables)
+    small = arms[(arms["analysis"] == "rituximab") & (arms["study_id"] == "daoussis2012")]
+    assert small[["entered", "reason"]].to_numpy().tolist() == [["no", "fewer than 3 patients (1)"]]
+
+
+def test_without_secondary_sources_diltiazem_loses_the_unidentified_cohort(tables):
+    row = pooled_of(tables, secondary_sources="exclude").loc["diltiazem"]
+    assert (row["k"], row["events"], row["n"]) == (3, 16, 33)
+    assert "unidentified_cohort 5/8: known from a secondary source only" in row["left_out"]
+
+
+def test_complete_response_counts_complete_responders_only(tables):
+    pooled = pooled_of(tables, response="complete")
+    assert pooled.loc["surgical_excision", ["events", "n"]].tolist() == [22, 28]  # Balin 2012 alone states the split
+    assert pooled.loc["diltiazem", "k"] == 0
+
+
+def test_single_studies_can_be_pooled_by_choice_of_the_policy(tables):
+    assert pooled_of(tables, least_studies=2).loc["rituximab", "pooled"] == "yes"
+
+
+def test_lesions_never_enter_a_pool_of_patients(tables):
+    arms = arms_of(tables)
+    lesions = arms[arms["response_ids"] == "bottomley1996_co2_laser_2"]
+    assert set(lesions["entered"]) == {"no"}
+    assert set(lesions["reason"]) == {"lesions, not patients"}
+
+
+def test_every_arm_that_enters_is_a_sum_of_its_response_rows(tables):
+    responses = tables["responses"].set_index("response_id")
+    entered = arms_of(tables).query("entered == 'yes'")
+    for arm in entered.itertuples():
+        rows = responses.loc[arm.response_ids.split(";")]
+        assert rows["n"].astype(int).sum() == arm.n
+        assert rows["responders"].astype(int).sum() == arm.responders
+
+
+def test_a_study_enters_an_analysis_once(tables):
+    entered = arms_of(tables).query("entered == 'yes'")
+    assert not entered.duplicated(["analysis", "study_id"]).any()
+
+
+def test_class_rows_stand_beside_their_members(tables):
+    pooled = pooled_of(tables)
+    row = pooled.loc["class-surgery"]
+    assert (row["events"], row["n"]) == (34, 35)  # Balin 27/28 and the unidentified cohort 7/7
+    assert "class-combination" not in pooled.index
+    assert (pooled.loc["class-anti_tnf", "k"], pooled.loc["class-anti_tnf", "reason"]) == (0, "counts not in hand")
+
+
+def small_review(rows):
+    """A review of one class with two therapies; rows are (study, cohort, therapy, disease, responders, n)."""
+    studies = {(study, cohort) for study, cohort, *_ in rows}
+    return {
+        "studies": pd.DataFrame(
+            [
+                {"study_id": study, "label": study.title(), "cohort_id": cohort, "status": "included", "year": "2000"}
+                for study, cohort in sorted(studies)
+            ]
+        ),
+        "therapies": pd.DataFrame(
+            [
+                {"therapy": "one", "label": "One", "therapy_class": "numbers"},
+                {"therapy": "two", "label": "Two", "therapy_class": "numbers"},
+            ]
+        ),
+        "responses": pd.DataFrame(
+            [
+                {
+                    "response_id": f"{study}_{therapy}_{disease}", "study_id": study, "therapy": therapy,
+                    "disease": disease, "primary_outcome": "yes", "unit": "patient", "n": str(n), "n_complete": "NR",
+                    "responders": str(x), "evidence_basis": "abstract", "source": study, "pool": "yes",
+                    "pool_reason": "",
+                }
+                for study, _, therapy, disease, x, n in rows
+            ]
+        ),
+    }  # fmt: skip
+
+
+def test_disease_rows_of_a_study_are_summed_over_all_diseases():
+    arms = arms_of(small_review([("a", "a", "one", "ssc", 3, 5), ("a", "a", "one", "dm", 1, 4)]))
+    whole = arms[arms["analysis"] == "one"]
+    assert whole[["responders", "n", "arm_disease"]].to_numpy().tolist() == [[4, 9, "ssc;dm"]]
+    assert arms[arms["analysis"] == "one-dm"][["responders", "n"]].to_numpy().tolist() == [[1, 4]]
+
+
+def test_same_patients_are_counted_once_in_a_class():
+    arms = arms_of(small_review([("a", "a", "one", "ssc", 3, 5), ("a", "a", "two", "ssc", 6, 8)]))
+    whole = arms[arms["analysis"] == "class-numbers"].set_index("arm_therapy")
+    assert whole["entered"].to_dict() == {"one": "no", "two": "yes"}
+    assert whole.loc["one", "reason"] == "same patients as Two"
+
+
+def test_two_reports_of_a_cohort_are_counted_once():
+    arms = arms_of(small_review([("a", "c", "one", "ssc", 3, 5), ("b", "c", "one", "ssc", 6, 8)]))
+    whole = arms[arms["analysis"] == "one"].set_index("study_id")
+    assert whole["entered"].to_dict() == {"a": "no", "b": "yes"}
+    assert whole.loc["a", "reason"] == "same patients as B"
+
+
+def test_all_responding_is_an_answer():
+    pooled = pool_arms(
+        arms_of(small_review([(s, s, "one", "ssc", 7, 7) for s in "abc"])), POLICY, reference_line=0.5
+    ).set_index("analysis")
+    row = pooled.loc["one"]
+    assert (row["pooled"], row["estimate"], row["ci_ub"], row["status"]) == ("yes", 1, 1, "all_responders")
+    assert row["ci_lb"] == pytest.approx(0.025 ** (1 / 21))  # exact bound of 21 of 21
+    assert row["direction"] == "above"
