@@ -1,0 +1,585 @@
+"""Binomial-normal random-intercept model by maximum likelihood, for many analyses at once.
+
+The model, for responders x_i of n_i patients in study i::
+
+    x_i ~ Binomial(n_i, expit(theta_i)),    theta_i ~ Normal(b, tau2)
+
+Every integral over theta_i is a sum over equally spaced points (the trapezoidal rule), which for analytic integrands
+that die away at both ends converges exponentially in the number of points (Trefethen & Weideman 2014, SIAM Rev
+56:385). Gauss-Hermite quadrature, also when centred and scaled to each study, presumes a nearly normal shape; that of
+7 of 7 responders under tau = 4 is a cliff, for which it needs hundreds of nodes. The step is chosen from the width of
+the integrand and its distance to the singularities of the logistic function at +-i pi, and checked: at the maximum
+the number of points is doubled until the answer stands still.
+
+There are two grids. Where studies are small next to the spread between them, one grid of theta = b + tau u serves all
+studies of an analysis. Otherwise each study has a grid of its own around the mode of its integrand, reaching out to
+where that has fallen by exp(-38). Both give log-likelihood, gradient and Hessian from the moments of
+z = (theta - b)/tau under the integrand.
+
+References
+----------
+Hamza, van Houwelingen & Stijnen (2008), J Clin Epidemiol 61:41; Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import chdtri, expit, gammaln, logit, ndtri, stdtrit, xlog1py, xlogy
+
+from evidence.pooling.proportions import proportion_interval
+
+# Interval of b: how, and the squared critical value as a function of level and k.
+INTERVALS = {
+    "profile": ("profile", lambda level, k: np.full(k.shape, chdtri(1, 1 - level))),
+    "profile_t": ("profile", lambda level, k: stdtrit(k - 1, (1 + level) / 2) ** 2),
+    "wald_z": ("wald", lambda level, k: np.full(k.shape, ndtri((1 + level) / 2) ** 2)),
+    "wald_t": ("wald", lambda level, k: stdtrit(k - 1, (1 + level) / 2) ** 2),
+}
+
+DEFAULT_INTERVAL = "profile"
+
+REACH = 8.7  # the shared grid spans b +- REACH tau; the normal density there is 1e-17 of its peak
+DROP = 38.0  # a study's own grid ends where the integrand has fallen by exp(-DROP) = 3e-17
+SHARED_NODES = np.array([24, 32, 40, 48, 64, 80, 96, 128, 160, 192])
+BLOCK = 1 << 17  # numbers in the largest temporary array (1 MiB): keeps the passes within the processor's cache
+TAU_SMALL = 3e-4  # below, tau is 0: tau2 changes by less than 1e-7
+TAU_LARGE = 100.0  # above, a limit of tau is given as not found: expit(+-100) are 0 and 1 to 40 digits
+B_LARGE = 40.0  # beyond, a limit of b is 0 or 1 to 17 digits
+SQRT_2PI = np.sqrt(2 * np.pi)
+
+
+class Arms(NamedTuple):
+    """Padded counts of many analyses, arrays of shape (a, k_max) unless said otherwise."""
+
+    x: np.ndarray
+    n: np.ndarray
+    weight: np.ndarray  # how often the arm occurs; 0 where there is none
+    peak: np.ndarray  # log-likelihood of the arm (no binomial coefficient) at its own proportion
+    widest: np.ndarray  # shape (a,): the largest curvature n/4 an arm can have
+    constant: np.ndarray  # shape (a,): sum of peaks and of log binomial coefficients
+
+
+class Point(NamedTuple):
+    """Log-likelihood and its derivatives in b and tau at one point an analysis, arrays of shape (a,)."""
+
+    ll: np.ndarray
+    g_b: np.ndarray
+    g_t: np.ndarray
+    h_bb: np.ndarray
+    h_bt: np.ndarray
+    h_tt: np.ndarray
+    nodes: np.ndarray
+
+    def take(self, index):
+        return Point(*(part[index] for part in self))
+
+
+def make_arms(xi, ni, mask):
+    """Pack counts (a, k_max) and what does not change between evaluations."""
+    weight = mask.astype(float)
+    x, n = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)
+    p = x / np.maximum(n, 1)
+    peak = xlogy(x, p) + xlog1py(n - x, -p)
+    choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
+    return Arms(x, n, weight, peak, n.max(1) / 4, (weight * (peak + choose)).sum(1))
+
+
+def _softplus(eta):
+    """log(1 + exp(eta)) without overflow."""
+    out = np.abs(eta)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.log1p(out, out=out)
+    out += np.maximum(eta, 0)
+    return out
+
+
+def _step_width(curvature, tau):
+    """Distance of points in theta that keeps the error of the sum near 1e-13 of the integral.
+
+    The sum's relative error is the integrand's Fourier transform at 2 pi / step. For a binomial likelihood of
+    curvature s it falls like that of a log-gamma density of shape s (|Gamma(s + i w)|), for the random effect like
+    exp(-w**2 tau**2 / 2); their product's width adds as curvatures do. The constants make either alone fall to 1e-13.
+    """
+    return 0.62 / np.sqrt(curvature + 3.3 + 0.6 / tau**2)
+
+
+_GRIDS = {}
+
+
+def _grid(nodes):
+    """Points u of the standard normal and the columns w, w u, ..., w u**4 (nodes, 5) that take moments."""
+    if nodes not in _GRIDS:
+        u = np.linspace(-REACH, REACH, nodes)
+        density = np.exp(-(u**2) / 2)
+        _GRIDS[nodes] = u, (density / density.sum())[:, None] * u[:, None] ** np.arange(5)
+    return _GRIDS[nodes]
+
+
+def _derivatives(tau, weight, log_l, z1, z2, z3, z4, nodes):
+    """Sum over arms of log-likelihood, gradient and Hessian, from the moments of z; arrays (a, k)."""
+    t = 1 / tau
+    t2 = t * t
+    return Point(
+        np.einsum("ak,ak->a", weight, log_l),
+        np.einsum("ak,ak->a", weight, z1) * t,
+        np.einsum("ak,ak->a", weight, z2 - 1) * t,
+        np.einsum("ak,ak->a", weight, z2 - z1 * z1 - 1) * t2,
+        np.einsum("ak,ak->a", weight, z3 - z1 * (2 + z2)) * t2,
+        np.einsum("ak,ak->a", weight, z4 - z2 * (z2 + 3) + 1) * t2,
+        nodes,
+    )
+
+
+def _at_zero(arms, row, b):
+    """The point at tau = 0, where the likelihood is that of one common proportion.
+
+    In tau the likelihood is even, so g_t and h_bt are 0 and h_tt is twice the derivative in tau2:
+    sum (x - n p)**2 - n p q, the score statistic for tau2 = 0.
+    """
+    x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
+    eta = b[:, None]
+    p = expit(eta)
+    info = n * p * expit(-eta)
+    residual = x - n * p
+    zero = np.zeros(b.shape)
+    return Point(
+        (weight * (x * eta - n * _softplus(eta) - arms.peak[row])).sum(1),
+        (weight * residual).sum(1),
+        zero,
+        -(weight * info).sum(1),
+        zero,
+        (weight * (residual**2 - info)).sum(1),
+        np.zeros(b.shape, int),
+    )
+
+
+def _on_shared_grid(arms, row, b, tau, nodes):
+    """The point by one grid an analysis, and a mask of the analyses whose studies reach beyond it."""
+    x, n = arms.x[row], arms.n[row]
+    u, columns = _grid(nodes)
+    eta = b[:, None] + tau[:, None] * u
+    terms = x[:, :, None] * eta[:, None, :]
+    terms -= n[:, :, None] * _softplus(eta)[:, None, :]
+    terms -= arms.peak[row][:, :, None]
+    np.exp(terms, out=terms)
+    a, k = x.shape
+    moments = (terms.reshape(a * k, nodes) @ columns).reshape(a, k, 5)
+    total = moments[:, :, 0]
+    ends = np.maximum(terms[:, :, 0], terms[:, :, -1]) * columns[0, 0]
+    # Not a number of use either where the likelihood underflows on most of the grid.
+    beyond = ((ends > 1e-14 * total) | (total < 1e-250)).any(1)
+    if beyond.any():
+        total[beyond] = 1.0
+    moments[:, :, 1:] /= total[:, :, None]
+    parts = (moments[:, :, j] for j in range(1, 5))
+    count = np.full(b.shape, nodes)
+    return _derivatives(tau, arms.weight[row], np.log(total), *parts, count), beyond
+
+
+def _on_own_grids(arms, row, b, tau, refine):
+    """The point by a grid for every study."""
+    weight = arms.weight[row]
+    used = weight > 0
+    which = np.nonzero(used)[0]
+    x, n, peak = arms.x[row][used], arms.n[row][used], arms.peak[row][used]
+    centre, precision = b[which], 1 / tau[which] ** 2
+    finer = refine[which]
+
+    def log_integrand(eta):
+        return x * eta - n * _softplus(eta) - 0.5 * precision * (eta - centre) ** 2
+
+    def slope(eta):
+        return x - n * expit(eta) - precision * (eta - centre)
+
+    # The mode lies between b and the study's own logit; b -+ tau2 n bounds it when that is infinite.
+    own = logit(np.clip(x / n, 1e-300, 1 - 1e-16))
+    own = np.clip(own, centre - n / precision, centre + n / precision)
+    low, high = np.minimum(own, centre), np.maximum(own, centre)
+    s = x * (n - x) / n + 0.2
+    mode = (precision * centre + s * np.clip(own, centre - 8, centre + 8)) / (precision + s)
+    before = high - low
+    for _ in range(100):
+        g = slope(mode)
+        low, high = np.where(g > 0, mode, low), np.where(g > 0, high, mode)
+        info = n * expit(mode) * expit(-mode) + precision
+        move = g / info
+        # Newton can leap to and fro across the shoulder of the logistic: halve the bracket unless steps shrink.
+        outside = (mode + move < low) | (mode + move > high) | (np.abs(move) > before / 2)
+        move = np.where(outside, (low + high) / 2 - mode, move)
+        mode, before = mode + move, np.abs(move)
+        if (before * np.sqrt(info)).max(initial=0) < 0.01:  # to place a grid, a hundredth of its width is near
+            break
+    top = log_integrand(mode)
+    info = n * expit(mode) * expit(-mode)
+    step = _step_width(np.maximum(info, x * (n - x) / n), 1 / np.sqrt(precision)) / finer
+
+    # The log integrand is concave, so Newton's iterates from outside stay outside and approach its fall by DROP.
+    reach = np.sqrt(2 * DROP / precision)
+    edges = []
+    for sign in (-1.0, 1.0):
+        edge = mode + sign * reach
+        for _ in range(40):
+            move = (log_integrand(edge) - top + DROP) / slope(edge)
+            edge = edge - move
+            if np.abs(move / (edge - mode)).max(initial=0) < 0.05:
+                break
+        edges.append(edge)
+    left, right = edges
+    needed = np.ceil((right - left) / step).astype(int) + 1
+    # Nodes to the next quarter of a power of two: few sizes, so that studies of one size go together.
+    quantum = 2 ** np.maximum(np.floor(np.log2(needed)).astype(int) - 2, 3)
+    nodes = -(-needed // quantum) * quantum
+    log_l, moments = np.empty(x.shape), np.empty((4, *x.shape))
+    for size in np.unique(nodes):
+        of_size = np.nonzero(nodes == size)[0]
+        for part in np.array_split(of_size, -(-of_size.size * size // BLOCK)):
+            spacing = (right[part] - left[part]) / (size - 1)
+            eta = left[part, None] + spacing[:, None] * np.arange(size)
+            z = (eta - centre[part, None]) * np.sqrt(precision[part, None])
+            terms = x[part, None] * eta - n[part, None] * _softplus(eta) - 0.5 * z * z - top[part, None]
+            np.exp(terms, out=terms)
+            total = terms.sum(1)
+            log_l[part] = np.log(total * spacing * np.sqrt(precision[part]) / SQRT_2PI)
+            for j in range(4):
+                terms *= z
+                moments[j, part] = terms.sum(1) / total
+    full = np.zeros((5, *weight.shape))
+    full[0][used] = log_l + top - peak
+    full[1:, used] = moments
+    full[2][~used], full[4][~used] = 1.0, 3.0
+    count = np.zeros(b.shape, int)
+    np.maximum.at(count, which, nodes)
+    return _derivatives(tau, weight, *full, count)
+
+
+def evaluate(arms, row, b, tau, refine=1):
+    """Log-likelihood (without ``arms.constant``) and derivatives for analyses ``row`` at ``b``, ``tau``.
+
+    Parameters
+    ----------
+    arms : Arms
+    row : int array (a,); which analyses (one may occur more than once)
+    b, tau : float arrays (a,); tau 0 is the common-proportion model
+    refine : int or int array (a,); the points are made denser by this factor
+
+    Returns
+    -------
+    Point
+    """
+    refine = np.broadcast_to(refine, b.shape)
+    zero = tau <= 0
+    width = np.where(zero, 1.0, tau)
+    needed = 2 * REACH * width / _step_width(arms.widest[row], width) * refine
+    size = np.searchsorted(SHARED_NODES, needed)
+    size[zero] = -1
+    out = None
+    for one in np.unique(size):
+        where = np.nonzero(size == one)[0]
+        per_analysis = arms.x.shape[1] * (SHARED_NODES[one] if one < SHARED_NODES.size else 1)
+        for part in np.array_split(where, -(-where.size * per_analysis // BLOCK)):
+            if one == -1:
+                point = _at_zero(arms, row[part], b[part])
+            elif one < SHARED_NODES.size:
+                point, beyond = _on_shared_grid(arms, row[part], b[part], tau[part], SHARED_NODES[one])
+                if beyond.any():
+                    far = part[beyond]
+                    exact = _on_own_grids(arms, row[far], b[far], tau[far], refine[far])
+                    for whole, piece in zip(point, exact, strict=True):
+                        whole[beyond] = piece
+            else:
+                point = _on_own_grids(arms, row[part], b[part], tau[part], refine[part])
+            if part.size == b.size:
+                return point
+            if out is None:
+                out = Point(*(np.empty(b.shape, piece.dtype) for piece in point))
+            for whole, piece in zip(out, point, strict=True):
+                whole[part] = piece
+    return out
+
+
+def maximise(arms, row):
+    """Maximum-likelihood b and tau by safeguarded Newton steps from a moment start.
+
+    Returns
+    -------
+    b, tau : arrays (a,)
+    point : Point at the maximum, with the points of the sums twice as dense as the iterations needed
+    converged : bool array (a,)
+
+    Notes
+    -----
+    For a fixed tau the log-likelihood is concave in b (an integral over theta of a log-concave function of theta and
+    b is log-concave in b), so only the curvature in tau can have the wrong sign; there the step goes uphill by a
+    bounded amount. tau = 0 is tried explicitly: it is a local maximum when the score statistic for tau2 is negative.
+    """
+    x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
+    k = weight.sum(1)
+    common = logit((weight * x).sum(1) / (weight * n).sum(1))
+    best = _at_zero(arms, row, common)
+    yi = np.log((x + 0.5) / (n - x + 0.5))
+    vi = 1 / (x + 0.5) + 1 / (n - x + 0.5)
+    centre = (weight * yi).sum(1) / k
+    moment = (weight * (yi - centre[:, None]) ** 2).sum(1) / np.maximum(k - 1, 1) - (weight * vi).sum(1) / k
+    tau = np.sqrt(np.clip(moment, 0.16, 9.0))
+    w = weight / (vi + tau[:, None] ** 2)
+    b = (w * yi).sum(1) / w.sum(1)
+
+    a = row.size
+    final_b, final_tau, converged = common.copy(), np.zeros(a), np.zeros(a, bool)
+    at_zero = best
+    best = Point(*(part.copy() for part in best))
+    refine = np.ones(a, int)
+    active = np.arange(a)
+    ll = np.full(a, -np.inf)
+    db, dt = np.zeros(a), np.zeros(a)
+    for _ in range(100):
+        point = evaluate(arms, row[active], b, tau, refine)
+        worse = point.ll < ll - 1e-10
+        shrink = np.where(worse, 0.75, 0.0)  # go back three quarters of the step that was too long
+        schur = point.h_tt - point.h_bt**2 / point.h_bb
+        uphill = point.g_t - point.h_bt * point.g_b / point.h_bb
+        concave = schur < 0
+        new_t = np.where(concave, -uphill / np.where(concave, schur, -1.0), np.sign(uphill) * (0.5 * tau + 0.1))
+        new_t = np.clip(new_t, -0.8 * tau, 1.5 * tau + 0.2)
+        to_zero = ~worse & (uphill < 0) & (at_zero.h_tt[active] <= 0) & (at_zero.ll[active] >= point.ll)
+        to_zero &= (new_t < -0.5 * tau) | ~concave
+        new_b = np.clip(-(point.g_b + point.h_bt * new_t) / point.h_bb, -2 - tau, 2 + tau)
+        still = ~worse & concave & (np.abs(new_b) + np.abs(new_t) < 1e-8 * (1 + tau))
+        done = still & (refine > 1)
+        if done.any():
+            where = active[done]
+            final_b[where], final_tau[where], converged[where] = b[done], tau[done], True
+            for whole, piece in zip(best, point, strict=True):
+                whole[where] = piece[done]
+        converged[active[to_zero]] = True
+        refine = np.where(still, refine * 2, refine)
+        db, dt = np.where(worse, db * (1 - shrink), new_b), np.where(worse, dt * (1 - shrink), new_t)
+        start_b = np.where(worse, b - db / (1 - shrink), b)
+        start_t = np.where(worse, tau - dt / (1 - shrink), tau)
+        ll = np.where(worse, ll, point.ll)
+        b, tau = start_b + db, np.minimum(start_t + dt, TAU_LARGE)
+        keep = ~(done | to_zero)
+        if not keep.any():
+            break
+        active, b, tau, ll, db, dt, refine = (part[keep] for part in (active, b, tau, ll, db, dt, refine))
+    zero = (at_zero.ll >= best.ll) | (final_tau < TAU_SMALL)
+    final_b[zero], final_tau[zero] = common[zero], 0.0
+    for whole, piece in zip(best, at_zero, strict=True):
+        whole[zero] = piece[zero]
+    return final_b, final_tau, best, converged
+
+
+def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
+    """Limits of b by profile likelihood: where twice the fall of log-likelihood, maximised over tau, is critical.
+
+    Parameters
+    ----------
+    b_hat, tau_hat, ll_hat, se : arrays (a,); the maximum
+    critical : array (a,); squared critical value, for example that of chi-squared with 1 df
+
+    Returns
+    -------
+    lb, ub : arrays (a,); -inf or inf when beyond B_LARGE or TAU_LARGE, NaN when not found
+    """
+    a = row.size
+    side = np.repeat([-1.0, 1.0], a)
+    row, b_hat, ll_hat = np.tile(row, 2), np.tile(b_hat, 2), np.tile(ll_hat, 2)
+    target, tau = np.tile(np.sqrt(critical), 2), np.tile(tau_hat, 2)
+    limit = np.full(2 * a, np.nan)
+    active = np.arange(2 * a)
+    b = b_hat + side * np.minimum(target * np.tile(se, 2), 3 + 2 * tau)
+    for _ in range(80):
+        point = evaluate(arms, row[active], b, tau)
+        at_zero = tau == 0
+        concave = point.h_tt < 0
+        curve = np.where(concave, point.h_tt, -1.0)
+        dt = np.where(concave, -point.g_t / curve, np.sign(point.g_t) * (0.5 * tau + 0.1))
+        dt = np.where(at_zero, np.where(concave, 0.0, 0.2), np.clip(dt, -0.9 * tau, tau + 0.3))
+        turn = np.where(concave, -point.h_bt / curve, 0.0)  # d tau / d b along the ridge
+        ridge = concave & (np.abs(dt) <= 0.3 * tau + 0.05)  # near enough for the ridge to be told from here
+        fall = np.where(ridge, ll_hat[active] - point.ll + 0.5 * point.g_t**2 / curve, ll_hat[active] - point.ll)
+        root = np.sqrt(2 * np.maximum(fall, 1e-12))
+        descent = -side[active] * (point.g_b + turn * point.g_t)
+        away = side[active] * (b - b_hat[active])
+        step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
+        step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1), 0.0)
+        done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
+        limit[active[done]] = (b + side[active] * step)[done]
+        tau = np.maximum(tau + dt + np.clip(turn * side[active] * step, -0.5 * tau, 0.5 * tau + 0.3), 0.1 * tau)
+        tau = np.where(at_zero & (dt == 0), 0.0, np.where(tau < TAU_SMALL, 0.0, tau))
+        b = b + side[active] * step
+        endless = (np.abs(b) > B_LARGE) | (tau > TAU_LARGE)
+        limit[active[endless & ~done]] = side[active[endless & ~done]] * np.inf
+        keep = ~(done | endless)
+        if not keep.any():
+            break
+        active, b, tau = active[keep], b[keep], tau[keep]
+    return limit[:a], limit[a:]
+
+
+def profile_tau(arms, row, b_hat, tau_hat, point, critical):
+    """Limits of tau by profile likelihood, maximised over b.
+
+    Returns
+    -------
+    lb, ub : arrays (a,); lb 0 when tau 0 is inside; ub inf when beyond TAU_LARGE; NaN when not found
+    """
+    x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
+    common = logit((weight * x).sum(1) / (weight * n).sum(1))
+    at_zero = _at_zero(arms, row, common)
+    a = row.size
+    inside = point.ll - at_zero.ll <= critical / 2
+    side = np.repeat([-1.0, 1.0], a)
+    limit = np.full(2 * a, np.nan)
+    limit[:a][inside] = 0.0
+    active = np.nonzero(np.isnan(limit))[0]
+    row2, ll_hat, target = np.tile(row, 2), np.tile(point.ll, 2), np.tile(np.sqrt(critical), 2)
+    schur = point.h_tt - point.h_bt**2 / point.h_bb
+    spread = np.sqrt(critical / np.maximum(-schur, critical / 9))  # at most 3
+    tau = np.concatenate([np.maximum(tau_hat - spread, 0.4 * tau_hat), tau_hat + np.maximum(spread, 0.05)])[active]
+    b = np.tile(b_hat, 2)[active]
+    top = np.tile(tau_hat, 2)
+    for _ in range(80):
+        point = evaluate(arms, row2[active], b, tau)
+        inner = -point.g_b / point.h_bb
+        turn = -point.h_bt / point.h_bb
+        ridge = np.abs(inner) < 0.5 + 0.3 * tau
+        fall = ll_hat[active] - point.ll + np.where(ridge, 0.5 * point.g_b**2 / point.h_bb, 0.0)
+        root = np.sqrt(2 * np.maximum(fall, 1e-12))
+        descent = -side[active] * (point.g_t + turn * point.g_b)
+        upper = side[active] > 0
+        away = np.abs(tau - top[active])
+        gain = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5 * away)
+        # Upwards the likelihood falls with log tau, downwards with tau.
+        grown = tau * np.exp(np.clip(gain / tau, -0.7, 1.0)) - tau
+        grown = np.maximum(grown, -0.7 * away)
+        lowered = -np.clip(gain, -0.7 * away, 0.7 * tau)
+        step = np.where(ridge, np.where(upper, grown, lowered), 0.0)
+        done = ridge & (np.abs(step) < 1e-9 * (1 + tau)) & (np.abs(inner) < 1e-7)
+        limit[active[done]] = (tau + step)[done]
+        b = b + np.clip(inner, -2 - tau, 2 + tau) + np.clip(turn * step, -2 - tau, 2 + tau)
+        tau = tau + step
+        endless = tau > TAU_LARGE
+        limit[active[endless & ~done]] = np.inf
+        keep = ~(done | endless)
+        if not keep.any():
+            break
+        active, b, tau = active[keep], b[keep], tau[keep]
+    return limit[:a], limit[a:]
+
+
+def mean_proportion(b, tau):
+    """Mean of expit(b + tau u) over standard normal u; arrays (a,)."""
+    out = np.empty(b.shape)
+    size = np.where(tau < 3, 64, np.where(tau < 12, 256, 2048))
+    for one in np.unique(size):
+        where = np.nonzero(size == one)[0]
+        u, columns = _grid(int(one))
+        for part in np.array_split(where, -(-where.size * int(one) // BLOCK)):
+            out[part] = expit(b[part, None] + tau[part, None] * u) @ columns[:, 0]
+    return out
+
+
+def fit(xi, ni, mask, level=0.95, *, interval=None):
+    """Fit the model to many analyses.
+
+    Parameters
+    ----------
+    xi, ni : float arrays (a, k_max); responders and patients, anything where mask is False
+    mask : bool array (a, k_max); which arms exist. Each analysis needs two arms, a responder and a non-responder.
+    level : coverage of all intervals
+    interval : one of INTERVALS: "profile", "profile_t" (the critical value of Student's t with k - 1 degrees of freedom
+        instead of the normal), "wald_z", "wald_t" (k - 1)
+
+    Returns
+    -------
+    dict of arrays (a,), keys as in record.RECORD. Limits of tau2 by profile likelihood for the profile intervals only.
+
+    Notes
+    -----
+    The prediction interval is ``b -+ t * sqrt(tau2 + se**2)`` with k - 2 degrees of freedom (Higgins, Thompson &
+    Spiegelhalter 2009, J R Stat Soc A 172:137), therefore from three studies on.
+    """
+    interval = interval or DEFAULT_INTERVAL
+    if interval not in INTERVALS:
+        raise ValueError(f"interval {interval!r} is not known to glmm; one of {', '.join(INTERVALS)}")
+    arms = make_arms(xi, ni, mask)
+    a = mask.shape[0]
+    k = arms.weight.sum(1)
+    out = {name: np.full(a, np.nan) for name in _FITTED}
+    out["nodes"] = np.zeros(a, int)
+    out["status"], out["note"] = np.full(a, "ok", object), np.full(a, "", object)
+    out["interval"] = np.full(a, interval, object)
+
+    split = (((arms.x == 0) | (arms.x == arms.n)) | (arms.weight == 0)).all(1)
+    _fill_unbounded(out, arms, np.nonzero(split)[0], level)
+    row = np.nonzero(~split)[0]
+    if row.size == 0:
+        return out
+    b, tau, point, converged = maximise(arms, row)
+    out["status"][row[tau == 0]] = "tau2_zero"
+    out["status"][row[~converged]] = "not_converged"
+    if not converged.all():
+        row, b, tau, point, k_row = row[converged], b[converged], tau[converged], point.take(converged), None
+    k_row = k[row]
+    variance = np.where(tau > 0, point.h_tt / (point.h_bb * point.h_tt - point.h_bt**2), 1 / point.h_bb)
+    se = np.sqrt(-variance)
+    out["b"][row], out["se"][row], out["tau2"][row] = b, se, tau**2
+    out["estimate"][row] = expit(b)
+    out["mean_proportion"][row] = mean_proportion(b, tau)
+    out["loglik"][row] = point.ll + arms.constant[row]
+    out["nodes"][row] = point.nodes
+    kind, squared = INTERVALS[interval]
+    critical = squared(level, k_row)
+    if kind == "wald":
+        half = np.sqrt(critical) * se
+        lb, ub = b - half, b + half
+    else:
+        lb, ub = profile_b(arms, row, b, tau, point.ll, se, critical)
+        normal = INTERVALS["profile"][1](level, k_row)
+        t_lb, t_ub = profile_tau(arms, row, b, tau, point, normal)
+        out["tau2_lb"][row] = t_lb**2
+        out["tau2_ub"][row] = np.where(np.isfinite(t_ub), t_ub, np.nan) ** 2
+        _add_note(out, row[np.isinf(t_ub)], f"no upper limit of tau2 below {TAU_LARGE**2:.0f}")
+        _add_note(out, row[np.isnan(t_lb) | np.isnan(t_ub)], "a limit of tau2 was not found")
+        _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of the interval was not found")
+    out["ci_lb"][row], out["ci_ub"][row] = expit(lb), expit(ub)
+    wide = k_row >= 3
+    spread = stdtrit(k_row[wide] - 2, (1 + level) / 2) * np.sqrt(tau[wide] ** 2 + se[wide] ** 2)
+    out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(b[wide] - spread), expit(b[wide] + spread)
+    return out
+
+
+_FITTED = (
+    *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"),
+    *("mean_proportion", "loglik"),
+)
+
+
+def _add_note(out, rows, text):
+    for i in rows:
+        out["note"][i] = f"{out['note'][i]}; {text}" if out["note"][i] else text
+
+
+def _fill_unbounded(out, arms, row, level):
+    """Answer for analyses whose every study has only responders or none, with both kinds present.
+
+    By p**n + (1 - p)**n <= 1 the likelihood of m1 studies of only and m0 of no responders is at most that of m1 of
+    m1 + m0 coin tosses, and comes as near as one likes when tau goes to infinity. What is left is one toss a study.
+    """
+    if row.size == 0:
+        return
+    all_respond = (arms.weight[row] * (arms.x[row] == arms.n[row])).sum(1)
+    k = arms.weight[row].sum(1)
+    share = all_respond / k
+    out["estimate"][row] = out["mean_proportion"][row] = share
+    out["ci_lb"][row], out["ci_ub"][row] = proportion_interval(all_respond, k, level=level)
+    out["loglik"][row] = xlogy(all_respond, share) + xlogy(k - all_respond, 1 - share)
+    out["status"][row], out["interval"][row] = "tau2_unbounded", "clopper_pearson"
+    _add_note(
+        out,
+        row,
+        "each study has only responders or none: tau2 grows without bound; given is the share of studies in which "
+        "all responded, with its exact interval",
+    )

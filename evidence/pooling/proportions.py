@@ -1,0 +1,68 @@
+"""Intervals for the proportion of one study: the only module that knows how they are made."""
+
+import numpy as np
+
+# Names as in statsmodels. Clopper & Pearson 1934; Wilson 1927; Brown, Cai & DasGupta (2001) Stat Sci 16:101 for
+# Jeffreys' and Agresti-Coull.
+INTERVALS = {
+    "clopper_pearson": "beta",
+    "wilson": "wilson",
+    "jeffreys": "jeffreys",
+    "agresti_coull": "agresti_coull",
+}
+
+
+def proportion_interval(x, n, method="clopper_pearson", level=0.95):
+    """Interval for a binomial proportion, for any number of studies at once.
+
+    Parameters
+    ----------
+    x, n : float or array; responders and patients, of one shape
+    method : "clopper_pearson" (exact), "wilson", "jeffreys" or "agresti_coull"
+    level : float in (0, 1); two-sided, so that with no (only) responders the exact bound is that of level
+        ``1 - (1 - level) / 2`` on one side
+
+    Returns
+    -------
+    lb, ub : floats or arrays of the shape of x, in 0..1; NaN where n is 0
+
+    Raises
+    ------
+    ValueError: unknown method, level outside (0, 1), x outside 0..n
+
+    Notes
+    -----
+    Jeffreys' limit is put on 0 (1) when no (all) patients respond, as Brown, Cai & DasGupta (2001) advise:
+    otherwise the interval would leave out the proportion seen.
+
+    Examples
+    --------
+    >>> lb, ub = proportion_interval(5, 8)
+    >>> print(f"{lb:.4f} {ub:.4f}")
+    0.2449 0.9148
+    >>> proportion_interval([7, 0], [7, 0], method="wilson")[0].round(3)
+    array([0.646,   nan])
+    """
+    if method not in INTERVALS:
+        raise ValueError(f"interval {method!r} is not known; one of {', '.join(INTERVALS)}")
+    check_level(level)
+    # statsmodels takes 0.4 s to import, more than the rest of the package: only who asks for an interval waits.
+    from statsmodels.stats.proportion import proportion_confint
+
+    x, n = np.broadcast_arrays(np.asarray(x, float), np.asarray(n, float))
+    if np.any((x < 0) | (x > n)):
+        raise ValueError("responders must lie between 0 and the number of patients")
+    lb, ub = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+    some = n > 0
+    if some.any():
+        lb[some], ub[some] = proportion_confint(x[some], n[some], alpha=1 - level, method=INTERVALS[method])
+        lb[some & (x == 0)], ub[some & (x == n)] = 0.0, 1.0
+        np.clip(lb, 0, 1, out=lb)
+        np.clip(ub, 0, 1, out=ub)
+    return (float(lb), float(ub)) if lb.ndim == 0 else (lb, ub)
+
+
+def check_level(level):
+    """Raise ValueError unless level is a coverage in (0, 1)."""
+    if not (np.isscalar(level) and 0 < level < 1):
+        raise ValueError(f"level must lie between 0 and 1, not {level!r}")
