@@ -408,7 +408,7 @@ def _rule(level, of_level, ungraded, graded, facts, rules) -> str:
         if by_hand or len(best) <= NAMED_STUDIES:
             words += f" ({'; '.join(names)})"
         parts.append(words)
-    return f"{level}: " + ", ".join(parts) + (f"; {left}" if ungraded else "")
+    return f"{level}: " + "; ".join(parts) + (f"; {left}" if ungraded else "")
 
 
 def _agreement(level, of_level, entered, facts, line) -> tuple[str, str]:
@@ -425,14 +425,10 @@ def _agreement(level, of_level, entered, facts, line) -> tuple[str, str]:
             names = "; ".join(facts[study]["label"] for study in there)
             return "cannot be told", f"no counts of {words} entered the analysis ({names})"
         sums.append((words, sum(x for x, _ in speaking), sum(n for _, n in speaking)))
-    note = ", ".join(f"{words}: {x:.0f}/{n:.0f} ({_percent(x / n)})" for words, x, n in sums)
+    note = ", ".join(f"{words}: {x:.0f}/{n:.0f}" for words, x, n in sums)
     (_, x1, n1), (_, x2, n2) = sums
     if x1 / n1 == line or x2 / n2 == line:
-        return "cannot be told", f"{note}; one lies on the line of {_percent(line)}"
+        return "cannot be told", f"{note}; one lies on the line of {100 * line:g}%"
     same = (x1 / n1 > line) == (x2 / n2 > line)
     where = "the same side" if same else "different sides"
-    return ("agrees" if same else "differs"), f"{note}; {where} of the line of {_percent(line)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}".removesuffix(".0") + "%"
+    return ("agrees" if same else "differs"), f"{note}; {where} of the line of {100 * line:g}%"
