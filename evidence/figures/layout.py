@@ -1,0 +1,468 @@
+"""Tables with an axis in them: the only module that knows where things stand on a figure.
+
+Text is measured first, columns are set from what was measured, the axis takes the width that is left and the height
+follows from the rows. So nothing is cut off or runs into its neighbour, from one study to sixty. Lengths are points, x
+from the left edge of the figure, y from the top; proportions are 0..1 until they are drawn on the axis of 0 to 100
+per cent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D
+
+from evidence.figures.style import Style, text_width, wrap_text
+
+MARGIN = 4.0
+GAP = 9.0  # between columns; more than half of the largest square, which may stand on the end of the axis
+LINE = 1.24  # line pitch within a cell or a paragraph, in type sizes; more than the height of the font's box
+ROOMY, DENSE = 1.8, 1.5  # row pitch in type sizes: up to 20 rows, from 60 rows on
+LEAST_AXIS, MOST_AXIS = 0.26, 0.48  # width of the axis as a share of the figure's
+BASELINE = 0.36  # half the height of capitals, in type sizes: centres text on its row
+TICKS = (0, 25, 50, 75, 100)
+AXIS = "axis"  # key of the column that holds the axis
+LEAST_SIDE = 1.6  # points; a smaller square cannot be seen on its line
+
+
+@dataclass
+class Column:
+    """A column of the table; the one with key AXIS is where the marks go."""
+
+    key: str
+    header: str = ""
+    align: str = "left"
+    wrap: float = 1.0  # widest it may be before it wraps, as a share of the figure's width
+
+
+@dataclass
+class Mark:
+    """What a row shows on the axis; `share` is the area of a square relative to the largest."""
+
+    kind: str
+    estimate: float
+    lower: float = math.nan
+    upper: float = math.nan
+    share: float = 1.0
+    pi_lower: float = math.nan
+    pi_upper: float = math.nan
+
+
+@dataclass
+class Row:
+    """A row: text by column key, and a mark or a note on the axis."""
+
+    cells: dict[str, str]
+    mark: Mark | None = None
+    note: str = ""
+    bold: bool = False
+    quiet: bool = False
+    indent: float = 0.0  # type sizes
+    span: str = ""  # last column that the first cell may reach across
+    gap: float = 0.0  # room above, in row pitches
+    rule: bool = False  # line above
+
+
+@dataclass
+class Sheet:
+    """Everything around the table: title, axis label, statements, a second table without axis, keys, footnotes."""
+
+    title: str = ""
+    axis_label: str = ""
+    reference: float = math.nan  # proportion with a light line
+    centre: float = math.nan  # proportion with a dotted line, the pooled estimate
+    statements: list[str] = field(default_factory=list)
+    below_heading: str = ""
+    below: list[Row] = field(default_factory=list)
+    keys: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Style) -> Figure:
+    """Lay a table with an axis out and draw it; the height follows from the rows."""
+    page = _Page(style, len(rows) + len(sheet.below))
+    page.set_columns(columns, rows, sheet.below)
+    if sheet.title and style.title:
+        page.paragraph(sheet.title, style.size + 1.5, bold=True)
+        page.y += 0.5 * style.size
+    page.header(columns)
+    top = page.y
+    for number, row in enumerate(rows):
+        page.row(row, columns, band=number % 2 == 1)
+    with_axis = any(row.mark for row in rows)
+    if with_axis:
+        page.axis_bottom(top, sheet)
+    else:
+        page.rule(page.y + 2)
+        page.y += 4
+    for statement in sheet.statements:
+        page.y += 0.45 * style.size
+        page.paragraph(statement, style.size)
+    if sheet.below:
+        page.y += 0.9 * style.size
+        page.paragraph(sheet.below_heading, style.size, bold=True)
+        for row in sheet.below:
+            page.row(row, columns, to_edge=True)
+    if sheet.keys:
+        page.y += 0.8 * style.size
+        page.key_line(sheet.keys)
+    for note in sheet.notes:
+        page.y += 0.3 * style.small
+        page.paragraph(note, style.small, quiet=True)
+    return page.figure(columns, top if with_axis else None)
+
+
+def square_side(share: float, pitch: float) -> float:
+    """Side of a square in points: its area is in proportion to `share`, down to the smallest that can be seen."""
+    return max(LEAST_SIDE, 0.72 * pitch * math.sqrt(share))
+
+
+class _Page:
+    """Texts, lines and shapes in points, collected from the top down until the height is known."""
+
+    def __init__(self, style: Style, n_rows: int):
+        self.style = style
+        self.y = MARGIN
+        crowding = min(1.0, max(0.0, (n_rows - 20) / 40))
+        self.pitch = style.size * (ROOMY - (ROOMY - DENSE) * crowding)
+        self.texts: list[tuple] = []
+        self.rules: list[tuple] = []
+        self.bands: list[list] = []
+        self.marks: list[tuple] = []  # (vertices, face, edge, width) on the axis
+        self.intervals: list[tuple] = []  # (x0, y0, x1, y1, width) on the axis
+        self.key_marks: list[tuple] = []
+        self.key_intervals: list[tuple] = []
+        self.plain: list[tuple] = []  # (top, bottom) of rows that guide lines cross
+        self.places: dict[str, tuple[float, float]] = {}
+
+    # -- columns
+
+    def set_columns(self, columns: list[Column], rows: list[Row], below: list[Row]) -> None:
+        """Widths from the measured texts; the first column wraps when the axis would become too narrow."""
+        style, first = self.style, columns[0]
+        others = {}
+        for column in columns[1:]:
+            if column.key == AXIS:
+                continue
+            cells = [(row.cells.get(column.key, ""), row.bold) for row in [*rows, *below]]
+            cells += [(line, True) for line in column.header.split("\n")]
+            others[column.key] = self._widest(cells, column.wrap * style.width)
+        free = style.width - 2 * MARGIN - sum(others.values()) - GAP * (len(columns) - 1)
+        has_axis = any(column.key == AXIS for column in columns)
+        least_axis = LEAST_AXIS * style.width if has_axis else 0
+        wanted = [text_width(line, style, style.size, True) for line in first.header.split("\n")]
+        keys = [column.key for column in columns]
+        for row in [*rows, *below]:
+            width = self._width(row.cells.get(first.key, ""), row)
+            if row.span:
+                crossed = keys[1 : keys.index(row.span) + 1]
+                width -= sum(others[key] + GAP for key in crossed)
+            wanted.append(width)
+        width = max(min(max(wanted), free - least_axis), 6 * style.size)
+        if has_axis and free - width > MOST_AXIS * style.width:
+            width = free - MOST_AXIS * style.width
+        x = MARGIN
+        for column in columns:
+            size = others.get(column.key, width if column is first else free - width)
+            self.places[column.key] = (x, x + size)
+            x += size + GAP
+
+    def _widest(self, cells: list[tuple[str, bool]], limit: float) -> float:
+        """Widest line once the cells are wrapped to `limit`, which gives way to a word that is longer."""
+        style, size = self.style, self.style.size
+        words = {(word, bold) for text, bold in cells for word in text.split()}
+        limit = max([limit, *(text_width(word, style, size, bold) for word, bold in words)])
+        lines = ((line, bold) for text, bold in cells for line in wrap_text(text, style, size, limit, bold))
+        return max((text_width(line, style, size, bold) for line, bold in lines), default=0.0)
+
+    def _width(self, text: str, row: Row) -> float:
+        return text_width(text, self.style, self.style.size, row.bold) + row.indent * self.style.size
+
+    # -- text
+
+    def text(
+        self, x: float, y: float, words: str, align="left", size=0.0, bold=False, quiet=False
+    ) -> None:  # y is the baseline
+        self.texts.append((x, y, words, align, size or self.style.size, bold, quiet))
+
+    def paragraph(self, words: str, size: float, bold: bool = False, quiet: bool = False) -> None:
+        """Text across the whole width."""
+        for line in wrap_text(words, self.style, size, self.style.width - 2 * MARGIN, bold):
+            self.text(MARGIN, self.y + 0.95 * size, line, size=size, bold=bold, quiet=quiet)
+            self.y += LINE * size
+
+    def cell(self, column: Column, middle: float, lines: list[str], row: Row) -> None:
+        """Lines of one cell, centred on the row."""
+        left, right = self.places[column.key]
+        size = self.style.size
+        x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
+        y = middle - (len(lines) - 1) / 2 * LINE * size + BASELINE * size
+        for line in lines:
+            self.text(x, y, line, column.align, bold=row.bold, quiet=row.quiet)
+            y += LINE * size
+
+    def rule(self, y: float, heavy: bool = False) -> None:
+        self.rules.append((MARGIN, y, self.style.width - MARGIN, y, self.style.line * (2 if heavy else 1)))
+
+    def header(self, columns: list[Column]) -> None:
+        """Column heads between two lines."""
+        size = self.style.size
+        self.rule(self.y + 1, heavy=True)
+        deepest = max(len(column.header.split("\n")) for column in columns)
+        height = self.pitch + (deepest - 1) * LINE * size + 2
+        head = Row({}, bold=True)
+        for column in columns:
+            if column.header:
+                self.cell(column, self.y + 1 + height / 2, column.header.split("\n"), head)
+        self.y += height + 1
+        self.rule(self.y)
+        self.y += 1.5
+
+    # -- rows
+
+    def row(self, row: Row, columns: list[Column], band: bool = False, to_edge: bool = False) -> None:
+        """One row; `to_edge` lets the note run to the right edge, as there is no axis."""
+        style, size = self.style, self.style.size
+        self.y += row.gap * self.pitch
+        if row.rule:
+            self.rule(self.y)
+        first = columns[0]
+        lines = {}
+        for column in columns:
+            text = row.cells.get(column.key, "")
+            if not text:
+                continue
+            left, right = self.places[column.key]
+            width = right - left + 0.5
+            if column is first:
+                right = self.places[row.span][1] if row.span else right
+                width = right - left - row.indent * size + 0.5
+            lines[column.key] = wrap_text(text, style, size, width, row.bold)
+        note, note_left = [], 0.0
+        if row.note:
+            note_left, note_right = self.places.get(AXIS, self.places[columns[-1].key])
+            for column in columns[[c.key for c in columns].index(AXIS) + 1 :]:
+                if not to_edge and row.cells.get(column.key):
+                    break
+                note_right = self.places[column.key][1]
+            note = wrap_text(row.note, style, size, note_right - note_left + 0.5)
+        deepest = max([len(text) for text in lines.values()] + [len(note), 1])
+        height = self.pitch + (deepest - 1) * LINE * size
+        middle = self.y + height / 2
+        if band and style.colours["band"]:
+            self.bands.append(
+                [(0, self.y), (style.width, self.y), (style.width, self.y + height), (0, self.y + height)]
+            )
+        for column in columns:
+            if column.key in lines:
+                self.cell(column, middle, lines[column.key], row)
+                if column is first and row.indent:
+                    self.texts[-len(lines[column.key]) :] = [
+                        (text[0] + row.indent * size, *text[1:]) for text in self.texts[-len(lines[column.key]) :]
+                    ]
+        for number, line in enumerate(note):
+            y = middle - (len(note) - 1) / 2 * LINE * size + BASELINE * size + number * LINE * size
+            self.text(note_left, y, line, quiet=True)
+        if row.mark and not math.isnan(row.mark.estimate):
+            left, right = self.places[AXIS]
+            shapes, lines_ = _shapes(row.mark, lambda p: left + p * (right - left), middle, self.pitch, style)
+            self.marks += shapes
+            self.intervals += lines_
+        if not note:
+            self.plain.append((self.y, self.y + height))
+        self.y += height
+
+    def axis_bottom(self, top: float, sheet: Sheet) -> None:
+        """Guide lines through the rows, then room for ticks and the label of the axis."""
+        self.axis = (top, self.y + 2, sheet)
+        self.y += 2 + 3 + 0.35 * self.style.size
+        self.y += 1.2 * self.style.size  # tick labels
+        left, right = self.places[AXIS]
+        for line in wrap_text(sheet.axis_label, self.style, self.style.size, 1.35 * (right - left)):
+            self.text((left + right) / 2, self.y + 0.95 * self.style.size, line, "center")
+            self.y += LINE * self.style.size
+        self.y += 0.2 * self.style.size
+
+    def key_line(self, keys: list[tuple[str, str]]) -> None:
+        """What the marks mean, drawn beside the words, over as many lines as it takes."""
+        style, size = self.style, self.style.small
+        x, wide, room = MARGIN, 2.6 * size, 1.9 * size
+        for kind, words in keys:
+            width = wide + 0.6 * size + text_width(words, style, size)
+            if x > MARGIN and x + width > style.width - MARGIN:
+                x, self.y = MARGIN, self.y + 1.5 * size
+            middle = self.y + 0.75 * size
+            mark = Mark(kind, 0.5, 0.08, 0.92, 0.55, 0.0, 1.0)
+            shapes, lines = _shapes(mark, lambda p, x=x: x + p * wide, middle, 1.5 * size, style)
+            self.key_marks += shapes
+            self.key_intervals += lines
+            lines = wrap_text(words, style, size, style.width - MARGIN - x - wide - 0.6 * size)
+            for number, line in enumerate(lines):
+                self.y += number and LINE * size
+                self.text(x + wide + 0.6 * size, self.y + (0.75 + BASELINE) * size, line, size=size, quiet=True)
+            x += width + room
+        self.y += 1.6 * size
+
+    # -- the figure
+
+    def figure(self, columns: list[Column], top: float | None) -> Figure:
+        """Turn what was collected into artists."""
+        style = self.style
+        width, height = style.width, self.y + MARGIN
+        figure = Figure(figsize=(width / 72, height / 72), dpi=style.png_dpi, facecolor="white")
+        points = Affine2D().scale(1, -1).translate(0, height).scale(1 / 72) + figure.dpi_scale_trans
+        ink, quiet = style.colours["ink"], style.colours["quiet"]
+        if self.bands:
+            figure.add_artist(
+                PolyCollection(self.bands, facecolors=style.colours["band"], linewidths=0, transform=points, zorder=-2)
+            )
+        figure.add_artist(_lines(self.rules, ink, transform=points, zorder=-1, gid="rules"))
+        if top is not None:
+            self._axes(figure, height)
+        if self.key_marks:
+            figure.add_artist(_lines(self.key_intervals, ink, transform=points, zorder=2, gid="keys"))
+            figure.add_artist(_polygons(self.key_marks, transform=points, zorder=3, gid="keys"))
+        fonts = {}
+        for x, y, words, align, size, bold, faint in self.texts:
+            if (size, bold) not in fonts:
+                fonts[size, bold] = style.font_properties(size, bold)
+            figure.text(
+                x / width,
+                1 - y / height,
+                words,
+                ha=align,
+                va="baseline",
+                fontproperties=fonts[size, bold],
+                color=quiet if faint else ink,
+                parse_math=False,
+            )
+        return figure
+
+    def _axes(self, figure: Figure, height: float) -> None:
+        """The axis of 0 to 100 per cent; y runs in points from the first row down."""
+        style = self.style
+        left, right = self.places[AXIS]
+        top, bottom, sheet = self.axis
+        axes = figure.add_axes(
+            (left / style.width, 1 - bottom / height, (right - left) / style.width, (bottom - top) / height)
+        )
+        axes.set_xlim(0, 100)
+        axes.set_ylim(bottom - top, 0)
+        axes.patch.set_visible(False)
+        axes.yaxis.set_visible(False)
+        for side in ("left", "right", "top"):
+            axes.spines[side].set_visible(False)
+        axes.spines["bottom"].set(color=style.colours["ink"], linewidth=style.line)
+        axes.tick_params(axis="x", length=3, width=style.line, color=style.colours["ink"], pad=2)
+        labels = [str(tick) for tick in TICKS]
+        axes.set_xticks(TICKS, labels, fontproperties=style.font_properties(style.size), color=style.colours["ink"])
+        scale = Affine2D().translate(-left, -top).scale(100 / (right - left), 1)
+
+        guides = []
+        for start, end in _joined(self.plain, top, bottom):
+            if not math.isnan(sheet.reference):
+                guides.append(((100 * sheet.reference, start), (100 * sheet.reference, end)))
+        if guides:
+            lines = LineCollection(guides, colors=style.colours["grid"], linewidths=1.6 * style.line, zorder=0)
+            lines.set_gid("guides")
+            axes.add_collection(lines, autolim=False)
+        if not math.isnan(sheet.centre):
+            spans = _joined(self.plain, top, bottom)
+            lines = LineCollection(
+                [((100 * sheet.centre, start), (100 * sheet.centre, end)) for start, end in spans],
+                colors=style.colours["rule"], linewidths=style.line, linestyles=[(0, (1.5, 2))], zorder=0.5,
+            )  # fmt: skip
+            lines.set_gid("guides")
+            axes.add_collection(lines, autolim=False)
+        intervals = [(*scale.transform((a, b)), *scale.transform((c, d)), w) for a, b, c, d, w in self.intervals]
+        if intervals:
+            axes.add_collection(_lines(intervals, style.colours["ink"], zorder=2, gid="intervals"), autolim=False)
+        marks = [(scale.transform(vertices), *rest) for vertices, *rest in self.marks]
+        if marks:
+            axes.add_collection(_polygons(marks, zorder=3, gid="marks"), autolim=False)
+
+
+def _joined(spans: list[tuple[float, float]], top: float, bottom: float) -> list[tuple[float, float]]:
+    """Rows that guide lines cross, neighbours joined, measured from the top of the axis."""
+    joined: list[list[float]] = []
+    for start, end in spans:
+        if start < top or start > bottom:
+            continue
+        start, end = start - top, end - top
+        if joined and start - joined[-1][1] < 1e-6 + 12:
+            joined[-1][1] = end
+        else:
+            joined.append([start, end])
+    return [tuple(span) for span in joined]
+
+
+def _lines(lines: list[tuple], colour: str, **options) -> LineCollection:
+    return LineCollection(
+        [((x0, y0), (x1, y1)) for x0, y0, x1, y1, _ in lines],
+        colors=colour,
+        linewidths=[line[4] for line in lines],
+        capstyle="butt",
+        clip_on=False,
+        **options,
+    )
+
+
+def _polygons(marks: list[tuple], **options) -> PolyCollection:
+    return PolyCollection(
+        [mark[0] for mark in marks],
+        facecolors=[mark[1] for mark in marks],
+        edgecolors=[mark[2] for mark in marks],
+        linewidths=[mark[3] for mark in marks],
+        clip_on=False,
+        **options,
+    )
+
+
+def _shapes(mark: Mark, x, y: float, pitch: float, style: Style) -> tuple[list, list]:
+    """Shapes and lines of a mark in points; `x` turns a proportion into points."""
+    ink, thin = style.colours["ink"], style.line
+    shapes, lines = [], []
+    known = not math.isnan(mark.lower)
+    centre = x(mark.estimate)
+
+    def square(half):
+        return [
+            (centre - half, y - half),
+            (centre + half, y - half),
+            (centre + half, y + half),
+            (centre - half, y + half),
+        ]
+
+    def diamond(lower, upper, half):
+        return [(lower, y), (centre, y - half), (upper, y), (centre, y + half)]
+
+    if mark.kind == "study":
+        if known:
+            lines.append((x(mark.lower), y, x(mark.upper), y, 1.5 * thin))
+        shapes.append((square(square_side(mark.share, pitch) / 2), style.colours["study"], "none", 0))
+    elif mark.kind in ("pooled", "subgroup"):
+        half = (0.34 if mark.kind == "pooled" else 0.26) * pitch
+        shapes.append((diamond(x(mark.lower), x(mark.upper), half), style.colours[mark.kind], ink, thin))
+    elif mark.kind == "prediction":
+        half, left, right = 0.13 * pitch, x(mark.lower), x(mark.upper)
+        bar = [(left, y - half), (right, y - half), (right, y + half), (left, y + half)]
+        shapes.append((bar, style.colours["prediction"], ink, thin))
+    elif mark.kind == "crude":
+        lines.append((x(mark.lower), y, x(mark.upper), y, thin))
+        radius = 0.22 * pitch
+        turns = [math.pi * step / 12 for step in range(24)]
+        circle = [(centre + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
+        shapes.append((circle, style.colours["crude"], ink, 1.5 * thin))
+    elif mark.kind == "pooled_row":
+        if not math.isnan(mark.pi_lower):
+            lines.append((x(mark.pi_lower), y, x(mark.pi_upper), y, thin))
+        lines.append((x(mark.lower), y, x(mark.upper), y, 4 * thin))
+        half = 0.36 * pitch
+        shapes.append((diamond(centre - half, centre + half, half), style.colours["pooled"], ink, thin))
+    elif mark.kind == "crude_row":
+        lines.append((x(mark.lower), y, x(mark.upper), y, thin))
+        shapes.append((square(0.22 * pitch), style.colours["crude"], ink, 1.5 * thin))
+    return shapes, lines

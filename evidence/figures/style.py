@@ -1,0 +1,314 @@
+"""House style of figures: the only module that reads the journal presets and the only one that writes a figure.
+
+A figure is the same file, byte for byte, each time it is written from the same numbers: no dates, fixed identifiers,
+and a font that is found by its file and not by what the machine happens to prefer.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field, fields
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import LoadFlags
+from matplotlib.text import Text
+
+from evidence.tables import per_cent
+
+MM = 72 / 25.4  # points in a millimetre
+FORMATS = ("svg", "pdf", "png", "eps", "tiff")
+LEAST_SIZE = 6.0  # points; Elsevier's artwork pages: nothing under 6 pt once printed
+OWN_FONTS = {  # these come with matplotlib, so they are there on every machine
+    "DejaVu Sans": ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
+    "DejaVu Serif": ("DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf"),
+}
+# What a user's own matplotlibrc must not change in our files.
+PLAIN = {
+    "svg.hashsalt": "evidence",
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "pdf.compression": 6,
+    "savefig.bbox": None,
+    "savefig.transparent": False,
+    "path.simplify": False,
+    "path.sketch": None,
+    "text.hinting": "none",
+    "text.antialiased": True,
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """One preset; the defaults are the preset `screen`. Lengths in points unless the name says otherwise."""
+
+    name: str = "screen"
+    label: str = "Screen and report"
+    width_mm: float = 190
+    font: tuple[str, ...] = ("DejaVu Sans",)
+    size: float = 7.5
+    small: float = 6.5
+    title: bool = True
+    interval: str = "brackets"
+    leading_zero: bool = True
+    line: float = 0.6
+    dpi: int = 300
+    png_dpi: int = 200
+    formats: tuple[str, ...] = ("svg", "pdf", "png")
+    svg_text: str = "path"
+    colours: dict[str, str] = field(
+        default_factory=lambda: {
+            "ink": "#1A1A1A",
+            "quiet": "#595959",
+            "rule": "#8C8C8C",
+            "grid": "#D9D9D9",
+            "band": "#F6F7F9",
+            "study": "#0072B2",
+            "pooled": "#00314F",
+            "subgroup": "#56B4E9",
+            "prediction": "#E69F00",
+            "crude": "#FFFFFF",
+        }
+    )
+    source: str = "own choice; colours from the colour-blind safe palette of Okabe and Ito (jfly.uni-koeln.de/color)"
+    confidence: str = "high"
+
+    @property
+    def width(self) -> float:
+        """Width of the figure in points."""
+        return self.width_mm * MM
+
+    def font_properties(self, size: float, bold: bool = False) -> FontProperties:
+        """Font of this style at a size in points, named by its file so that no other can be taken."""
+        return FontProperties(fname=_font_files(self.font)[bold], size=size)
+
+    def percent_interval(self, lower: float, upper: float) -> str:
+        """Interval of two proportions as per cent, in the journal's brackets.
+
+        >>> Style().percent_interval(0.351, 1), Style(interval="parentheses").percent_interval(0.351, 1)
+        ('[35.1, 100.0]', '(35.1–100.0)')
+        """
+        if self.interval == "parentheses":
+            return f"({per_cent(lower)}–{per_cent(upper)})"
+        return f"[{per_cent(lower)}, {per_cent(upper)}]"
+
+    def p_value(self, p: float) -> str:
+        """P value with its sign.
+
+        >>> Style().p_value(0.0423), Style(leading_zero=False).p_value(0.0004)
+        ('= 0.042', '< .001')
+        """
+        words = "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+        return words if self.leading_zero else words.replace(" 0.", " .")
+
+
+SCREEN = Style()
+
+
+def read_style(path: str | Path, name: str) -> Style:
+    """Read a preset from `journal_figures.yaml`.
+
+    Raises
+    ------
+    ValueError: no such preset, or the preset has a field that no figure knows; the message lists what there is.
+    """
+    presets = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["presets"]
+    return _style(presets, name, path)
+
+
+def _style(presets: dict, name: str, path: str | Path) -> Style:
+    if name not in presets:
+        raise ValueError(f"{path}: no figure preset {name!r}; there are {', '.join(presets)}")
+    chain = []
+    while name:
+        chain.insert(0, (name, presets[name]))
+        name = presets[name].get("inherits", "")
+    values: dict = {}
+    for preset_name, preset in chain:
+        colours = {**values.get("colours", {}), **preset.get("colours", {})}
+        values = {**values, **preset, "name": preset_name, "colours": colours}
+    values.pop("inherits", None)
+    values["width_mm"] = values.pop("widths_mm")[values.pop("width")]
+    unknown = set(values) - {item.name for item in fields(Style)}
+    if unknown:
+        raise ValueError(f"{path}: preset {values['name']} has unknown fields: {', '.join(sorted(unknown))}")
+    return Style(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@cache
+def _font_files(families: tuple[str, ...]) -> tuple[str, str]:
+    """Regular and bold file of the first family that is here; matplotlib's DejaVu Sans is always here."""
+    for family in families:
+        if family in OWN_FONTS:
+            folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+            return tuple(str(folder / name) for name in OWN_FONTS[family])
+        try:
+            return tuple(
+                findfont(FontProperties(family=family, weight=weight), fallback_to_default=False)
+                for weight in ("normal", "bold")
+            )
+        except ValueError:  # not installed
+            continue
+    return _font_files(("DejaVu Sans",))
+
+
+@cache
+def _em_width(text: str, file: str) -> float:
+    font = get_font(file)
+    font.set_size(100, 72)
+    font.set_text(text, 0, flags=LoadFlags.NO_HINTING)
+    return font.get_width_height()[0] / 64 / 100
+
+
+def text_width(text: str, style: Style, size: float, bold: bool = False) -> float:
+    """Width of one line of text in points, from the font file itself."""
+    return _em_width(text, _font_files(style.font)[bold]) * size if text else 0.0
+
+
+def wrap_text(text: str, style: Style, size: float, width: float, bold: bool = False) -> list[str]:
+    """Break text into lines of at most `width` points: at spaces, a longer word at its hyphens, at worst anywhere."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if text_width(longer, style, size, bold) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        while text_width(word, style, size, bold) > width and len(word) > 1:
+            cut = len(word) - 1
+            while cut > 1 and text_width(word[:cut], style, size, bold) > width:
+                cut -= 1
+            hyphen = max(word.rfind(sign, 0, cut) for sign in "-–/")
+            cut = hyphen + 1 if hyphen > 0 else cut
+            lines.append(word[:cut])
+            word = word[cut:]
+        line = word
+    return [*lines, line] if line else lines
+
+
+def describe(figure: Figure, title: str, description: str) -> Figure:
+    """Give a figure its title and the text for readers who cannot see it; `save_figure` writes both."""
+    figure.set_label(title)
+    figure.alt_text = description
+    return figure
+
+
+def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None:
+    """Write a figure; the ending of the path says the format. The one place where figures are written.
+
+    PDF and EPS hold their text as text (TrueType, embedded); SVG as outlines unless the preset wants it editable; TIFF
+    is RGB with LZW compression at the preset's dpi. Title and description go into SVG, PDF and PNG.
+
+    Raises
+    ------
+    ValueError: an ending that is not one of FORMATS
+    """
+    path = Path(path)
+    ending = path.suffix.lower().lstrip(".")
+    ending = "tiff" if ending == "tif" else ending
+    if ending not in FORMATS:
+        raise ValueError(f"{path}: figures are written as {', '.join(FORMATS)}, not {ending!r}")
+    title, words = str(figure.get_label()), getattr(figure, "alt_text", "")
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**PLAIN, "svg.fonttype": "path" if style.svg_text == "path" else "none"}):
+        if ending == "svg":
+            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+            data = _with_description(buffer.getvalue(), title, words)
+        elif ending == "pdf":
+            metadata = {"CreationDate": None, "Title": title, "Subject": words}
+            figure.savefig(buffer, format="pdf", metadata=metadata)
+            data = buffer.getvalue()
+        elif ending == "eps":
+            figure.savefig(buffer, format="eps")
+            data = re.sub(rb"%%CreationDate:[^\n]*\n", b"", buffer.getvalue())
+        elif ending == "png":
+            metadata = {"Software": None, "Title": title, "Description": words}
+            figure.savefig(buffer, format="png", dpi=style.png_dpi, metadata=metadata)
+            data = buffer.getvalue()
+        else:
+            data = _tiff(figure, style.dpi)
+    path.write_bytes(data)
+
+
+def _with_description(svg: bytes, title: str, words: str) -> bytes:
+    """Add what a screen reader reads: role, and <desc> beside the <title> that matplotlib writes."""
+    svg = svg.replace(b"<svg ", b'<svg role="img" aria-label="%s" ' % escape(title).encode(), 1)
+    head, mark, rest = svg.partition(b"</title>")
+    return head + mark + b"\n <desc>%s</desc>" % escape(words, quote=False).encode() + rest if mark else svg
+
+
+def _tiff(figure: Figure, dpi: int) -> bytes:
+    from PIL import Image
+
+    canvas, screen_dpi = figure.canvas, figure.dpi
+    picture = FigureCanvasAgg(figure)
+    figure.dpi = dpi
+    picture.draw()
+    pixels = Image.fromarray(np.asarray(picture.buffer_rgba())[:, :, :3].copy())
+    figure.dpi = screen_dpi
+    figure.set_canvas(canvas)
+    buffer = io.BytesIO()
+    pixels.save(buffer, format="TIFF", compression="tiff_lzw", dpi=(dpi, dpi))
+    return buffer.getvalue()
+
+
+def check_figure(figure: Figure, least_size: float = LEAST_SIZE) -> list[str]:
+    """Look a drawn figure over and list its faults in words; an empty list when there is none.
+
+    Faults: text or a mark outside the canvas, two texts on one another, a text on a mark, type smaller than
+    `least_size` points, a letter that the font does not have.
+    """
+    canvas = figure.canvas
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    with matplotlib.rc_context(PLAIN):
+        figure.draw_without_rendering()  # ticks get their texts and places only then
+        texts = [item for item in figure.findobj(Text) if item.get_visible() and item.get_text().strip()]
+        boxes = [item.get_window_extent(renderer).extents for item in texts]
+    figure.set_canvas(canvas)
+    words = [item.get_text() for item in texts]
+    marks = [box for axes in figure.axes for box in _mark_boxes(axes)]
+    faults = []
+    right, top = figure.bbox.width, figure.bbox.height
+    for text, box in [*zip(words, boxes, strict=True), *(("a mark", box) for box in marks)]:
+        if box[0] < 0 or box[1] < 0 or box[2] > right or box[3] > top:
+            faults.append(f"cut off at the edge: {text!r}")
+    for i, box in enumerate(boxes):
+        faults += [
+            f"overlap: {words[i]!r} and {words[j]!r}" for j in range(i + 1, len(boxes)) if _overlap(box, boxes[j])
+        ]
+        if any(_overlap(box, mark) for mark in marks):
+            faults.append(f"text on a mark: {words[i]!r}")
+    for item in texts:
+        if item.get_fontsize() < least_size:
+            faults.append(f"type of {item.get_fontsize():g} pt, smallest is {least_size:g}: {item.get_text()!r}")
+        font = get_font(item.get_fontproperties().get_file())
+        missing = sorted({c for c in item.get_text() if not c.isspace() and not font.get_char_index(ord(c))})
+        if missing:
+            faults.append(f"not in the font: {' '.join(missing)} in {item.get_text()!r}")
+    return faults
+
+
+def _mark_boxes(axes) -> list:
+    """Extents of squares, diamonds and interval lines in pixels; guide lines (gid "guides") may pass behind text."""
+    boxes = []
+    for collection in axes.collections:
+        if isinstance(collection, (PolyCollection, LineCollection)) and collection.get_gid() != "guides":
+            paths = (path.transformed(axes.transData) for path in collection.get_paths())
+            boxes += [path.get_extents().extents for path in paths]
+    return boxes
+
+
+def _overlap(a, b, slack: float = 0.5) -> bool:
+    """Whether two boxes (x0, y0, x1, y1 in pixels) share more than half a pixel both ways."""
+    return min(a[2], b[2]) - max(a[0], b[0]) > slack and min(a[3], b[3]) - max(a[1], b[1]) > slack
