@@ -31,12 +31,18 @@ AWAITING = [
     "missing", "reason", "where", "adds", "would_allow_pooling", "analyses",
 ]  # fmt: skip
 
-# Outcomes of the quantity `other` that are not shares, with their unit as people read it.
-UNITS = {
-    "pain_vas_reduction": "points on the pain scale",
-    "duration_months": "months",
-    "cdasi_change": "points of the skin index (CDASI)",
+# What claims are about beside responses, for people. An outcome with a unit is not a share.
+OUTCOMES = {
+    "adverse_event": "share with an adverse event",
+    "cdasi_change": "change of the skin index CDASI",
+    "duration_months": "duration of treatment",
+    "overall_disease_improvement": "improvement of the disease as a whole",
+    "pain_vas_reduction": "fall of pain on the visual analogue scale",
+    "recurrence": "share with a recurrence",
+    "share_of_clinicians": "share of clinicians",
+    "share_of_procedures": "share of procedures",
 }
+UNITS = {"cdasi_change": "points", "duration_months": "months", "pain_vas_reduction": "points"}
 SCREENED_FIRST = ("identification", "identified")  # stage of the table screening, and a word of its label
 DIRECTION_OF = {
     "rct": "rct",
@@ -58,7 +64,7 @@ class _InHand:
     """What the rules of the claims look up, prepared once."""
 
     studies: dict  # study_id -> row
-    responses: list  # rows
+    responses: list  # rows, with n_ = the number of patients or NaN
     therapy_labels: dict
     disease_labels: dict
     class_of: dict
@@ -70,7 +76,8 @@ class _InHand:
     levels: dict  # (scope, therapy, disease) -> row
     study_levels: dict  # study_id -> row
     sizes: dict  # study_id -> n_patients, NaN where not known
-    follows: str
+    follows: str  # full name, "" if no review is followed
+    prefix: str  # how the names of all its reports begin
 
 
 def reconcile_claims(
@@ -115,7 +122,7 @@ def reconcile_claims(
         entered[arm.scope, arm.therapy, arm.disease][arm.study_id] = float(arm.n)
     known = _InHand(
         studies=studies.set_index("study_id").to_dict("index"),
-        responses=responses.to_dict("records"),
+        responses=responses.assign(n_=numbers(responses["n"])).to_dict("records"),
         therapy_labels=dict(zip(therapies["therapy"], therapies["label"], strict=True)),
         disease_labels=dict(zip(diseases["disease"], diseases["label"], strict=True)),
         class_of=dict(zip(therapies["therapy"], therapies["therapy_class"], strict=True)),
@@ -128,6 +135,7 @@ def reconcile_claims(
         study_levels=study_levels.set_index("study_id").to_dict("index"),
         sizes=dict(zip(studies["study_id"], numbers(studies["n_patients"]), strict=True)),
         follows=_followed_review(published_claims, follows),
+        prefix="" if follows.lower() == "none" else follows.lower(),
     )
     rows = []
     for claim in published_claims.to_dict("records"):
@@ -167,7 +175,8 @@ def claimed(claim: Mapping[str, str]) -> str:
         of = f" of {n}" if n not in UNKNOWN else ""
         return f"{_hundredfold(value)}%{bounds}{i2}{of}"
     if quantity == "other":
-        return f"{_signed(value)}{bounds} {UNITS[claim['outcome']]}"
+        unit = UNITS[claim["outcome"]]
+        return f"{_signed(value)}{bounds} {unit.removesuffix('s') if value == '1' else unit}"
     if quantity == "responders":
         return f"{value}/{n or 'NR'}"
     units = {"n_studies": "studies", "n_patients": "patients", "n_identified": "records", "size_range": "patients"}
@@ -218,27 +227,26 @@ def awaiting_list(
     scheme = study_levels["scheme"].iloc[0] if len(study_levels) else standard["default"]
     rank = {level: at for at, level in enumerate(standard["schemes"][scheme]["order"])}
 
-    found = []
+    gaps = {}
     for study in studies[studies["status"] != "excluded"].to_dict("records"):
         rows = rows_of[study["study_id"]]
         wanted = [(row, gap) for row in rows if (gap := _gap(row, study, unit))]
-        if rows and not wanted and study["status"] != "awaiting":
-            continue
+        if wanted or not rows or study["status"] == "awaiting":
+            gaps[study["study_id"]] = (study, rows, wanted)
+    listed = Counter(
+        key for _, _, wanted in gaps.values() for key in {key for row, _ in wanted for key in _wanted_in(row, class_of)}
+    )
+
+    found = []
+    for study, rows, wanted in gaps.values():
         size = max((row["n_"] for row, _ in wanted if row["n_"] == row["n_"]), default=float("nan"))
         adds, ids, allows = _adds(
-            wanted,
-            study,
-            analyses,
-            class_of,
-            therapy_labels,
-            disease_labels,
-            class_labels or {},
-            least_studies,
-            least_arm,
-        )
+            wanted, study, analyses, listed, class_of, therapy_labels, disease_labels, class_labels or {},
+            least_studies, least_arm,
+        )  # fmt: skip
         kind = (
             "no response row" if not wanted
-            else "counts missing" if any(gap[0] for _, gap in wanted)
+            else "counts missing" if any(not unsettled for _, (_, unsettled) in wanted)
             else "counts not verified"
         )  # fmt: skip
         level = level_of.get(study["study_id"], "")
@@ -301,8 +309,8 @@ def _judge(claim: dict, known: _InHand) -> tuple[str, str, str]:
 
 
 def _is_followed(claim: dict, known: _InHand) -> bool:
-    # A congress abstract of the same review has its own name, which begins with the same author.
-    return bool(known.follows) and claim["review"].lower().startswith(known.follows.split()[0].lower())
+    # A congress abstract of the same review has its own name, which begins alike.
+    return bool(known.prefix) and claim["review"].lower().startswith(known.prefix)
 
 
 # Rules, one a quantity -----------------------------------------------------------------------------
@@ -397,7 +405,7 @@ def _size_range(claim: dict, known: _InHand) -> tuple[str, str, str]:
 
 
 def _pooled_response(claim: dict, known: _InHand) -> tuple[str, str, str]:
-    key = ("therapy", claim["therapy"], claim["disease"])
+    key = _key(claim, known)
     ours = _response(key, known)
     own = _own_studies(claim, known)
     if not own:
@@ -419,10 +427,11 @@ def _pooled_response(claim: dict, known: _InHand) -> tuple[str, str, str]:
     estimate, lower, upper = _estimate(row)
     value, ci_lb, ci_ub = (_number(claim[name]) for name in ("value", "ci_lb", "ci_ub"))
     outcome = claim["outcome"]
-    words = f" The claim is of {humanise(outcome).lower()}; these tables count what the config calls a response."
-    doubt = (words if outcome in ("partial_response", "complete_resolution") else "") + (
-        " It is likely, not proven, that these are the studies it pooled." if _identity(own, known) else ""
-    )
+    doubt = (
+        f" The claim is of {_outcome(outcome)}; these tables count any response."
+        if outcome in ("partial_response", "complete_resolution")
+        else ""
+    ) + (" It is likely, not proven, that these are the studies it pooled." if _identity(own, known) else "")
     inside = lower <= value <= upper
     covered = ci_lb <= estimate <= ci_ub if ci_lb == ci_lb and ci_ub == ci_ub else True
     if inside and covered:
@@ -469,9 +478,11 @@ RULES = {
 
 
 def _recommendation(claim: dict, known: _InHand) -> tuple[str, str, str]:
-    key = ("therapy", claim["therapy"], claim["disease"])
+    key = _key(claim, known)
     level = known.levels.get(key)
     grade = f"level {level['level']}" if level and level["level"] else "not gradable"
+    if key[0] == "class":
+        grade = f"{_class_label(claim['therapy'], known)} as a class: {grade}"
     ours = f"{grade}; {_response(key, known)}"
     direction = _text(known.pooled.get(key, {}).get("direction"))
     if direction:
@@ -500,7 +511,7 @@ def _responders(claim: dict, known: _InHand) -> tuple[str, str, str]:
         return ours, UNTOLD, "No row of these tables has these counts, so it is not known whose patients they are."
     study = known.studies[row["study_id"]]["label"]
     x, n = _number(_count(row, claim)), _number(row["n"])
-    ours = f"{fraction(x, n)} {LABELS['unit'][row['unit']]}, {study}"
+    ours = f"{fraction(x, n)} {LABELS['unit'][row['unit']]}, {_outcome(row['outcome'])}, {study}"
     circular = "Both were copied from the same source, so agreement would prove nothing."
     if _number(claim["n"]) != _number(claim["n"]):
         words = "Of how many is not reported, so there is no proportion to compare."
@@ -519,14 +530,14 @@ def _responders(claim: dict, known: _InHand) -> tuple[str, str, str]:
 
 
 def _other(claim: dict, known: _InHand) -> tuple[str, str, str]:
-    what = humanise(claim["outcome"]).lower() if claim["outcome"] else "this figure"
-    why = f"These tables count patients with a response; they hold no summary of this kind ({what})."
+    what = _outcome(claim["outcome"]) or "not named"
+    why = f"Another quantity ({what}): these tables count patients with a response of the condition reviewed."
     return "nothing to compare", UNTOLD, why + _scope(claim, known)
 
 
 def _elsewhere(claim: dict, known: _InHand) -> tuple[str, str, str]:
     """A figure of another review: ours stands beside it, but the two are about other studies."""
-    quantity, key = claim["quantity"], ("therapy", claim["therapy"], claim["disease"])
+    quantity, key = claim["quantity"], _key(claim, known)
     if quantity == "pooled_response":
         ours = _response(key, known) if claim["therapy"] != ALL else "no pool over all treatments"
     elif quantity == "level":
@@ -534,13 +545,17 @@ def _elsewhere(claim: dict, known: _InHand) -> tuple[str, str, str]:
         ours = row["rule"] if row else "no study in these tables"
     elif quantity in ("n_studies", "n_patients", "size_range"):
         ids = _studies_of(claim, known)
-        sizes = {study: known.sizes[study] for study in ids if known.sizes[study] == known.sizes[study]}
+        sizes = _sizes(ids, claim, known)
+        total = counted(int(_once_a_cohort(sizes, known)), "patient")
+        known_of = "" if len(sizes) == len(ids) else f"{len(sizes)} of "
         ours = {
-            "n_studies": f"{counted(len(ids), 'study', 'studies')} in these tables",
-            "n_patients": f"{int(_once_a_cohort(sizes, known))} patients in the {len(sizes)} of"
-            f" {counted(len(ids), 'study', 'studies')} whose size is known",
-            "size_range": f"{min(sizes.values()):.0f}-{max(sizes.values()):.0f} patients" if sizes else "no size known",
+            "n_studies": counted(len(ids), "study", "studies"),
+            "n_patients": f"{total} in {known_of}{counted(len(ids), 'study', 'studies')}" if sizes else "none known",
+            "size_range": f"{min(sizes.values()):.0f}-{max(sizes.values()):.0f} patients" if sizes else "none known",
         }[quantity]
+        ours += f" in these tables{' (whole class)' * (key[0] == 'class')}"
+        if known_of and sizes and quantity != "n_studies":
+            ours += "; sizes of the others are not known"
     else:
         ours = "nothing to compare"
     return ours, UNTOLD, ("The scope differs." + _scope(claim, known)).strip()
@@ -562,12 +577,49 @@ def _studies_of(claim: dict, known: _InHand) -> list[str]:
     live = [study for study, row in known.studies.items() if row["status"] != "excluded"]
     if claim["therapy"] == ALL and claim["disease"] == ALL:
         return live
+    therapies = _treatments(claim, known)
     named = {
         row["study_id"]
         for row in known.responses
-        if claim["therapy"] in (ALL, row["therapy"]) and claim["disease"] in (ALL, row["disease"])
+        if row["therapy"] in therapies and claim["disease"] in (ALL, row["disease"])
     }
     return [study for study in live if study in named]
+
+
+def _treatments(claim: dict, known: _InHand) -> set[str]:
+    """Therapies a claim is about: one, all, or those of a class."""
+    if claim["therapy"] == ALL:
+        return {row["therapy"] for row in known.responses}
+    scope, name, _ = _key(claim, known)
+    if scope == "class":
+        return {therapy for therapy, group in known.class_of.items() if group == name}
+    return {claim["therapy"]}
+
+
+def _key(claim: dict, known: _InHand) -> tuple[str, str, str]:
+    """The analysis a claim is about. A therapy named like its class is the class without a named agent."""
+    therapy, disease = claim["therapy"], claim["disease"]
+    group = known.class_of.get(therapy, "")
+    whole = ("class", group, disease)
+    return (
+        whole
+        if group and therapy.rstrip("s") == group.rstrip("s") and whole in known.levels
+        else ("therapy", therapy, disease)
+    )
+
+
+def _sizes(ids: list[str], claim: dict, known: _InHand) -> dict:
+    """Known numbers of patients: of the study, or of its rows of the treatment that the claim is about."""
+    if claim["therapy"] == ALL:
+        return {study: known.sizes[study] for study in ids if known.sizes[study] == known.sizes[study]}
+    therapies = _treatments(claim, known)
+    sizes = defaultdict(float)
+    for row in known.responses:
+        counts = row["primary_outcome"] == "yes" and row["unit"] == "patient" and row["therapy"] in therapies
+        if counts and row["study_id"] in ids and claim["disease"] in (ALL, row["disease"]):
+            if row["n_"] == row["n_"]:
+                sizes[row["study_id"]] += row["n_"]
+    return dict(sizes)
 
 
 def _own_studies(claim: dict, known: _InHand) -> list[str]:
@@ -603,14 +655,12 @@ def _identity(own: list[str], known: _InHand) -> str:
 
 def _largest_arm(study: str, claim: dict, known: _InHand) -> float:
     """Patients of the study's largest arm that entered an analysis of one therapy; 0 if none did."""
+    therapies = _treatments(claim, known)
     return max(
         (
             arms[study]
             for (scope, therapy, disease), arms in known.entered.items()
-            if study in arms
-            and scope == "therapy"
-            and claim["therapy"] in (ALL, therapy)
-            and disease == (claim["disease"] if claim["disease"] != ALL else ALL)
+            if study in arms and scope == "therapy" and therapy in therapies and disease == claim["disease"]
         ),
         default=0,
     )
@@ -639,8 +689,10 @@ def _response(key: tuple, known: _InHand) -> str:
         return "no study in these tables"
     k, waiting = int(row["k"]), int(row["k_awaiting"])
     awaited = f"{counted(waiting, 'study', 'studies')} without counts" if waiting else ""
+    aside = int(row["k_left_out"])
     if not k:
-        return f"no counts to use ({awaited or _text(row['reason'])})"
+        parts = [f"{counted(aside, 'study', 'studies')} left out"] * bool(aside) + [awaited] * bool(awaited)
+        return f"no counts to use ({', '.join(parts) or _text(row['reason'])})"
     estimate, lower, upper = _estimate(row)
     counts = f"{row['events']:.0f}/{row['n']:.0f}"
     how = "pooled" if row["pooled"] == "yes" else "not pooled"
@@ -650,7 +702,8 @@ def _response(key: tuple, known: _InHand) -> str:
 
 
 def _class_row(claim: dict, known: _InHand) -> dict | None:
-    return known.levels.get(("class", known.class_of.get(claim["therapy"], ""), claim["disease"]))
+    key = _key(claim, known)
+    return known.levels.get(key) if key[0] == "class" else None
 
 
 def _class_label(therapy: str, known: _InHand) -> str:
@@ -678,10 +731,14 @@ def _about(therapy: str, disease: str, known: _InHand) -> str:
 
 def _measure(claim: dict) -> str:
     words = LABELS["quantity"].get(claim["quantity"], humanise(claim["quantity"]).lower())
-    outcome = humanise(claim["outcome"]).lower() if claim["outcome"] else ""
+    outcome = _outcome(claim["outcome"])
     if claim["quantity"] == "other":
         return outcome or words
     return f"{words} ({outcome})" if outcome else words
+
+
+def _outcome(slug: str) -> str:
+    return OUTCOMES.get(slug) or LABELS["outcome"].get(slug) or humanise(slug).lower()
 
 
 def _count(row: dict, claim: dict) -> str:
@@ -726,19 +783,23 @@ def _gap(row: dict, study: dict, unit: str) -> tuple[list[str], bool] | None:
         missing = ["treatment"] * (row["therapy"] in UNKNOWN) + missing
         return missing + ["disease"] * (row["disease"] in UNKNOWN), False
     doubted = row["pool"] == "no" and bool(UNSETTLED.search(row["pool_reason"]))
-    return ([], True) if study["status"] == "awaiting" or doubted else None
+    return (["disease"] * (row["disease"] in UNKNOWN), True) if study["status"] == "awaiting" or doubted else None
 
 
 def _missing(wanted: list, therapy_labels: Mapping, disease_labels: Mapping) -> str:
     if not wanted:
         return "a response row: treatment, disease, number of patients, number of responders"
     words = []
-    for row, (fields, _) in wanted:
-        place = therapy_labels.get(row["therapy"], "")
-        if place and row["disease"] in disease_labels:
-            place += f", {disease_labels[row['disease']]}"
-        what = ", ".join(fields) or f"confirmation of {row['x_']:.0f}/{row['n_']:.0f} from the full text"
-        words.append(f"{place}: {what}" if place else what)
+    for row, (fields, unsettled) in wanted:
+        check = [f"confirmation of {row['x_']:.0f}/{row['n_']:.0f} from the full text"] * unsettled
+        # only what tells the rows of this study apart; the columns therapies and diseases have the rest
+        places = [
+            labels.get(row[key], humanise(row[key]))
+            for key, labels in (("therapy", therapy_labels), ("disease", disease_labels))
+            if len({other[key] for other, _ in wanted}) > 1
+        ]
+        what = ", ".join(check + fields)
+        words.append(f"{', '.join(places)}: {what}" if places else what)
     return "; ".join(dict.fromkeys(words))
 
 
@@ -748,22 +809,30 @@ def _reason(study: dict, wanted: list) -> str:
     return "; ".join(dict.fromkeys(row["pool_reason"] for row, _ in wanted if row["pool_reason"] not in UNKNOWN))
 
 
-def _adds(wanted, study, analyses, class_of, therapy_labels, disease_labels, class_labels, least_studies, least_arm):
+def _wanted_in(row: dict, class_of: Mapping) -> list[tuple[str, str, str]]:
+    """The analyses a row would belong to, whether they exist or not."""
+    if row["therapy"] in UNKNOWN:
+        return []
+    diseases = [ALL] if row["disease"] in (*UNKNOWN, ALL) else [ALL, row["disease"]]
+    names = [("therapy", row["therapy"]), ("class", class_of.get(row["therapy"], ""))]
+    return [(*name, disease) for name in names for disease in diseases]
+
+
+def _adds(
+    wanted, study, analyses, listed, class_of, therapy_labels, disease_labels, class_labels, least_studies, least_arm
+):
     """What the study would add, in words; the analyses it would enter; whether one of them could then be pooled."""
     names = {}
     for row, _ in wanted:
-        if row["therapy"] in UNKNOWN:
-            continue
-        group = class_of.get(row["therapy"], "")
-        for scope, name, label in (
-            ("therapy", row["therapy"], therapy_labels.get(row["therapy"], humanise(row["therapy"]))),
-            ("class", group, f"{class_labels.get(group, humanise(group))} as a class"),
-        ):
-            names[scope, name, ALL] = label
-            if row["disease"] not in (*UNKNOWN, ALL):
-                names[scope, name, row["disease"]] = (
-                    f"{label} in {disease_labels.get(row['disease'], humanise(row['disease']))}"
-                )
+        for scope, name, disease in _wanted_in(row, class_of):
+            label = (
+                therapy_labels.get(name, humanise(name))
+                if scope == "therapy"
+                else f"{class_labels.get(name, humanise(name))} as a class"
+            )
+            if disease != ALL:
+                label += f" in {disease_labels.get(disease, humanise(disease))}"
+            names[scope, name, disease] = label
     if not names:
         return "cannot be told: the treatment is not visible", [], False
     names = {
@@ -785,7 +854,8 @@ def _adds(wanted, study, analyses, class_of, therapy_labels, disease_labels, cla
             words.append(f"{now}, this {_ordinal(k + 1)} would allow pooling")
         elif key[2] == ALL:
             of = f" of {least_studies} needed" if k < least_studies else ""
-            words.append(f"{now}, would be the {_ordinal(k + 1)}{of}")
+            others = f" ({listed[key]} in this list)" if of and listed[key] > 1 else ""
+            words.append(f"{now}, would be the {_ordinal(k + 1)}{of}{others}")
         allows = allows or enough
         ids.append(analyses[key]["analysis"])
     return "; ".join(words), ids, allows
