@@ -90,12 +90,9 @@ def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.Dat
     entered = arms[arms["entered"] == "yes"]
     counted = arms[(arms["entered"] == "no") & arms["n"].notna() & arms["responders"].notna()]
     uncounted = arms[arms["n"].isna() | arms["responders"].isna()]
-    with_counts = set(zip(arms["analysis"], arms["study_id"], strict=True)) - set(
-        zip(uncounted["analysis"], uncounted["study_id"], strict=True)
-    )
-    awaiting = uncounted[
-        [pair not in with_counts for pair in zip(uncounted["analysis"], uncounted["study_id"], strict=True)]
-    ]
+    # a study waits for its counts where none of its rows in the analysis has any
+    elsewhere = pd.MultiIndex.from_frame(pd.concat([entered, counted])[["analysis", "study_id"]])
+    awaiting = uncounted[~pd.MultiIndex.from_frame(uncounted[["analysis", "study_id"]]).isin(elsewhere)]
 
     table = heads.set_index("analysis")
     sums = entered.groupby("analysis").agg(
@@ -114,7 +111,8 @@ def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.Dat
     table = table.join([sums, left_out, waited])
     counts = ["k", "events", "n", "k_left_out", "k_awaiting"]
     table[counts] = table[counts].fillna(0).astype(int)
-    table[["studies", "left_out", "awaiting"]] = table[["studies", "left_out", "awaiting"]].fillna("")
+    words = ["studies", "left_out", "awaiting"]
+    table[words] = table[words].astype("str").where(table[words].notna(), "")
 
     table["crude"] = table["events"] / table["n"].where(table["n"] > 0)
     lower, upper = proportion_interval(
@@ -185,7 +183,7 @@ def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict
             (rows["evidence_basis"] == "secondary") & (policy["secondary_sources"] == "exclude"),
         ],
         [
-            rows["unit"].map(LABELS["unit"]) + f"s, not {LABELS['unit'][policy['unit']]}s",
+            rows["unit"].map(LABELS["unit"]) + f", not {LABELS['unit'][policy['unit']]}",
             rows["pool_reason"],
             "complete responses not reported",
             NO_COUNTS,

@@ -250,7 +250,8 @@ def pooled(arms):
         if analysis == "diltiazem":
             row |= {
                 "pooled": "yes", "reason": "", "method": "glmm", "interval": "profile", "level": 0.95,
-                "estimate": 0.54753, "ci_lb": 0.13, "ci_ub": 0.92, "pi_lb": 0.05, "pi_ub": 0.97, "tau2": 0.4564, "i2": 0.62, "status": "ok",
+                "estimate": 0.54753, "ci_lb": 0.13, "ci_ub": 0.92,
+                "pi_lb": 0.05, "pi_ub": 0.97, "tau2": 0.4564, "i2": 0.62, "status": "ok",
             }  # fmt: skip
         rows.append(row)
     return pd.DataFrame(rows)
@@ -425,6 +426,7 @@ def test_table_iii_lists_every_arm_and_then_the_pooled_line(made):
         "Balin 2012",
         "Unidentified cohort",
         "JDM diltiazem 2001",
+        "Summed, 4 studies",
         "Pooled, 4 studies",
     ]
     assert diltiazem["Responders/n (%)"].tolist() == [
@@ -434,9 +436,10 @@ def test_table_iii_lists_every_arm_and_then_the_pooled_line(made):
         "5/8 (62.5%)",
         "NR",
         "21/41 (51.2%)",
+        "54.8%",
     ]
-    assert diltiazem["Exact 95% CI, %"].iloc[3] == "[24.5, 91.5]"
-    assert diltiazem["In the analysis"].tolist()[-2:] == ["no: counts not retrieved", "pooled 54.8 [13.0, 92.0]"]
+    assert diltiazem["95% CI, %"].tolist()[3:] == ["[24.5, 91.5]", "—", "[35.1, 67.1]", "[13.0, 92.0]"]
+    assert diltiazem["In the analysis"].tolist()[-3:] == ["no: counts not retrieved", "—", "—"]
     assert diltiazem["Response defined as"].iloc[-1] == "prediction interval [5.0, 97.0]%, tau² 0.46, I² 62%"
     assert diltiazem["Follow-up"].tolist()[:2] == ["1-12 years", "NR"]
     assert diltiazem["Known from"].iloc[3] == "secondary account"

@@ -5,13 +5,13 @@
 rule grade_studies:
     input:
         studies="data/processed/studies.csv",
-        levels=LEVELS,
+        standard=LEVELS,
         library=LIBRARY,
     output:
         study_levels="results/tables/study_levels.csv",
-    conda:
-        "../../environment.yml"
     params:
         scheme=config["grading"]["scheme"],
+    conda:
+        "../../environment.yml"
     script:
         "../scripts/grade_studies.py"

@@ -53,4 +53,40 @@ def forest_plots():
     ) + sorted(combined)
 
 
+PROCESSED = expand(
+    "data/processed/{table}.csv",
+    table=[
+        "studies",
+        "responses",
+        "adverse_events",
+        "therapies",
+        "diseases",
+        "published_review",
+        "published_claims",
+        "screening",
+        "scenarios",
+    ],
+)
+# results that other programs read, and the tables that people print
+RESULTS = [
+    "study_levels",
+    "arms",
+    "pooled",
+    "therapy_levels",
+    "level_sensitivity",
+    "reconciliation",
+    "awaiting",
+    "extraction_issues",
+]
+PRINTED = ["table_i", "table_ii", "table_iii", "table_iv", "adverse_events", "levels"]
+LISTS = ["reconciliation", "awaiting"]
+TABLES = [
+    *expand("results/tables/{table}.csv", table=[*RESULTS, *PRINTED]),
+    *expand("results/tables/{table}.xlsx", table=[*PRINTED, *LISTS, "all_tables"]),
+]
 FORESTS = forest_plots()
+FIGURES = expand(
+    "results/figures/{figure}.{format}",
+    figure=["summary_forest", *(f"forest_{analysis}" for analysis in FORESTS)],
+    format=config["figures"]["formats"],
+)

@@ -1,5 +1,5 @@
 # in: checked tables and study levels
-# out: which arms enter which analysis, the pooled responses, a level for each therapy, the published claims beside ours
+# out: which arms enter which analysis, what they pool to, a level for each therapy, published claims beside ours
 
 
 rule pool_responses:
@@ -11,10 +11,60 @@ rule pool_responses:
     output:
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
-    conda:
-        "../../environment.yml"
     params:
         policy=config["synthesis"],
         reference_line=config["grading"]["reference_line"],
+    conda:
+        "../../environment.yml"
     script:
         "../scripts/pool_responses.py"
+
+
+rule grade_therapies:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        study_levels="results/tables/study_levels.csv",
+        pooled="results/tables/pooled.csv",
+        arms="results/tables/arms.csv",
+        standard=LEVELS,
+        library=LIBRARY,
+    output:
+        therapy_levels="results/tables/therapy_levels.csv",
+        level_sensitivity="results/tables/level_sensitivity.csv",
+    params:
+        policy=config["synthesis"],
+        reference_line=config["grading"]["reference_line"],
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/grade_therapies.py"
+
+
+rule reconcile_claims:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        published_review="data/processed/published_review.csv",
+        published_claims="data/processed/published_claims.csv",
+        screening="data/processed/screening.csv",
+        study_levels="results/tables/study_levels.csv",
+        therapy_levels="results/tables/therapy_levels.csv",
+        pooled="results/tables/pooled.csv",
+        arms="results/tables/arms.csv",
+        standard=LEVELS,
+        library=LIBRARY,
+    output:
+        reconciliation="results/tables/reconciliation.csv",
+        awaiting="results/tables/awaiting.csv",
+    params:
+        review=config["review"],
+        policy=config["synthesis"],
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/reconcile_claims.py"

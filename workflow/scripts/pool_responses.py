@@ -1,7 +1,8 @@
-from evidence.extraction import read_csv, save_csv
+from evidence.extraction import save_csv
+from evidence.review import read_frames
 from evidence.synthesis import pool_arms, select_arms
 
-tables = {name: read_csv(snakemake.input[name]) for name in ("studies", "responses", "therapies")}
-arms = select_arms(**tables, policy=snakemake.params.policy)
+policy = snakemake.params.policy
+arms = select_arms(**read_frames(dict(snakemake.input.items())), policy=policy)
 save_csv(arms, snakemake.output.arms)
-save_csv(pool_arms(arms, snakemake.params.policy, snakemake.params.reference_line), snakemake.output.pooled)
+save_csv(pool_arms(arms, policy, snakemake.params.reference_line), snakemake.output.pooled)

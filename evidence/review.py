@@ -1,0 +1,52 @@
+"""A review on disk: the only module that knows where its checked tables and its results lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from evidence.extraction import read_processed, read_result
+from evidence.schema import TABLES
+
+PROCESSED = Path("data/processed")
+RESULTS = Path("results/tables")
+RESULT_TABLES = (
+    "study_levels", "arms", "pooled", "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
+)  # fmt: skip
+
+
+def read_review(folder: str | Path = ".") -> dict[str, pd.DataFrame]:
+    """Checked tables and results of a review that has been run, by name.
+
+    Parameters
+    ----------
+    folder : the review's folder, with data/processed and results/tables below it
+
+    Raises
+    ------
+    FileNotFoundError: the review was not run yet
+    """
+    folder = Path(folder)
+    paths = {name: folder / PROCESSED / f"{name}.csv" for name in TABLES}
+    paths |= {name: folder / RESULTS / f"{name}.csv" for name in RESULT_TABLES}
+    missing = [str(path) for path in paths.values() if not path.exists()]
+    if missing:
+        raise FileNotFoundError(f"run snakemake first: {', '.join(missing)} not there")
+    return read_frames(paths)
+
+
+def read_frames(paths: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
+    """The tables among named files: cells of extraction tables are text, those of results numbers where they are."""
+    return {
+        name: read_processed(Path(path).parent, name) if name in TABLES else read_result(path)
+        for name, path in paths.items()
+        if Path(path).suffix == ".csv"
+    }
+
+
+def read_config(folder: str | Path = ".") -> dict:
+    """The review's choices, as config/config.yaml has them."""
+    return yaml.safe_load((Path(folder) / "config/config.yaml").read_text(encoding="utf-8"))

@@ -1,0 +1,255 @@
+"""The workflow as its users run it: reviews good and bad, run end to end, changed and run again."""
+
+import json
+import os
+import re
+
+import openpyxl
+import pandas as pd
+import pytest
+from conftest import PROJECT, Review
+
+from evidence.review import RESULT_TABLES, read_review
+from evidence.schema import TABLES
+
+FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
+NEW_STUDY = "new2026,New 2026,New,2026,SYNTHETIC,SYNTHETIC,NR,NR,case_series,no,6,new2026,no,included,,,,SYNTHETIC\n"
+NEW_ROW = (
+    "new2026_diltiazem,new2026,diltiazem,ssc,clinical_response,yes,patient,NR,NR,6,NR,NR,NR,2,SYNTHETIC,full_text,"
+    "SYNTHETIC,SYNTHETIC,SYNTHETIC,high,yes,,SYNTHETIC\n"
+)
+
+
+@pytest.fixture(scope="module")
+def calcinosis(tmp_path_factory):
+    """The bundled review, run once; tests that change it bring it back."""
+    import shutil
+
+    from conftest import IGNORED
+
+    folder = tmp_path_factory.mktemp("calcinosis") / "project"
+    shutil.copytree(PROJECT, folder, ignore=IGNORED)
+    review = Review(folder)
+    review.printed = review.run()
+    return review
+
+
+def table(review, name):
+    return pd.read_csv(review.path(f"results/tables/{name}.csv"), keep_default_na=False, na_values=[""])
+
+
+def jobs(printed):
+    """Names of the rules that a dry run would run."""
+    return set(re.findall(r"^(\w+)\s+\d+$", printed, re.M)) - {"total", "all"}
+
+
+def test_the_bundled_review_runs_from_tables_to_figures(calcinosis):
+    pooled = table(calcinosis, "pooled").set_index("analysis")
+    assert pooled.loc["diltiazem", ["k", "events", "n"]].tolist() == [4, 21, 41]
+    assert pooled.loc["diltiazem", "estimate"] == pytest.approx(0.548, abs=5e-4)
+    for suffix in ("svg", "pdf", "png"):
+        assert calcinosis.path(f"results/figures/forest_diltiazem.{suffix}").stat().st_size > 1000
+        assert calcinosis.path(f"results/figures/summary_forest.{suffix}").stat().st_size > 1000
+    frames = read_review(calcinosis.folder)
+    assert set(frames) == {*TABLES, *RESULT_TABLES}
+    assert [len(frames[name]) for name in ("studies", "responses", "therapies")] == [104, 116, 49]
+    assert len(frames["reconciliation"]) == len(frames["published_claims"]) == 55
+
+
+def test_warnings_are_counted_on_screen_and_listed(calcinosis):
+    issues = table(calcinosis, "extraction_issues")
+    assert f"no error, {len(issues)} warnings" in calcinosis.printed
+
+
+def test_processed_tables_are_those_of_the_schema(calcinosis):
+    assert {path.stem for path in calcinosis.path("data/processed").iterdir()} == set(TABLES)
+
+
+def test_table_iv_can_be_read_by_people(calcinosis):
+    sheet = openpyxl.load_workbook(calcinosis.path("results/tables/table_iv.xlsx")).active
+    words = " ".join(str(value) for row in sheet.values for value in row if value is not None)
+    assert "Diltiazem" in words
+    assert "21/41 (51.2%)" in words
+    assert not re.search(r"\bnan\b|None|sodium_thiosulfate|\d\.\d{6}", words)
+
+
+def test_nothing_changed_means_nothing_to_do(calcinosis):
+    assert "Nothing to be done" in calcinosis.run("--dry-run")
+
+
+def test_provenance_names_inputs_and_results(calcinosis):
+    record = json.loads(calcinosis.path("results/provenance.json").read_text())
+    assert "data/raw/responses.csv" in record["inputs"]
+    assert "results/tables/pooled.csv" in record["results"]
+    assert record["config"]["synthesis"]["least_studies"] == 3
+    assert str(calcinosis.folder) not in json.dumps(record)
+
+
+def test_a_second_clean_run_gives_the_same_bytes(calcinosis, copy_review):
+    again = copy_review(".")
+    again.run()
+    first, second = calcinosis.files("results", "data/processed"), again.files("results", "data/processed")
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_a_mistyped_count_stops_the_run_and_spoils_nothing(calcinosis):
+    before = calcinosis.files("results", "data/processed")
+    good = calcinosis.path("data/raw/responses.csv").read_bytes()
+    wrong = good.replace(b"analyses,12,NR,3", b"analyses,12,NR,3").replace(
+        b"4 years,12,NR,3,NR,3,", b"4 years,12,NR,3,NR,23,"
+    )
+    assert wrong != good
+    calcinosis.path("data/raw/responses.csv").write_bytes(wrong)
+    try:
+        for _ in range(2):  # the second run must not take the restored tables for new ones
+            printed = calcinosis.run(code=1)
+            assert "data/raw/responses.csv, row 2, column responders: 23 of n = 12 (study vayssairat1998)" in printed
+            assert "Traceback" not in printed
+            assert calcinosis.files("results", "data/processed") == before
+    finally:
+        calcinosis.path("data/raw/responses.csv").write_bytes(good)
+    calcinosis.run()
+    assert calcinosis.files("results", "data/processed") == before
+
+
+def test_an_added_study_reruns_what_depends_on_it(calcinosis):
+    before = {name: calcinosis.path(f"data/raw/{name}.csv").read_text() for name in ("studies", "responses")}
+    try:
+        calcinosis.path("data/raw/studies.csv").write_text(before["studies"] + NEW_STUDY)
+        calcinosis.path("data/raw/responses.csv").write_text(before["responses"] + NEW_ROW)
+        calcinosis.run()
+        row = table(calcinosis, "pooled").set_index("analysis").loc["diltiazem"]
+        assert row[["k", "events", "n"]].tolist() == [5, 23, 47]
+        assert "New 2026" in calcinosis.path("results/figures/forest_diltiazem.svg").read_text()
+    finally:
+        for name, text in before.items():
+            calcinosis.path(f"data/raw/{name}.csv").write_text(text)
+    calcinosis.run()
+    assert table(calcinosis, "pooled").set_index("analysis").loc["diltiazem", "k"] == 4
+
+
+def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):
+    text = calcinosis.path("config/config.yaml").read_text()
+    try:
+        calcinosis.edit("config/config.yaml", "least_studies: 3 ", "least_studies: 2 ")
+        to_do = jobs(calcinosis.run("--dry-run"))
+        assert {"pool_responses", "write_tables", "draw_figures"} <= to_do
+        assert not {"check_extraction", "grade_studies"} & to_do
+    finally:
+        calcinosis.path("config/config.yaml").write_text(text)
+    assert "Nothing to be done" in calcinosis.run("--dry-run")
+
+
+def test_a_changed_module_reruns(calcinosis):
+    module = calcinosis.path("evidence/synthesis.py")
+    stamp = module.stat()
+    os.utime(module)
+    try:
+        assert "pool_responses" in jobs(calcinosis.run("--dry-run"))
+    finally:
+        os.utime(module, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def test_one_figure_on_demand_in_a_format_of_its_own(calcinosis):
+    calcinosis.run("results/figures/forest_diltiazem.tiff")
+    path = calcinosis.path("results/figures/forest_diltiazem.tiff")
+    assert path.read_bytes()[:4] in (b"II*\0", b"MM\0*")
+    path.unlink()
+
+
+def test_a_removed_therapy_leaves_no_old_figure(calcinosis):
+    old = calcinosis.path("results/figures/forest_eswl.svg")
+    text = calcinosis.path("data/raw/responses.csv").read_text()
+    assert old.exists()
+    try:
+        lines = text.splitlines(keepends=True)
+        calcinosis.path("data/raw/responses.csv").write_text("".join(line for line in lines if ",eswl," not in line))
+        calcinosis.run(*FAST)
+        assert not list(calcinosis.path("results/figures").glob("forest_eswl.*"))
+        assert "eswl" not in set(table(calcinosis, "pooled")["therapy"])
+    finally:
+        calcinosis.path("data/raw/responses.csv").write_text(text)
+    calcinosis.run()
+    assert old.exists()
+
+
+def test_a_workbook_gives_the_same_results_as_csv_files(calcinosis, copy_review):
+    review = copy_review(".")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for path in sorted(review.path("data/raw").glob("*.csv")):
+        sheet = book.create_sheet(path.stem)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        sheet.append(list(frame))
+        for row in frame.itertuples(index=False):
+            sheet.append([int(cell) if re.fullmatch(r"[1-9]\d{0,6}|0", cell) else cell or None for cell in row])
+        path.unlink()
+    book.save(review.path("data/raw/extraction.xlsx"))
+    review.run(*FAST)
+    theirs, ours = (
+        review.files("results/tables", "data/processed"),
+        calcinosis.files("results/tables", "data/processed"),
+    )
+    issues = "results/tables/extraction_issues.csv"  # names the file, which differs
+    assert len(theirs.pop(issues).splitlines()) == len(ours.pop(issues).splitlines())
+    assert theirs.keys() == ours.keys()
+    assert [name for name in ours if theirs[name] != ours[name]] == []
+
+
+def test_wrong_choices_are_named_before_anything_is_touched(calcinosis):
+    text = calcinosis.path("config/config.yaml").read_text()
+    before = calcinosis.files("results")
+    try:
+        calcinosis.edit("config/config.yaml", "scheme: modified_oxford", "scheme: modified_oxfrod")
+        printed = calcinosis.run(code=1)
+        assert "modified_oxfrod" in printed
+        assert "modified_oxford" in printed
+    finally:
+        calcinosis.path("config/config.yaml").write_text(text)
+    assert calcinosis.files("results") == before
+
+
+def test_the_synthetic_review_of_the_published_shape_runs(copy_review):
+    review = copy_review("tests/data/synthetic")
+    review.run(*FAST)
+    frames = read_review(review.folder)
+    assert len(frames["studies"]) == 30
+    entered = frames["arms"].query("entered == 'yes' and disease == 'all' and scope == 'therapy'")
+    assert entered["n"].sum() == 288
+    assert entered["therapy"].nunique() == 13
+    arms = set(zip(entered["therapy"], entered["responders"], entered["n"], strict=True))
+    assert {("diltiazem", 5, 8), ("surgical_excision", 7, 7)} <= arms
+    assert all("SYNTHETIC" in " ".join(row) for name in TABLES for row in frames[name].to_numpy())
+
+
+def test_a_review_of_two_rows_runs(copy_review):
+    review = copy_review("tests/data/minimal")
+    review.run(*FAST)
+    row = read_review(review.folder)["pooled"].set_index("analysis").loc["diltiazem"]
+    assert (row["k"], row["pooled"], row["reason"]) == (2, "no", "2 studies, 3 needed")
+
+
+def test_vasospasm_agrees_with_metafor_and_with_the_exact_integration(copy_review):
+    review = copy_review("examples/vasospasm")
+    review.run(*FAST)
+    row = read_review(review.folder)["pooled"].set_index("analysis").loc["hyperdynamic"]
+    exact = json.loads((PROJECT / "tests/reference/exact/pritz1997.json").read_text())["binomial_normal_ml"]
+    glmm = json.loads((PROJECT / "tests/reference/metafor/pritz1997.json").read_text())["glmm"]["nAGQ21_z"]
+    assert row["k"] == 14
+    assert row["b"] == pytest.approx(exact["b"], abs=1e-7)
+    assert row["se"] == pytest.approx(exact["se"], abs=1e-7)
+    assert row["tau2"] == pytest.approx(exact["tau2"], abs=1e-6)
+    # metafor's optimiser stops earlier: 2e-5 is its distance from the exact integration
+    assert row["b"] == pytest.approx(glmm["b"], abs=2e-5)
+    assert row["tau2"] == pytest.approx(glmm["tau2"], abs=2e-5)
+
+
+def test_an_empty_folder_says_what_is_sought(tmp_path):
+    (tmp_path / "config").mkdir()
+    config = (PROJECT / "config/config.yaml").read_text()
+    (tmp_path / "config/config.yaml").write_text(config)
+    printed = Review(tmp_path, PROJECT).run(code=1)
+    assert "data/raw" in printed
+    assert "studies" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,64 @@
+# in: checked tables and results
+# out: Tables I to IV and the others as CSV and XLSX, a forest plot a therapy, the summary forest
+
+
+rule write_tables:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        adverse_events="data/processed/adverse_events.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        study_levels="results/tables/study_levels.csv",
+        arms="results/tables/arms.csv",
+        pooled="results/tables/pooled.csv",
+        therapy_levels="results/tables/therapy_levels.csv",
+        level_sensitivity="results/tables/level_sensitivity.csv",
+        reconciliation="results/tables/reconciliation.csv",
+        awaiting="results/tables/awaiting.csv",
+        standard=LEVELS,
+        library=LIBRARY,
+    output:
+        csv=expand("results/tables/{table}.csv", table=PRINTED),
+        xlsx=expand("results/tables/{table}.xlsx", table=[*PRINTED, *LISTS]),
+        book="results/tables/all_tables.xlsx",
+    params:
+        config=config,
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/write_tables.py"
+
+
+rule draw_figures:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        study_levels="results/tables/study_levels.csv",
+        arms="results/tables/arms.csv",
+        pooled="results/tables/pooled.csv",
+        therapy_levels="results/tables/therapy_levels.csv",
+        standard=LEVELS,
+        journals=JOURNALS,
+        library=LIBRARY,
+    output:
+        figures=FIGURES,
+    params:
+        config=config,
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/draw_figures.py"
+
+
+# Any figure in any format, alone: snakemake results/figures/forest_diltiazem.tiff
+use rule draw_figures as draw_figure with:
+    output:
+        figures="results/figures/{figure}.{format}",
+    wildcard_constraints:
+        format="svg|pdf|png|eps|tiff",
+
+
+ruleorder: draw_figures > draw_figure
