@@ -38,12 +38,12 @@ def read_review(folder: str | Path = ".") -> dict[str, pd.DataFrame]:
     return read_frames(paths)
 
 
-def read_frames(paths: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
+def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFrame]:
     """The tables among named files: cells of extraction tables are text, those of results numbers where they are."""
     return {
         name: read_processed(Path(path).parent, name) if name in TABLES else read_result(path)
         for name, path in paths.items()
-        if Path(path).suffix == ".csv"
+        if str(path).endswith(".csv")
     }
 
 

@@ -2,9 +2,11 @@
 # Parsed at every call of snakemake, so it reads the two raw tables that it needs without pandas.
 
 import csv
+import os
 from pathlib import Path
 
 PROJECT = Path(workflow.basedir)
+os.environ["PYTHONPATH"] = str(PROJECT)  # scripts use the library beside this Snakefile
 LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
