@@ -41,6 +41,7 @@ RULES = {
     "two_sources": ("error", "A table is a CSV file or a sheet of the workbook, not both."),
     "misspelt_table": ("error", "A file or sheet is not named nearly like a table that is missing."),
     "extra_table": ("warning", "Files and sheets that are no table of the review are left out."),
+    "unreadable_file": ("error", "A file can be opened."),
     "file_too_large": ("error", "A file is not larger than anyone's extraction."),
     "not_utf8": ("error", "A CSV file is text in UTF-8."),
     "bad_csv": ("error", "Quotation marks in a CSV file come in pairs."),
@@ -159,7 +160,7 @@ def _read(folder):
     if folder / WORKBOOK in files:
         sheets, faults = _read_workbook(folder / WORKBOOK, f"{where}/{WORKBOOK}")
     csv_files = {path.stem: path for path in files if path.suffix == ".csv"}
-    unread_workbook = any(fault[0] in ("bad_workbook", "file_too_large") for fault in faults)
+    unread_workbook = any(fault[0] in ("bad_workbook", "unreadable_file", "file_too_large") for fault in faults)
 
     tables = {}
     for table, (_, _, required, _) in TABLES.items():
@@ -167,7 +168,11 @@ def _read(folder):
             words = f"also in {where}/{WORKBOOK}, sheet {table}; keep one of the two"
             faults.append(("two_sources", f"{where}/{table}.csv", "", None, "", "", words))
         elif table in csv_files:
-            rows, found = _read_csv(csv_files[table], table, f"{where}/{table}.csv")
+            try:
+                rows, found = _read_csv(csv_files[table], table, f"{where}/{table}.csv")
+            except OSError as error:
+                words = f"cannot be opened ({error.strerror})"
+                rows, found = None, [("unreadable_file", f"{where}/{table}.csv", "", None, "", "", words)]
             faults += found
             if rows is not None:
                 tables[table], found = _frame(rows, table, f"{where}/{table}.csv", "")
@@ -184,7 +189,7 @@ def _read(folder):
     absent = [table for table in TABLES if table not in csv_files and table not in sheets]
     others = [(path.stem, f"{where}/{path.name}", "") for path in files if path.name != WORKBOOK]
     others = [other for other in others if f"{where}/{other[0]}.csv" != other[1] or other[0] not in TABLES]
-    others += [(name, f"{where}/{WORKBOOK}", name) for name in sheets if name not in TABLES]
+    others += [(name, f"{where}/{WORKBOOK}", name) for name, rows in sheets.items() if name not in TABLES and rows]
     for name, file, sheet in others:
         faults.append(_other_table(name, file, sheet, absent))
     for table in tables.values():
@@ -235,15 +240,15 @@ def _read_csv(path, table, file):
 
 
 def _parse_csv(text, table, file):
-    header, known = text.split("\n", 1)[0], set(columns(table))
-    separators = {
-        mark: sum(name.strip() in known for name in next(csv.reader([header], delimiter=mark), [])) for mark in ",;\t"
-    }
-    separator = max(separators, key=separators.get)
+    def records(separator):
+        return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+
     csv.field_size_limit(LARGEST_FILE)
-    rows = []
+    known, rows = set(columns(table)), []
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+        # spreadsheets of countries with a decimal comma write semicolons: take what finds the most columns
+        separator = max(",;\t", key=lambda mark: sum(name.strip() in known for name in next(records(mark), [])))
+        for row in records(separator):
             rows.append(row)
     except csv.Error:
         words = "a quotation mark in this row is not closed, or stands inside a text and is not doubled"
@@ -257,10 +262,13 @@ def _read_workbook(path, file):
     def unreadable(words, rule="bad_workbook"):
         return {}, [(rule, file, "", None, "", "", words)]
 
-    if path.stat().st_size > LARGEST_FILE:
-        return unreadable(f"larger than {LARGEST_FILE // 2**20} MiB", "file_too_large")
-    with path.open("rb") as stream:
-        start = stream.read(8)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return unreadable(f"larger than {LARGEST_FILE // 2**20} MiB", "file_too_large")
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        return unreadable(f"cannot be opened ({error.strerror})", "unreadable_file")
     if start.startswith(b"\xd0\xcf\x11\xe0"):
         return unreadable("encrypted, or an old .xls file; save it as .xlsx without a password")
     if not start.startswith(b"PK"):
@@ -302,8 +310,8 @@ def _sheet_marks(parts, name):
         while chunk := stream.read(2**20):
             chunk = rest + chunk
             formulas = formulas or re.search(rb"<(?:\w+:)?f[ />]", chunk) is not None
-            merged += re.findall(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z0-9:]+)"', chunk)
-            rest = chunk[-100:] if b"mergeCell" not in chunk[-100:] else b""
+            merged += re.findall(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z0-9:]+)"[^>]*>', chunk)
+            rest = chunk[chunk.rfind(b">") + 1 :]  # a tag cut in two is read with the next chunk
     return [name.decode() for name in merged], formulas
 
 
@@ -341,10 +349,11 @@ def _sheet_faults(path, file, sheet, cells, merged, formulas):
         book[sheet].reset_dimensions()
         for number, row in enumerate(book[sheet].iter_rows(values_only=True), start=1):
             for position, value in enumerate(row):
-                is_formula = isinstance(value, str) and value.startswith("=")
+                is_formula = (isinstance(value, str) and value.startswith("=")) or hasattr(value, "ref")
+                value = getattr(value, "text", value)
                 stored = cells[number - 1][position : position + 1] if number <= len(cells) else []
                 if is_formula and stored in ([], [None]):
-                    words = f"the formula {shown(value)} has no stored value; open and save the workbook"
+                    words = f"the formula {shown(value)} has no stored value; type the value"
                     faults.append(fault("uncached_formula", number, position, words))
         book.close()
     return faults
@@ -478,7 +487,8 @@ def check_tables(tables, folder="data/raw", year=None):
     for table, (_, _, required, _) in TABLES.items():
         if table in tables:
             frame = tables[table]
-            rows = [list(frame.columns), *frame.astype("str").to_numpy().tolist()]
+            cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+            rows = [[str(name) for name in frame.columns], *([_spell(cell) for cell in row] for row in cells)]
             row_numbers = list(frame.index) if frame.index.name == "row" else None
             file, sheet = frame.attrs.get("file", f"{where}/{table}.csv"), frame.attrs.get("sheet", "")
             framed[table], found = _frame(rows, table, file, sheet, row_numbers)
@@ -1112,7 +1122,7 @@ def _(t):
         "evidence_basis",
         bad,
         lambda r: (
-            r["responders"] + "/" + r["n"] + " is pooled from someone else's account; the study itself was not read"
+            "secondary, and pool = yes: " + r["responders"] + "/" + r["n"] + " is someone else's account of the study"
         ),
     )
 

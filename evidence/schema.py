@@ -184,7 +184,7 @@ def _order(value):
 def _year(value):
     if value in MISSING:
         return value
-    match = _COUNT.fullmatch(value)
+    match = _COUNT.fullmatch(_filled(value))
     if not match or len(match[1]) != 4:
         raise _fault("not_a_year", f"{shown(value)} is not a year: four digits, NR or UNCLEAR")
     return match[1]
@@ -556,3 +556,69 @@ def describe(table):
             }
         )
     return pd.DataFrame(rows, dtype="str")
+
+
+def data_dictionary(rules, notes=""):
+    """The data dictionary of a review as Markdown: tables, columns, words, rules and notes.
+
+    Parameters
+    ----------
+    rules : dict of rule -> (severity, sentence), as `evidence.extraction.RULES`
+    notes : Markdown put at the end as it is, e.g. where the data of this review come from
+    """
+    lines = [
+        "# Data dictionary",
+        "",
+        "Generated from `evidence/schema.py` and `evidence/extraction.py` by",
+        "`python -m evidence.schema > data/README.md`; a test fails when this page is older than they are.",
+        "",
+        "`raw/` holds one CSV file a table (`raw/studies.csv`, …; UTF-8, commas or semicolons, one header row) or one",
+        "workbook `raw/extraction.xlsx` with a sheet of the same name a table; never both for one table. Only people",
+        "write there. `processed/` holds the same tables after checking, written by the workflow.",
+        "",
+        "What a cell says when there is no value: **empty** = not applicable, **NR** = not reported (not visible in",
+        "the text that was read; never zero, never “none”), **UNCLEAR** = cannot be told. The three are kept apart to",
+        "the end. Whole numbers may stand as 12 or 12.0, shares lie between 0 and 1. Names that join the tables",
+        "(`study_id`, `therapy`, `disease`) are made of small letters, digits and underscores, since files are named",
+        "after them; labels are for people.",
+        "",
+        "In `processed/`, numbers are in their shortest form (0.60 is 0.6), and a text that a spreadsheet would take",
+        "for a formula (it begins with = + - @) has an apostrophe before it, which",
+        "`evidence.extraction.read_processed` takes away.",
+        "",
+        "| table | one row per | columns that name a row | needed |",
+        "|---|---|---|---|",
+    ]
+    for table, (_, key, required, row) in TABLES.items():
+        names = ", ".join(f"`{name}`" for name in key)
+        lines.append(f"| [{table}](#{table}) | {row} | {names} | {'yes' if required else 'no'} |")
+    for table in TABLES:
+        lines += ["", f"## {table}", "", "| column | meaning | unit | allowed | needed |", "|---|---|---|---|---|"]
+        for row in describe(table).itertuples(index=False):
+            cells = [f"`{row.column}`", row.meaning, row.unit, row.allowed, row.needed]
+            lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "## Words", "", "What the words of the vocabularies are called in tables and figures.", ""]
+    lines += ["| column | word | label |", "|---|---|---|"]
+    for column, words in LABELS.items():
+        lines += [f"| `{column}` | `{word}` | {label} |" for word, label in words.items()]
+    lines += ["", "## Rules", ""]
+    lines += [
+        "An **error** is impossible or incomplete: the run stops and nothing is changed. A **warning** is suspicious",
+        "but possible: it is listed in `results/tables/extraction_issues.csv`.",
+        "",
+        "| rule | severity | what must hold |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{rule}` | {severity} | {sentence} |" for rule, (severity, sentence) in rules.items()]
+    return "\n".join(lines) + "\n" + (f"\n{notes.strip()}\n" if notes else "")
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    from evidence.extraction import RULES  # the rules import this module, so they cannot be imported above
+
+    # bytes, so that the page is the same on every system
+    page = data_dictionary(RULES, Path("data/notes.md").read_text(encoding="utf-8"))
+    sys.stdout.buffer.write(page.encode("utf-8"))
