@@ -29,6 +29,9 @@ STUDY_LEVELS = [
     "override", "override_reason", "scheme", "note",
 ]  # fmt: skip
 
+TEXT_COLUMNS = {*STUDY_LEVELS, "scope", "therapy", "disease", "studies", "direction", "agreement", "agreement_note",
+                "pooled", "reason", "awaiting", "entered"}  # fmt: skip
+
 
 class GradingError(ValueError):
     """Faults in overrides or in a file of schemes; all of them in one message."""
@@ -159,6 +162,7 @@ def grade_therapies(
     may return, so the sum is capped at the study's n_patients, or where that is not known only the largest
     therapy is counted. Reports of one cohort give their largest number once.
     """
+    study_levels, pooled, arms = as_text(study_levels), as_text(pooled), as_text(arms)
     name = study_levels["scheme"].iloc[0] if len(study_levels) else standard["default"]
     rules = _scheme(standard, name)[1]
     graded = study_levels.set_index("study_id").to_dict("index")
@@ -166,9 +170,7 @@ def grade_therapies(
     groups = _members(studies, responses, therapies, diseases, classes_not_combined)
     patients, usable = _patients(studies, responses, unit)
     sizes = dict(zip(studies["study_id"], numbers(studies["n_patients"]), strict=True))
-    directions = {
-        (row.scope, row.therapy, row.disease): row.direction for row in pooled.fillna("").itertuples(index=False)
-    }
+    directions = {(row.scope, row.therapy, row.disease): row.direction for row in pooled.itertuples(index=False)}
     entered = defaultdict(dict)
     for arm in arms[arms["entered"] == "yes"].itertuples(index=False):
         entered[arm.scope, arm.therapy, arm.disease][arm.study_id] = (float(arm.responders), float(arm.n))
@@ -237,6 +239,23 @@ def level_sensitivity(
         main.append([rules["levels"][one]["number"] if one else None for one in best])
     table["differs"] = ["yes" if len(set(given) - {None}) > 1 else "no" for given in zip(*main, strict=True)]
     return table
+
+
+def as_text(result: pd.DataFrame) -> pd.DataFrame:
+    """A table of levels or analyses read back from CSV, its words as text again and nothing as "".
+
+    A scheme with levels 1 to 5 comes back as numbers, and a column without any entry as missing numbers.
+    """
+    text = result.copy()
+    for column in TEXT_COLUMNS.intersection(text.columns):
+        text[column] = [_word(value) for value in text[column]]
+    return text
+
+
+def _word(value) -> str:
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _scheme(standard: dict, name: str | None) -> tuple[str, dict]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from evidence.grading import as_text
 from evidence.schema import LABELS, humanise, numbers
 from evidence.tables import counted, fraction, interval, percent
 
@@ -117,6 +118,8 @@ def reconcile_claims(
     judgement. Agreement with a row that was copied from the same source is agreement, and `why` says that it
     proves nothing.
     """
+    pooled, arms = as_text(pooled), as_text(arms)
+    therapy_levels, study_levels = as_text(therapy_levels), as_text(study_levels)
     entered = defaultdict(dict)
     for arm in arms[arms["entered"] == "yes"].itertuples(index=False):
         entered[arm.scope, arm.therapy, arm.disease][arm.study_id] = float(arm.n)
@@ -216,6 +219,7 @@ def awaiting_list(
     pool, then those of the published review, then by level, then by number of patients (unknown after those large
     enough).
     """
+    pooled, study_levels = as_text(pooled), as_text(study_levels)
     analyses = _by_analysis(pooled)
     therapy_labels = dict(zip(therapies["therapy"], therapies["label"], strict=True))
     disease_labels = dict(zip(diseases["disease"], diseases["label"], strict=True))
@@ -484,7 +488,7 @@ def _recommendation(claim: dict, known: _InHand) -> tuple[str, str, str]:
     if key[0] == "class":
         grade = f"{_class_label(claim['therapy'], known)} as a class: {grade}"
     ours = f"{grade}; {_response(key, known)}"
-    direction = _text(known.pooled.get(key, {}).get("direction"))
+    direction = known.pooled[key]["direction"] if key in known.pooled else ""
     if direction:
         ours += {
             "above": "; the interval lies above the reference line",
@@ -615,10 +619,10 @@ def _sizes(ids: list[str], claim: dict, known: _InHand) -> dict:
     therapies = _treatments(claim, known)
     sizes = defaultdict(float)
     for row in known.responses:
-        counts = row["primary_outcome"] == "yes" and row["unit"] == "patient" and row["therapy"] in therapies
-        if counts and row["study_id"] in ids and claim["disease"] in (ALL, row["disease"]):
-            if row["n_"] == row["n_"]:
-                sizes[row["study_id"]] += row["n_"]
+        counted_row = row["primary_outcome"] == "yes" and row["unit"] == "patient" and row["n_"] == row["n_"]
+        meant = row["therapy"] in therapies and claim["disease"] in (ALL, row["disease"])
+        if counted_row and meant and row["study_id"] in ids:
+            sizes[row["study_id"]] += row["n_"]
     return dict(sizes)
 
 
@@ -692,11 +696,11 @@ def _response(key: tuple, known: _InHand) -> str:
     aside = int(row["k_left_out"])
     if not k:
         parts = [f"{counted(aside, 'study', 'studies')} left out"] * bool(aside) + [awaited] * bool(awaited)
-        return f"no counts to use ({', '.join(parts) or _text(row['reason'])})"
+        return f"no counts to use ({', '.join(parts) or row['reason']})"
     estimate, lower, upper = _estimate(row)
     counts = f"{row['events']:.0f}/{row['n']:.0f}"
     how = "pooled" if row["pooled"] == "yes" else "not pooled"
-    why = f": {_text(row['reason'])}" if row["pooled"] != "yes" else ""
+    why = f": {row['reason']}" if row["pooled"] != "yes" else ""
     ours = f"{percent(estimate)} {interval(lower, upper)}, {counts} in {counted(k, 'study', 'studies')}, {how}{why}"
     return f"{ours}; {awaited}" if awaited else ours
 
@@ -745,10 +749,6 @@ def _count(row: dict, claim: dict) -> str:
     """The cell of a row that counts what the claim counts."""
     column = {"complete_resolution": "n_complete", "partial_response": "n_partial"}.get(claim["outcome"], "responders")
     return row["responders"] if row[column] in UNKNOWN else row[column]
-
-
-def _text(value) -> str:
-    return "" if value is None or value != value else str(value)
 
 
 def _number(text: str) -> float:
@@ -838,7 +838,7 @@ def _adds(
     names = {
         key: label
         for key, label in names.items()
-        if key in analyses and study["study_id"] not in _text(analyses[key]["studies"]).split(";")
+        if key in analyses and study["study_id"] not in analyses[key]["studies"].split(";")
     }
     sizes = [_number(study["n_patients"]), *(row["n_"] for row, _ in wanted)]
     size = min((n for n in sizes if n == n), default=least_arm)
