@@ -231,7 +231,8 @@ def _one_arm_a_cohort(arms: pd.DataFrame, studies: pd.DataFrame, therapies: pd.D
     therapy_labels = therapies.set_index("therapy")["label"]
     cohort = arms["study_id"].map(cohorts)
     cohort = cohort.where(~cohort.isin(UNKNOWN), arms["study_id"])
-    free = arms[arms["reason"] == ""].assign(cohort=cohort)
+    # in this order: pandas fills an empty frame with the rows of a column assigned to it
+    free = arms.assign(cohort=cohort)[arms["reason"] == ""]
     free = free.sort_values("n", ascending=False, kind="stable")
     kept = free.drop_duplicates(["analysis", "cohort"]).set_index(["analysis", "cohort"])
     for row in free[free.duplicated(["analysis", "cohort"])].itertuples():

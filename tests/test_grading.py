@@ -1,0 +1,493 @@
+"""Levels of evidence: each published rule, the levels of the bundled review, overrides, and sums over studies."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from evidence.extraction import check_extraction, read_result, save_csv
+from evidence.grading import (
+    GradingError,
+    as_text,
+    grade_studies,
+    grade_therapies,
+    level_sensitivity,
+    read_schemes,
+)
+from evidence.schema import LABELS
+from evidence.synthesis import pool_arms, select_arms
+
+LEVELS = "workflow/standards/levels.yaml"
+POLICY = {
+    "method": "glmm",
+    "interval": "profile",
+    "level": 0.95,
+    "least_studies": 3,
+    "least_arm": 3,
+    "response": "any",
+    "unit": "patient",
+    "secondary_sources": "include",
+    "classes_not_combined": ["combination", "physical_treatment"],
+}
+SR_RULE = (
+    "not gradable: systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
+)
+ONE_NR = "; 1 not gradable (design not reported)"
+NOT_COMBINED = POLICY["classes_not_combined"]
+STUDY = {
+    "design": "case_series", "controlled": "no", "n_patients": "NR", "cohort_id": "", "status": "included",
+    "status_reason": "", "level_override": "", "level_override_reason": "", "year": "2001", "published_review": "no",
+}  # fmt: skip
+RESPONSE = {
+    "therapy": "drug", "disease": "ssc", "primary_outcome": "yes", "unit": "patient", "n": "NR", "responders": "NR",
+    "n_complete": "NR", "pool": "yes", "pool_reason": "", "evidence_basis": "abstract", "source": "",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def standard():
+    return read_schemes(LEVELS)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return check_extraction("data/raw")[0]
+
+
+@pytest.fixture(scope="module")
+def bundled(tables, standard):
+    return graded(tables, standard)
+
+
+def graded(tables, standard, scheme=None):
+    """Levels of the therapies of a review, keyed by scope, therapy and disease."""
+    arms = select_arms(tables["studies"], tables["responses"], tables["therapies"], POLICY)
+    levels = grade_therapies(
+        grade_studies(tables["studies"], standard, scheme),
+        tables["studies"],
+        tables["responses"],
+        tables["therapies"],
+        tables["diseases"],
+        pool_arms(arms, POLICY, 0.5),
+        arms,
+        standard,
+        classes_not_combined=NOT_COMBINED,
+    )
+    return levels.set_index(["scope", "therapy", "disease"])
+
+
+def review(studies, responses, classes=None):
+    """Tables of a small made-up review; a study or response names only what differs from the usual."""
+    classes = classes or {"drug": "drug"}
+    return {
+        "studies": pd.DataFrame(
+            [{"study_id": name} | STUDY | {"label": name.title()} | facts for name, facts in studies.items()]
+        ),
+        "responses": pd.DataFrame(
+            [
+                RESPONSE | {"study_id": study, "response_id": f"{study}_{at}"} | facts
+                for at, (study, facts) in enumerate(responses)
+            ],
+            columns=["study_id", "response_id", *RESPONSE],
+        ),
+        "therapies": pd.DataFrame(
+            [{"therapy": name, "label": name.title(), "therapy_class": group} for name, group in classes.items()]
+        ),
+        "diseases": pd.DataFrame({"disease": ["ssc", "dm"], "label": ["Systemic sclerosis", "Dermatomyositis"]}),
+    }
+
+
+def changed(tables, study_id, **cells):
+    studies = tables["studies"].copy()
+    at = studies["study_id"] == study_id
+    assert at.sum() == 1
+    for column, value in cells.items():
+        studies.loc[at, column] = value
+    return tables | {"studies": studies}
+
+
+OCEBM_2009 = "Oxford CEBM, March 2009, therapy column"
+OCEBM_2011 = "OCEBM 2011, row 'Does this intervention help?'"
+SHEKELLE = "Shekelle 1999, BMJ 318:593, box 'Category of evidence'"
+ABSTRACT = "Traineau 2020, abstract; the definitions themselves were not retrieved"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "design", "level", "quoted", "source"),
+    [
+        ("ocebm_2009", "rct", "1b", "individual RCT (with narrow confidence interval)", OCEBM_2009),
+        ("ocebm_2009", "cohort_controlled", "2b", "individual cohort study (including low quality RCT)", OCEBM_2009),
+        ("ocebm_2009", "controlled_nonrandomised", "2b", "individual cohort study", OCEBM_2009),
+        ("ocebm_2009", "case_control", "3b", "individual case-control study", OCEBM_2009),
+        ("ocebm_2009", "case_series_prospective", "4", "case series (and poor quality cohort studies)", OCEBM_2009),
+        ("ocebm_2009", "case_series_retrospective", "4", "case series", OCEBM_2009),
+        ("ocebm_2009", "case_series", "4", "case series", OCEBM_2009),
+        ("ocebm_2009", "case_report", "4", "case series (a report is a series of one: judgement)", OCEBM_2009),
+        ("ocebm_2009", "expert_opinion", "5", "expert opinion without explicit critical appraisal", OCEBM_2009),
+        ("ocebm_2011", "rct", "2", "randomized trial or observational study with dramatic effect", OCEBM_2011),
+        ("ocebm_2011", "controlled_nonrandomised", "3", "non-randomized controlled cohort/follow-up study", OCEBM_2011),
+        ("ocebm_2011", "cohort_controlled", "3", "non-randomized controlled cohort/follow-up study", OCEBM_2011),
+        (
+            "ocebm_2011",
+            "case_control",
+            "4",
+            "case-series, case-control, or historically controlled studies",
+            OCEBM_2011,
+        ),
+        ("ocebm_2011", "case_series_prospective", "4", "case-series", OCEBM_2011),
+        ("ocebm_2011", "case_series_retrospective", "4", "case-series", OCEBM_2011),
+        ("ocebm_2011", "case_series", "4", "case-series", OCEBM_2011),
+        ("ocebm_2011", "case_report", "4", "case-series (judgement)", OCEBM_2011),
+        ("ocebm_2011", "expert_opinion", "5", "mechanism-based reasoning (judgement)", OCEBM_2011),
+        ("shekelle_1999", "rct", "Ib", "at least one randomised controlled trial", SHEKELLE),
+        (
+            "shekelle_1999",
+            "controlled_nonrandomised",
+            "IIa",
+            "at least one controlled study without randomisation",
+            SHEKELLE,
+        ),
+        ("shekelle_1999", "cohort_controlled", "IIa", "at least one controlled study without randomisation", SHEKELLE),
+        ("shekelle_1999", "case_control", "III", "comparative, correlation and case-control studies", SHEKELLE),
+        ("shekelle_1999", "case_series_prospective", "III", "non-experimental descriptive studies", SHEKELLE),
+        ("shekelle_1999", "case_series_retrospective", "III", "non-experimental descriptive studies", SHEKELLE),
+        ("shekelle_1999", "case_series", "III", "non-experimental descriptive studies", SHEKELLE),
+        ("shekelle_1999", "case_report", "III", "non-experimental descriptive studies (judgement)", SHEKELLE),
+        ("shekelle_1999", "expert_opinion", "IV", "expert committee reports or opinions", SHEKELLE),
+        ("modified_oxford", "rct", "IB", "small randomised trial of warfarin: level IB", ABSTRACT),
+        ("modified_oxford", "controlled_nonrandomised", "IIA", "inferred: between the trial and the series", ABSTRACT),
+        ("modified_oxford", "cohort_controlled", "IIB", "inferred: between the trial and the series", ABSTRACT),
+        ("modified_oxford", "case_control", "III", "inferred: between the trial and the series", ABSTRACT),
+        ("modified_oxford", "case_series_prospective", "IV", "level IV (uncontrolled series)", ABSTRACT),
+        ("modified_oxford", "case_series_retrospective", "IV", "diltiazem, bisphosphonates: level IV", ABSTRACT),
+        ("modified_oxford", "case_series", "IV", "level IV (uncontrolled series)", ABSTRACT),
+        ("modified_oxford", "case_report", "IV", "inferred: with the series", ABSTRACT),
+        ("modified_oxford", "expert_opinion", "V", "inferred: below the series", ABSTRACT),
+    ],
+)
+def test_each_published_rule(standard, scheme, design, level, quoted, source):
+    assert quoted
+    assert source
+    studies = review({"one": {"design": design}}, [])["studies"]
+    row = grade_studies(studies, standard, scheme).iloc[0]
+    assert (row["gradable"], row["level"], row["level_by_design"]) == ("yes", level, level)
+    judgement = design in standard["schemes"][scheme]["judgements"]
+    words = f"{level}: {LABELS['design'][design]}" + (" (placed there by judgement)" if judgement else "")
+    assert row["rule"] == words
+    assert row["judgement"] == ("yes" if judgement else "no")
+
+
+def test_every_design_of_the_schema_is_graded_or_left_ungraded_on_purpose(standard):
+    for name, scheme in standard["schemes"].items():
+        left = set(LABELS["design"]) - set(scheme["designs"])
+        assert left == {"systematic_review", "NR", "UNCLEAR"}, name
+        assert set(scheme["designs"]) - set(LABELS["design"]) == {"systematic_review_of_rcts"}, name
+
+
+def test_the_four_schemes_name_their_source(standard):
+    assert set(standard["schemes"]) == {"modified_oxford", "ocebm_2009", "ocebm_2011", "shekelle_1999"}
+    assert standard["default"] == "modified_oxford"
+    for scheme in standard["schemes"].values():
+        assert re.search(r"https?://|doi:10\.", scheme["citation"])
+        assert all(scheme["levels"][level]["meaning"] for level in scheme["order"])
+    assert "could not be retrieved" in standard["schemes"]["modified_oxford"]["note"]
+
+
+@pytest.mark.parametrize(
+    ("key", "level", "rule"),
+    [
+        (("therapy", "warfarin", "all"), "IB", "IB: 1 randomised controlled trial (Berger 1987)" + ONE_NR),
+        (
+            ("therapy", "eswl", "all"), "IIA",
+            "IIA: 1 controlled trial without randomisation (Blumhardt 2016)" + ONE_NR,
+        ),
+        (("therapy", "eswl", "ssc"), "IIA", None),
+        (("therapy", "diltiazem", "all"), "IV", None),
+        (("therapy", "diltiazem", "ssc"), "IV", "IV: 1 case series, direction not stated (Vayssairat 1998)"),
+        (("therapy", "bisphosphonates", "all"), "IV", None),
+        (("class", "bisphosphonate", "all"), "IV", None),
+        (("therapy", "rituximab", "all"), "IV", None),
+        (("therapy", "rituximab", "dm"), "IV", None),
+        (("therapy", "rituximab", "ssc"), "IV", None),
+        (("therapy", "anti_tnf", "jdm"), "IV", "IV: 1 retrospective case series (Campanilho-Marques 2020)"),
+        (
+            ("class", "anti_tnf", "jdm"), "IV",
+            "IV: 2 prospective case series; 1 retrospective case series; 1 case series, direction not stated",
+        ),
+        (("therapy", "sodium_thiosulfate_intralesional", "all"), "IV", None),
+        (("therapy", "surgery", "all"), "", SR_RULE),
+        (("therapy", "incision_drainage", "all"), "", "not gradable: design not reported"),
+    ],
+)  # fmt: skip
+def test_levels_of_the_bundled_review(bundled, key, level, rule):
+    row = bundled.loc[key]
+    assert row["level"] == level
+    assert row["scheme"] == "modified_oxford"
+    assert "could not be retrieved" in row["note"]
+    if rule is not None:
+        assert row["rule"] == rule
+
+
+def test_the_levels_come_from_the_designs_and_the_override(tables, standard, bundled):
+    """The same rows with one cell changed: nothing is looked up by name."""
+    assert bundled.loc[("therapy", "rituximab", "all"), "rule"].endswith(
+        "1 randomised controlled trial set to IV by hand (Aggarwal 2017)"
+    )
+    without_override = changed(tables, "aggarwal2017", level_override="", level_override_reason="")
+    assert graded(without_override, standard).loc[("therapy", "rituximab", "all"), "level"] == "IB"
+    assert (
+        graded(changed(tables, "berger1987", design="NR"), standard).loc[("therapy", "warfarin", "all"), "level"]
+        == "IV"
+    )
+    excluded = graded(changed(tables, "berger1987", status="excluded", status_reason="test"), standard)
+    assert excluded.loc[("therapy", "warfarin", "all"), "level"] == "IV"
+    assert "berger1987" not in excluded.loc[("therapy", "warfarin", "all"), "studies"]
+    case_control = graded(changed(tables, "vayssairat1998", design="case_control"), standard)
+    assert case_control.loc[("therapy", "diltiazem", "ssc"), "level"] == "III"
+    assert case_control.loc[("therapy", "diltiazem", "ctd_mixed"), "level"] == "IV"
+
+
+def test_included_and_awaiting_studies_are_graded_and_excluded_ones_are_not(tables, standard):
+    levels = grade_studies(tables["studies"], standard).set_index("study_id")
+    assert list(levels.index) == list(tables["studies"]["study_id"])
+    assert levels.loc["riley2008", ["status", "gradable", "level"]].tolist() == ["awaiting", "yes", "IV"]
+    assert levels.loc["galimberti2018", ["gradable", "level"]].tolist() == ["no", ""]
+    assert levels.loc["galimberti2018", "rule"].startswith("excluded: Context only: 42 DM")
+    assert (levels.loc[levels["status"] == "excluded", "level"] == "").all()
+
+
+def test_a_systematic_review_is_no_ia_by_itself(tables, standard):
+    row = grade_studies(tables["studies"], standard).set_index("study_id").loc["pseudotumoral2020"]
+    assert (row["gradable"], row["level"]) == ("no", "")
+    assert row["rule"] == SR_RULE
+
+
+def test_an_override_wins_and_is_shown(tables, standard):
+    row = grade_studies(tables["studies"], standard).set_index("study_id").loc["aggarwal2017"]
+    assert (row["level"], row["level_by_design"], row["override"]) == ("IV", "IB", "IV")
+    assert row["rule"].startswith(
+        "IV, set by hand (its design (randomised controlled trial) alone would give IB). Reason: Randomisation was"
+    )
+    assert row["override_reason"].startswith("Randomisation was between early and late rituximab")
+
+
+@pytest.mark.parametrize(
+    ("override", "scheme", "level"),
+    [
+        ("IV", "shekelle_1999", "III"),  # an uncontrolled series; IV itself would be opinion there
+        ("IV", "ocebm_2009", "4"),
+        ("IV", "ocebm_2011", "4"),
+        ("IIB", "ocebm_2009", "2b"),
+        ("III", "ocebm_2011", "4"),
+        ("IA", "ocebm_2009", "1a"),
+        ("IA", "ocebm_2011", "1"),
+        ("IA", "shekelle_1999", "Ia"),
+        ("V", "shekelle_1999", "IV"),
+    ],
+)
+def test_an_override_is_carried_to_another_scheme_as_a_design(standard, override, scheme, level):
+    studies = review({"one": {"design": "rct", "level_override": override, "level_override_reason": "why"}}, [])[
+        "studies"
+    ]
+    row = grade_studies(studies, standard, scheme).iloc[0]
+    assert row["level"] == level
+    assert f"set by hand to {override} of another scheme" in row["rule"]
+    assert row["rule"].endswith("Reason: why")
+
+
+def test_an_override_without_counterpart_is_not_carried_over(standard):
+    """Shekelle's IIb (quasi-experimental) has no place in the 2009 levels."""
+    other = standard | {"overrides_written_in": "shekelle_1999"}
+    studies = review({"one": {"design": "rct", "level_override": "IIb", "level_override_reason": "why"}}, [])["studies"]
+    row = grade_studies(studies, other, "ocebm_2009").iloc[0]
+    assert (row["gradable"], row["level"]) == ("no", "")
+    assert row["rule"] == "not gradable: set by hand to IIb of another scheme, without counterpart here"
+
+
+def test_faults_of_overrides_are_told_all_at_once(standard):
+    studies = review(
+        {
+            "good": {},
+            "unknown": {"level_override": "4", "level_override_reason": "why"},
+            "silent": {"level_override": "IV"},
+        },
+        [],
+    )["studies"]
+    with pytest.raises(GradingError) as error:
+        grade_studies(studies, standard)
+    assert str(error.value) == (
+        "studies, row 3, column level_override: '4' is no level of modified_oxford: IA, IB, IIA, IIB, III, IV, V"
+        " (study unknown)\n"
+        "studies, row 4, column level_override_reason: empty beside IV (study silent)"
+    )
+
+
+def test_an_unknown_scheme_names_the_known_ones(standard):
+    with pytest.raises(GradingError, match=r"^scheme 'grade' is none of modified_oxford, ocebm_2009"):
+        grade_studies(review({"one": {}}, [])["studies"], standard, "grade")
+
+
+def test_a_broken_file_of_schemes_is_refused(tmp_path):
+    broken = yaml.safe_load(Path(LEVELS).read_text(encoding="utf-8"))
+    broken["default"] = "oxford"
+    broken["schemes"]["ocebm_2011"]["designs"]["rct"] = "7"
+    broken["schemes"]["ocebm_2009"]["judgements"].append("poster")
+    path = tmp_path / "levels.yaml"
+    path.write_text(yaml.safe_dump(broken), encoding="utf-8")
+    with pytest.raises(GradingError) as error:
+        read_schemes(path)
+    for fault in (
+        "ocebm_2011: rct -> 7, which is no level of this scheme",
+        "ocebm_2009: poster is called a judgement but has no level",
+        "default: oxford is none of modified_oxford, ocebm_2009, ocebm_2011, shekelle_1999",
+    ):
+        assert fault in str(error.value)
+
+
+def test_rows_without_therapy_or_disease(standard):
+    """A row whose therapy is not reported counts for none; one whose disease is not reported only for all diseases."""
+    levels = graded(
+        review(
+            {"trial": {"design": "rct"}, "series": {}, "lost": {"design": "rct"}},
+            [("trial", {"disease": "NR"}), ("series", {}), ("lost", {"therapy": "NR"})],
+        ),
+        standard,
+    )
+    assert levels.loc[("therapy", "drug", "all"), ["level", "k"]].tolist() == ["IB", 2]
+    assert levels.loc[("therapy", "drug", "ssc"), ["level", "k"]].tolist() == ["IV", 1]
+    assert set(levels.index) == {("therapy", "drug", "all"), ("therapy", "drug", "ssc")}
+
+
+def test_a_second_outcome_alone_gives_a_level(standard):
+    tables = review({"series": {}}, [("series", {"primary_outcome": "no", "n": "9", "responders": "2"})])
+    arms = pd.DataFrame(columns=["scope", "therapy", "disease", "study_id", "entered", "responders", "n"])
+    pooled = pd.DataFrame(columns=["scope", "therapy", "disease", "direction"])
+    levels = grade_therapies(
+        grade_studies(tables["studies"], standard), **tables, pooled=pooled, arms=arms, standard=standard
+    ).set_index(["scope", "therapy", "disease"])
+    row = levels.loc[("therapy", "drug", "all")]
+    assert (row["level"], row["k_IV"], row["patients_IV"], row["counts_IV"]) == ("IV", 1, 0, 0)
+
+
+def test_studies_patients_and_counts_at_each_level(bundled):
+    row = bundled.loc[("therapy", "diltiazem", "all")]
+    # Vayssairat 12, Palmieri 4, Balin 17 with counts, the thesis 2 without; two more report no design
+    assert (row["k"], row["k_not_gradable"], row["k_IV"], row["patients_IV"], row["counts_IV"]) == (4, 2, 4, 35, 3)
+    assert row["studies"] == "vayssairat1998;palmieri1995;balin2012;vilnius_nd"
+    assert row["direction"] == "across"
+    warfarin = bundled.loc[("therapy", "warfarin", "all")]
+    assert (warfarin["k_IB"], warfarin["patients_IB"], warfarin["counts_IB"]) == (1, 3, 0)  # its 0/3 is not settled
+
+
+@pytest.mark.parametrize(
+    ("facts", "patients"),
+    [
+        ({"n_patients": "10"}, 10),  # 8 + 6 cannot all be different patients
+        ({"n_patients": "20"}, 14),
+        ({"n_patients": "NR"}, 8),  # nobody says how far they overlap
+    ],
+)
+def test_patients_of_a_class_are_not_counted_twice(standard, facts, patients):
+    levels = graded(
+        review(
+            {"series": facts},
+            [("series", {"n": "8", "responders": "4"}), ("series", {"therapy": "other", "n": "6", "responders": "1"})],
+            {"drug": "group", "other": "group"},
+        ),
+        standard,
+    )
+    assert levels.loc[("class", "group", "all"), "patients_IV"] == patients
+    assert levels.loc[("therapy", "drug", "all"), "patients_IV"] == 8
+
+
+def test_two_reports_of_one_cohort_give_their_patients_once(standard):
+    levels = graded(
+        review(
+            {"early": {"cohort_id": "c1"}, "late": {"cohort_id": "c1"}, "else": {"cohort_id": "c2"}},
+            [("early", {"n": "5"}), ("late", {"n": "9"}), ("else", {"n": "4"})],
+        ),
+        standard,
+    )
+    assert levels.loc[("therapy", "drug", "all"), ["k_IV", "patients_IV"]].tolist() == [3, 13]
+
+
+def test_classes_need_two_members_and_may_be_forbidden(bundled, standard):
+    classes = {therapy for scope, therapy, _ in bundled.index if scope == "class"}
+    assert {"bisphosphonate", "anti_tnf", "surgery"} <= classes
+    assert classes.isdisjoint({"combination", "physical_treatment", "anticoagulant"})
+
+
+@pytest.mark.parametrize(
+    ("trial", "series", "agreement", "note"),
+    [
+        ((8, 10), (7, 10), "agrees", "level IB: 8/10, lower levels: 7/10; the same side of the line of 50%"),
+        ((2, 10), (7, 10), "differs", "level IB: 2/10, lower levels: 7/10; different sides of the line of 50%"),
+        ((5, 10), (7, 10), "cannot be told", "level IB: 5/10, lower levels: 7/10; one lies on the line of 50%"),
+        (("NR", 10), (7, 10), "cannot be told", "no counts of level IB entered the analysis (Trial)"),
+        ((8, 10), (1, 2), "cannot be told", "no counts of lower levels entered the analysis (Series)"),
+    ],
+)
+def test_agreement_of_the_best_level_with_the_rest(standard, trial, series, agreement, note):
+    counts = [("trial", trial), ("series", series)]
+    tables = review(
+        {"trial": {"design": "rct"}, "series": {}},
+        [(study, {"responders": str(x), "n": str(n)}) for study, (x, n) in counts],
+    )
+    row = graded(tables, standard).loc[("therapy", "drug", "all")]
+    assert (row["agreement"], row["agreement_note"]) == (agreement, note)
+
+
+def test_agreement_where_there_is_nothing_to_compare(bundled):
+    assert bundled.loc[("therapy", "diltiazem", "all"), "agreement"] == "only this level"
+    assert bundled.loc[("therapy", "surgery", "all"), "agreement"] == ""
+    warfarin = bundled.loc[("therapy", "warfarin", "all")]
+    assert warfarin["agreement"] == "cannot be told"
+    assert warfarin["agreement_note"] == "no counts of level IB entered the analysis (Berger 1987)"
+
+
+def test_every_therapy_under_every_scheme(tables, standard, bundled):
+    table = level_sensitivity(
+        tables["studies"],
+        tables["responses"],
+        tables["therapies"],
+        tables["diseases"],
+        standard,
+        classes_not_combined=NOT_COMBINED,
+    ).set_index(["scope", "therapy", "disease"])
+    assert list(table.index) == list(bundled.index)
+    assert list(table.columns) == [*standard["schemes"], "differs"]
+    assert table["modified_oxford"].tolist() == bundled["level"].tolist()
+    for scheme in standard["schemes"]:
+        assert table[scheme].tolist() == graded(tables, standard, scheme)["level"].tolist()
+    warfarin = ["IB", "1b", "2", "Ib", "yes"]  # a trial is 2 in 2011
+    assert table.loc[("therapy", "warfarin", "all")].tolist() == warfarin
+    assert table.loc[("therapy", "rituximab", "all")].tolist() == ["IV", "4", "4", "III", "yes"]
+    assert table.loc[("therapy", "eswl", "all")].tolist() == ["IIA", "2b", "3", "IIa", "yes"]
+    assert table.loc[("therapy", "surgery", "all")].tolist() == ["", "", "", "", "no"]
+
+
+def test_schemes_that_agree_do_not_differ(standard):
+    tables = review({"series": {}}, [("series", {})])
+    two = standard | {"schemes": {name: standard["schemes"][name] for name in ("modified_oxford", "ocebm_2011")}}
+    row = level_sensitivity(**tables, standard=two).iloc[0]
+    assert row.tolist() == ["therapy", "drug", "all", "IV", "4", "no"]
+
+
+def test_levels_read_back_from_csv_are_the_same(tables, standard, tmp_path):
+    """A scheme with levels 1 to 5 comes back as numbers; they must be words again."""
+    levels = grade_studies(tables["studies"], standard, "ocebm_2011")
+    save_csv(levels, tmp_path / "levels.csv")
+    back = as_text(read_result(tmp_path / "levels.csv"))
+    assert back["level"].tolist() == levels["level"].tolist()
+    assert back["override"].tolist() == levels["override"].tolist()
+
+
+def test_no_slug_in_the_words_for_people(tables, bundled):
+    slugs = {*tables["studies"]["study_id"], *LABELS["design"], *tables["therapies"]["therapy"]}
+    slugs = {slug for slug in slugs if "_" in slug or any(letter.isdigit() for letter in slug)}
+    for column in ("rule", "agreement_note", "note"):
+        found = {slug for text in bundled[column] for slug in slugs.intersection(re.findall(r"[a-z0-9_]+", text))}
+        assert not found
+        assert not bundled[column].str.contains(r"\bnan\b").any()
