@@ -40,7 +40,7 @@ DEFAULT_INTERVAL = "profile"
 
 REACH = 8.7  # the shared grid spans b +- REACH tau; the normal density there is 1e-17 of its peak
 DROP = 38.0  # a study's own grid ends where the integrand has fallen by exp(-DROP) = 3e-17
-SHARED_NODES = np.array([24, 32, 40, 48, 64, 80, 96, 128, 160, 192])
+SHARED_NODES = np.array([24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512])
 BLOCK = 1 << 17  # numbers in the largest temporary array (1 MiB): keeps the passes within the processor's cache
 TAU_SMALL = 3e-4  # below, tau is 0: tau2 changes by less than 1e-7
 TAU_LARGE = 100.0  # above, a limit of tau is given as not found: expit(+-100) are 0 and 1 to 40 digits
@@ -261,12 +261,14 @@ def evaluate(arms, row, b, tau, refine=1):
     arms : Arms
     row : int array (a,); which analyses (one may occur more than once)
     b, tau : float arrays (a,); tau 0 is the common-proportion model
-    refine : int or int array (a,); the points are made denser by this factor
+    refine : float or array (a,); the points are made denser by this factor
 
     Returns
     -------
     Point
     """
+    if b.size == 0:
+        return Point(*(np.empty(0) for _ in range(6)), np.empty(0, int))
     refine = np.broadcast_to(refine, b.shape)
     zero = tau <= 0
     width = np.where(zero, 1.0, tau)
@@ -311,62 +313,115 @@ def maximise(arms, row):
     -----
     For a fixed tau the log-likelihood is concave in b (an integral over theta of a log-concave function of theta and
     b is log-concave in b), so only the curvature in tau can have the wrong sign; there the step goes uphill by a
-    bounded amount. tau = 0 is tried explicitly: it is a local maximum when the score statistic for tau2 is negative.
+    bounded amount. In tau there may be two maxima, one of them at 0. Where the climb ends at 0, the slope is looked
+    at for larger tau, and where it is upwards the climb is repeated from there; the higher maximum is kept.
     """
+    common, at_zero, unit = _common_proportion(arms, row)
+    peaked = at_zero.h_tt <= -1e-8 * at_zero.h_bb  # tau = 0 is a local maximum, or its tau2 not 1e-8 away
+    spread = _moment_spread(arms, row)
+    b, tau, point, converged = _climb(arms, row, _weighted_centre(arms, row, spread), spread, at_zero.ll, peaked)
+    zero = converged & (tau == 0)
+    if zero.any():
+        where = np.flatnonzero(zero)
+        ladder = _ladder(unit[where])
+        scanned = np.tile(where, len(ladder))
+        start = _weighted_centre(arms, row[scanned], ladder.ravel())
+        for _ in range(2):
+            seen = evaluate(arms, row[scanned], start, ladder.ravel(), 0.5)
+            start = start - seen.g_b / seen.h_bb
+        uphill = (seen.g_t - seen.h_bt * seen.g_b / seen.h_bb).reshape(ladder.shape)
+        higher = (uphill > 0).any(0)
+        if higher.any():
+            again = where[higher]
+            tau_start = np.where(uphill > 0, ladder, 0).max(0)[higher]
+            b_start = _weighted_centre(arms, row[again], tau_start)
+            never = np.full(again.size, -np.inf)
+            other = _climb(arms, row[again], b_start, tau_start, never, np.zeros(again.size, bool))
+            better = other[3] & (other[2].ll > at_zero.ll[again])
+            b[again[better]], tau[again[better]] = other[0][better], other[1][better]
+            for whole, piece in zip(point, other[2], strict=True):
+                whole[again[better]] = piece[better]
+    zero = converged & ((at_zero.ll >= point.ll) | (tau < TAU_SMALL))
+    b[zero], tau[zero] = common[zero], 0.0
+    for whole, piece in zip(point, at_zero, strict=True):
+        whole[zero] = piece[zero]
+    return b, tau, point, converged
+
+
+def _common_proportion(arms, row):
+    """Maximum at tau = 0: b, its Point, and the standard deviation of a typical study's logit (at most 1)."""
+    x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
+    common = logit((weight * x).sum(1) / (weight * n).sum(1))
+    point = _at_zero(arms, row, common)
+    return common, point, np.minimum(1.0, np.sqrt(weight.sum(1) / -point.h_bb))
+
+
+def _ladder(unit):
+    """Values of tau to look at, array (4, a): from below the sampling error of a study to far above any spread."""
+    low = 0.4 * unit
+    return low * (8 / low) ** (np.arange(4)[:, None] / 3)
+
+
+def _moment_spread(arms, row):
+    """A start for tau: the variance of the studies' logits beyond that of sampling."""
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     k = weight.sum(1)
-    common = logit((weight * x).sum(1) / (weight * n).sum(1))
-    best = _at_zero(arms, row, common)
     yi = np.log((x + 0.5) / (n - x + 0.5))
     vi = 1 / (x + 0.5) + 1 / (n - x + 0.5)
     centre = (weight * yi).sum(1) / k
-    moment = (weight * (yi - centre[:, None]) ** 2).sum(1) / np.maximum(k - 1, 1) - (weight * vi).sum(1) / k
-    tau = np.sqrt(np.clip(moment, 0.16, 9.0))
-    w = weight / (vi + tau[:, None] ** 2)
-    b = (w * yi).sum(1) / w.sum(1)
+    beyond = (weight * (yi - centre[:, None]) ** 2).sum(1) / np.maximum(k - 1, 1) - (weight * vi).sum(1) / k
+    return np.sqrt(np.clip(beyond, 0.16, 9.0))
 
+
+def _weighted_centre(arms, row, tau):
+    """A start for b: the mean of the studies' logits, weighted for the given tau."""
+    x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
+    w = weight / (1 / (x + 0.5) + 1 / (n - x + 0.5) + tau[:, None] ** 2)
+    return (w * np.log((x + 0.5) / (n - x + 0.5))).sum(1) / w.sum(1)
+
+
+def _climb(arms, row, b, tau, ll_zero, may_jump):
+    """Newton's iterations to a maximum over b and tau; see `maximise`.
+
+    Where may_jump, and the way is down towards a tau = 0 that lies higher, the climb ends there at once.
+    """
     a = row.size
-    final_b, final_tau, converged = common.copy(), np.zeros(a), np.zeros(a, bool)
-    at_zero = best
-    best = Point(*(part.copy() for part in best))
-    refine = np.ones(a, int)
+    final_b, final_tau, converged = b.copy(), np.zeros(a), np.zeros(a, bool)
+    best = Point(*(np.full(a, -np.inf) for _ in range(6)), np.zeros(a, int))
+    refine = np.ones(a)
     active = np.arange(a)
     ll = np.full(a, -np.inf)
     db, dt = np.zeros(a), np.zeros(a)
     for _ in range(100):
         point = evaluate(arms, row[active], b, tau, refine)
         worse = point.ll < ll - 1e-10
-        shrink = np.where(worse, 0.75, 0.0)  # go back three quarters of the step that was too long
         schur = point.h_tt - point.h_bt**2 / point.h_bb
         uphill = point.g_t - point.h_bt * point.g_b / point.h_bb
         concave = schur < 0
         new_t = np.where(concave, -uphill / np.where(concave, schur, -1.0), np.sign(uphill) * (0.5 * tau + 0.1))
         new_t = np.clip(new_t, -0.8 * tau, 1.5 * tau + 0.2)
-        to_zero = ~worse & (uphill < 0) & (at_zero.h_tt[active] <= 0) & (at_zero.ll[active] >= point.ll)
-        to_zero &= (new_t < -0.5 * tau) | ~concave
         new_b = np.clip(-(point.g_b + point.h_bt * new_t) / point.h_bb, -2 - tau, 2 + tau)
         still = ~worse & concave & (np.abs(new_b) + np.abs(new_t) < 1e-8 * (1 + tau))
         done = still & (refine > 1)
+        to_zero = may_jump[active] & (ll_zero[active] >= point.ll) & (uphill < 0) & ~worse & ~done
+        small = ~done & ~to_zero & ~worse & (tau < TAU_SMALL)
+        done |= small
         if done.any():
             where = active[done]
-            final_b[where], final_tau[where], converged[where] = b[done], tau[done], True
+            final_b[where], final_tau[where] = b[done], tau[done]
             for whole, piece in zip(best, point, strict=True):
                 whole[where] = piece[done]
-        converged[active[to_zero]] = True
+        converged[active[done | to_zero]] = True
         refine = np.where(still, refine * 2, refine)
-        db, dt = np.where(worse, db * (1 - shrink), new_b), np.where(worse, dt * (1 - shrink), new_t)
-        start_b = np.where(worse, b - db / (1 - shrink), b)
-        start_t = np.where(worse, tau - dt / (1 - shrink), tau)
+        # A step that led down is taken back but for a quarter.
+        b, tau = b - np.where(worse, db, 0), tau - np.where(worse, dt, 0)
+        db, dt = np.where(worse, db / 4, new_b), np.where(worse, dt / 4, new_t)
         ll = np.where(worse, ll, point.ll)
-        b, tau = start_b + db, np.minimum(start_t + dt, TAU_LARGE)
+        b, tau = b + db, np.minimum(tau + dt, TAU_LARGE)
         keep = ~(done | to_zero)
         if not keep.any():
             break
         active, b, tau, ll, db, dt, refine = (part[keep] for part in (active, b, tau, ll, db, dt, refine))
-    zero = (at_zero.ll >= best.ll) | (final_tau < TAU_SMALL)
-    final_b[zero], final_tau[zero] = common[zero], 0.0
-    for whole, piece in zip(best, at_zero, strict=True):
-        whole[zero] = piece[zero]
     return final_b, final_tau, best, converged
 
 
@@ -381,41 +436,85 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     Returns
     -------
     lb, ub : arrays (a,); -inf or inf when beyond B_LARGE or TAU_LARGE, NaN when not found
+
+    Notes
+    -----
+    The limit under tau = 0 is found first. It stands where no larger tau gives a higher likelihood; elsewhere the
+    limit lies further out, and is followed along the ridge of the likelihood: each step is Newton's in tau, and in
+    b on the signed root of the fall, which is nearly linear in b.
     """
     a = row.size
     side = np.repeat([-1.0, 1.0], a)
-    row, b_hat, ll_hat = np.tile(row, 2), np.tile(b_hat, 2), np.tile(ll_hat, 2)
-    target, tau = np.tile(np.sqrt(critical), 2), np.tile(tau_hat, 2)
+    row, b_hat, tau_hat, ll_hat = (np.tile(part, 2) for part in (row, b_hat, tau_hat, ll_hat))
+    target, se = np.tile(np.sqrt(critical), 2), np.tile(se, 2)
     limit = np.full(2 * a, np.nan)
-    active = np.arange(2 * a)
-    b = b_hat + side * np.minimum(target * np.tile(se, 2), 3 + 2 * tau)
+    common, at_zero, unit = _common_proportion(arms, row)
+    edge = _limit_at_zero(arms, row, common, at_zero, ll_hat - target**2 / 2, side)
+    tau = np.maximum(tau_hat, 0.3 * unit)
+    reached = np.flatnonzero(np.isfinite(edge))
+    if reached.size:
+        peaked = _at_zero(arms, row[reached], edge[reached]).h_tt <= 0
+        reached = reached[peaked]
+        ladder = _ladder(unit[reached])
+        scanned = np.tile(reached, len(ladder))
+        seen = evaluate(arms, row[scanned], edge[scanned], ladder.ravel()).ll.reshape(ladder.shape)
+        stands = (seen <= ll_hat[reached] - target[reached] ** 2 / 2).all(0)
+        limit[reached[stands]] = edge[reached[stands]]
+        tau[reached] = np.take_along_axis(ladder, seen.argmax(0)[None], 0)[0]
+    active = np.flatnonzero(np.isnan(limit))
+    b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
+    b = np.where(side * (edge - b) > 0, edge, b)[active]  # never so for an edge that is NaN
+    tau, before = tau[active], np.zeros(active.size)
     for _ in range(80):
         point = evaluate(arms, row[active], b, tau)
-        at_zero = tau == 0
         concave = point.h_tt < 0
         curve = np.where(concave, point.h_tt, -1.0)
-        dt = np.where(concave, -point.g_t / curve, np.sign(point.g_t) * (0.5 * tau + 0.1))
-        dt = np.where(at_zero, np.where(concave, 0.0, 0.2), np.clip(dt, -0.9 * tau, tau + 0.3))
+        dt = np.where(concave, -point.g_t / curve, np.sign(point.g_t) * (0.5 * tau + 0.1 * unit[active]))
+        dt = np.clip(dt, -0.9 * tau, tau + 0.3 * unit[active])
+        # Leaps to and fro must shrink.
+        dt = np.where(dt * before < 0, np.sign(dt) * np.minimum(np.abs(dt), 0.5 * np.abs(before)), dt)
         turn = np.where(concave, -point.h_bt / curve, 0.0)  # d tau / d b along the ridge
-        ridge = concave & (np.abs(dt) <= 0.3 * tau + 0.05)  # near enough for the ridge to be told from here
-        fall = np.where(ridge, ll_hat[active] - point.ll + 0.5 * point.g_t**2 / curve, ll_hat[active] - point.ll)
+        ridge = concave & (np.abs(dt) <= 0.3 * tau + 0.02 * unit[active])  # near enough to see where it goes
+        fall = ll_hat[active] - point.ll + np.where(ridge, 0.5 * point.g_t**2 / curve, 0.0)
         root = np.sqrt(2 * np.maximum(fall, 1e-12))
         descent = -side[active] * (point.g_b + turn * point.g_t)
         away = side[active] * (b - b_hat[active])
         step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
-        step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1), 0.0)
+        step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1 * unit[active]), 0.0)
         done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
         limit[active[done]] = (b + side[active] * step)[done]
-        tau = np.maximum(tau + dt + np.clip(turn * side[active] * step, -0.5 * tau, 0.5 * tau + 0.3), 0.1 * tau)
-        tau = np.where(at_zero & (dt == 0), 0.0, np.where(tau < TAU_SMALL, 0.0, tau))
+        turn = np.clip(turn * side[active] * step, -0.5 * tau, 0.5 * tau + 0.3 * unit[active])
+        tau = np.maximum(np.maximum(tau + dt + turn, 0.1 * tau), TAU_SMALL * unit[active])
         b = b + side[active] * step
         endless = (np.abs(b) > B_LARGE) | (tau > TAU_LARGE)
         limit[active[endless & ~done]] = side[active[endless & ~done]] * np.inf
         keep = ~(done | endless)
         if not keep.any():
             break
-        active, b, tau = active[keep], b[keep], tau[keep]
+        active, b, tau, before = active[keep], b[keep], tau[keep], dt[keep]
     return limit[:a], limit[a:]
+
+
+def _limit_at_zero(arms, row, common, at_zero, floor, side):
+    """Where the log-likelihood at tau = 0 falls to floor, on the given side; NaN where it is never above."""
+    limit = np.full(row.size, np.nan)
+    active = np.flatnonzero(at_zero.ll > floor)
+    target = np.sqrt(2 * np.maximum(at_zero.ll - floor, 0))
+    b = common + side * target / np.sqrt(-at_zero.h_bb)
+    b = b[active]
+    for _ in range(50):
+        point = _at_zero(arms, row[active], b)
+        root = np.sqrt(2 * np.maximum(at_zero.ll[active] - point.ll, 1e-30))
+        step = (target[active] - root) * root / np.maximum(np.abs(point.g_b), 1e-300)
+        away = np.abs(b - common[active])
+        step = np.clip(step, -0.7 * away, away)
+        b = b + side[active] * step
+        done = (np.abs(step) < 1e-12 * (1 + np.abs(b))) | (np.abs(b) > 2 * B_LARGE)
+        limit[active[done]] = b[done]
+        active, b = active[~done], b[~done]
+        if active.size == 0:
+            break
+    return limit
 
 
 def profile_tau(arms, row, b_hat, tau_hat, point, critical):
@@ -425,9 +524,7 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
     -------
     lb, ub : arrays (a,); lb 0 when tau 0 is inside; ub inf when beyond TAU_LARGE; NaN when not found
     """
-    x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
-    common = logit((weight * x).sum(1) / (weight * n).sum(1))
-    at_zero = _at_zero(arms, row, common)
+    _, at_zero, _ = _common_proportion(arms, row)
     a = row.size
     inside = point.ll - at_zero.ll <= critical / 2
     side = np.repeat([-1.0, 1.0], a)
@@ -523,8 +620,8 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     if not converged.all():
         row, b, tau, point, k_row = row[converged], b[converged], tau[converged], point.take(converged), None
     k_row = k[row]
-    variance = np.where(tau > 0, point.h_tt / (point.h_bb * point.h_tt - point.h_bt**2), 1 / point.h_bb)
-    se = np.sqrt(-variance)
+    interior = tau > 0
+    se = 1 / np.sqrt(np.where(interior, point.h_bt, 0) ** 2 / np.where(interior, point.h_tt, -1) - point.h_bb)
     out["b"][row], out["se"][row], out["tau2"][row] = b, se, tau**2
     out["estimate"][row] = expit(b)
     out["mean_proportion"][row] = mean_proportion(b, tau)
