@@ -177,11 +177,12 @@ def _columns(result, entered, left_out, subgroups: bool, style: Style) -> list[C
     bracket = f"({percent})" if style.interval == "parentheses" else f"[{percent}]"
     columns = [Column("study", "Study")]
     if result["scope"] == "class":
-        columns.append(Column("therapy", "Therapy", wrap=0.2))
+        columns.append(Column("therapy", "Treatment", wrap=0.2))
     elif not subgroups and result["disease"] == ALL:
         columns.append(Column("disease", "Disease", wrap=0.15))
     columns += [Column("level", "Level", "center"), Column("count", "Responders/n", "right"), Column(AXIS)]
-    columns.append(Column("estimate", f"% {bracket}", "right"))
+    if len(entered):
+        columns.append(Column("estimate", f"% {bracket}", "right"))
     if len(entered) > 1:
         columns.append(Column("weight", "Weight", "right"))
     return columns
@@ -189,12 +190,17 @@ def _columns(result, entered, left_out, subgroups: bool, style: Style) -> list[C
 
 def _facts(arm, names: _Names) -> dict[str, str]:
     return {
-        "study": names.study(arm.study_id),
+        "study": names.study(arm.study_id) + ("\u00a0†" if is_secondary(arm) else ""),
         "therapy": ", ".join(names.therapy("therapy", slug) for slug in str(arm.arm_therapy).split(";")),
         "disease": names.short_disease(arm.arm_disease),
         "level": names.levels.get(arm.study_id, NOTHING),
         "count": counts_text(arm.responders, arm.n),
     }
+
+
+def is_secondary(arm) -> bool:
+    """Whether the counts are known from someone else's account only."""
+    return "secondary" in str(arm.evidence_basis).split(";")
 
 
 def _study_rows(entered, pooled, result, names: _Names, subgroups: bool, style: Style) -> list[Row]:
@@ -363,9 +369,13 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
         for slug, short in names.short.items()
         if slug in shown and short not in names.diseases[slug]
     ]
+    if any(is_secondary(arm) for arm in pd.concat([entered, left_out]).itertuples()):
+        notes.append("† Counts known from a secondary source only.")
     level = f"Level of evidence: {names.level_note if level_note is None else level_note}"
-    if (set(entered["study_id"]) | set(left_out["study_id"])) and (names.level_note or level_note):
-        notes.append(level)
+    shown_studies = {*entered["study_id"], *left_out["study_id"]}
+    if shown_studies and (names.level_note or level_note):
+        missing = any(names.levels.get(slug, NOTHING) == NOTHING for slug in shown_studies)
+        notes.append(f"{level} {NOTHING}, not gradable." if missing else level)
     if pairs:
         notes.append("; ".join(pairs) + ".")
     awaiting = [slug for slug in str(result["awaiting"]).split(";") if slug and slug != "nan"]

@@ -22,6 +22,7 @@ GAP = 9.0  # between columns; more than half of the largest square, which may st
 LINE = 1.24  # line pitch within a cell or a paragraph, in type sizes; more than the height of the font's box
 ROOMY, DENSE = 1.8, 1.5  # row pitch in type sizes: up to 20 rows, from 60 rows on
 LEAST_AXIS, MOST_AXIS = 0.26, 0.48  # width of the axis as a share of the figure's
+TIGHT_AXIS = 0.20  # the axis gives way to this before the first column wraps to a third line
 BASELINE = 0.36  # half the height of capitals, in type sizes: centres text on its row
 TICKS = (0, 25, 50, 75, 100)
 AXIS = "axis"  # key of the column that holds the axis
@@ -65,6 +66,11 @@ class Row:
     gap: float = 0.0  # room above, in row pitches
     rule: bool = False  # line above
 
+    @property
+    def is_heading(self) -> bool:
+        """Whether the row names the rows that follow."""
+        return self.bold and len(self.cells) == 1 and not self.mark and not self.note
+
 
 @dataclass
 class Sheet:
@@ -78,6 +84,7 @@ class Sheet:
     below_heading: str = ""
     below: list[Row] = field(default_factory=list)
     keys: list[tuple[str, str]] = field(default_factory=list)
+    closing: list[tuple[str, str]] = field(default_factory=list)  # heading and a paragraph
     notes: list[str] = field(default_factory=list)
 
 
@@ -90,8 +97,10 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
         page.y += 0.5 * style.size
     page.header(columns)
     top = page.y
-    for number, row in enumerate(rows):
-        page.row(row, columns, band=number % 2 == 1)
+    number = 0
+    for row in rows:
+        number = 0 if row.is_heading else number + 1
+        page.row(row, columns, band=number > 0 and number % 2 == 0)
     with_axis = any(row.mark for row in rows)
     if with_axis:
         page.axis_bottom(top, sheet)
@@ -109,6 +118,11 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
     if sheet.keys:
         page.y += 0.8 * style.size
         page.key_line(sheet.keys)
+    for heading, words in sheet.closing:
+        page.y += 0.3 * style.size
+        page.paragraph(heading, style.small, bold=True)
+        page.paragraph(words, style.small)
+        page.y += 0.2 * style.size
     for note in sheet.notes:
         page.y += 0.3 * style.small
         page.paragraph(note, style.small, quiet=True)
@@ -161,7 +175,9 @@ class _Page:
                 crossed = keys[1 : keys.index(row.span) + 1]
                 width -= sum(others[key] + GAP for key in crossed)
             wanted.append(width)
-        width = max(min(max(wanted), free - least_axis), 6 * style.size)
+        widest = max(wanted)
+        in_two_lines = min(0.55 * widest + 4 * style.size, free - TIGHT_AXIS * style.width if has_axis else free)
+        width = max(min(widest, max(free - least_axis, in_two_lines)), 6 * style.size)
         if has_axis and free - width > MOST_AXIS * style.width:
             width = free - MOST_AXIS * style.width
         x = MARGIN
