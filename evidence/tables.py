@@ -27,6 +27,8 @@ WIDE_INTERVAL = (
 )
 SILENT = ("", "NR", "UNCLEAR")
 
+ACRONYMS = ("ocebm", "eular", "grade", "jaad", "nice", "sign")  # of bodies that publish schemes of levels
+
 MODELS = {
     "glmm": "binomial-normal random-effects model on the logit scale, by maximum likelihood",
     "beta_binomial": "beta-binomial model, by maximum likelihood",
@@ -88,6 +90,7 @@ class Table:
     emphasised : tuple of int; positions of the rows set in bold (totals, pooled lines)
     footnotes : tuple of str
     landscape : bool
+    listed : bool; a machine table has the same rows under the same name, so that a second CSV would only overwrite it
     """
 
     name: str
@@ -99,6 +102,7 @@ class Table:
     emphasised: tuple[int, ...] = ()
     footnotes: tuple[str, ...] = ()
     landscape: bool = True
+    listed: bool = False
 
     @property
     def caption(self) -> str:
@@ -322,7 +326,9 @@ def _abbreviations(slugs: Iterable[str], diseases: pd.DataFrame) -> list[str]:
     used = set(slugs)
     short, long = _short_labels(diseases), _labels(diseases, "disease")
     pairs = [
-        f"{short[slug]}, {long[slug]}" for slug in diseases["disease"] if slug in used and short[slug] != long[slug]
+        long[slug] if long[slug].startswith(short[slug]) else f"{short[slug]}, {long[slug]}"
+        for slug in diseases["disease"]
+        if slug in used and short[slug] != long[slug]
     ]
     return ["; ".join(pairs) + "."] if pairs else []
 
@@ -352,6 +358,16 @@ def level_note(schemes: Mapping, scheme: str) -> list[str]:
     facts = schemes["schemes"][scheme]
     note = f"Levels of evidence: {facts['title']}."
     return [note + (f" {' '.join(facts['note'].split())}" if facts["note"] else "")]
+
+
+def _scheme_name(slug: str) -> str:
+    """'OCEBM 2009' of ocebm_2009: the first word is an acronym unless it is a name.
+
+    >>> _scheme_name("ocebm_2009"), _scheme_name("shekelle_1999")
+    ('OCEBM 2009', 'Shekelle 1999')
+    """
+    first, _, rest = slug.partition("_")
+    return f"{first.upper() if first in ACRONYMS else humanise(first)} {rest.replace('_', ' ')}".strip()
 
 
 def _scheme_of(levels: pd.DataFrame, schemes: Mapping) -> str:
@@ -421,39 +437,41 @@ def _number(value: float) -> int | str:
 # Tables ----------------------------------------------------------------------------------------------------
 
 
-def evidence_tables(
-    extraction: Mapping[str, pd.DataFrame], results: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping
-) -> list[Table]:
+def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> list[Table]:
     """Every printed table of a review, in the order of the paper.
 
     Parameters
     ----------
-    extraction : mapping; the checked extraction tables by name; adverse_events may be absent
-    results : mapping; arms, pooled, study_levels, therapy_levels
+    frames : mapping; the checked extraction tables and the results by name (`review.read_frames`): studies, responses,
+        therapies, diseases, arms, pooled, study_levels, therapy_levels; adverse_events and level_sensitivity may be
+        absent, and without reconciliation and awaiting there is no such table
     schemes : mapping from `grading.read_schemes`
     config : mapping; the sections review, grading and synthesis
     """
-    studies, responses, therapies, diseases = (
-        extraction[name] for name in ("studies", "responses", "therapies", "diseases")
-    )
-    events = extraction.get("adverse_events")
+    names = ("studies", "responses", "therapies", "diseases", "arms", "pooled", "study_levels", "therapy_levels")
+    studies, responses, therapies, diseases, arms, pooled, graded, levels = (frames[name] for name in names)
+    events = frames.get("adverse_events")
     events = empty_table("adverse_events") if events is None else events
     review, policy = config["review"], config["synthesis"]
     class_labels, follows = review["class_labels"], "" if review["follows"] == "none" else review["follows"]
-    arms, pooled, levels = results["arms"], results["pooled"], results["therapy_levels"]
-    return [
-        table_i(schemes, config["grading"]["scheme"], results["study_levels"]),
-        table_ii(
-            studies, responses, therapies, diseases, results["study_levels"], schemes, review["condition"], follows
-        ),
+    made = [
+        table_i(schemes, config["grading"]["scheme"], graded),
+        table_ii(studies, responses, therapies, diseases, graded, schemes, review["condition"], follows),
         table_iii(arms, pooled, studies, responses, therapies, diseases, policy, class_labels),
         table_iv(
             pooled, arms, levels, studies, responses, therapies, diseases, schemes, policy,
             config["grading"]["reference_line"], class_labels, review["condition"],
         ),
         adverse_event_table(events, studies, responses, therapies),
-        level_table(levels, therapies, diseases, studies, schemes, class_labels),
+        level_table(
+            levels, therapies, diseases, studies, schemes, class_labels, frames.get("level_sensitivity")
+        ),
     ]  # fmt: skip
+    if "reconciliation" in frames:
+        made.append(reconciliation_table(frames["reconciliation"]))
+    if "awaiting" in frames:
+        made.append(awaiting_table(frames["awaiting"], schemes, config["grading"]["scheme"]))
+    return made
 
 
 def table_i(schemes: Mapping, scheme: str, study_levels: pd.DataFrame | None = None) -> Table:
@@ -488,11 +506,11 @@ def table_i(schemes: Mapping, scheme: str, study_levels: pd.DataFrame | None = N
     if facts["note"]:
         notes.append(cell(facts["note"]))
     if facts.get("confidence") in ("low", "medium"):
-        notes.append(f"How surely this is the published table: {facts['confidence']}.")
+        notes.append(f"Certainty that these are the published definitions: {facts['confidence']}.")
     if any("*" in row["Designs graded so"] for row in rows):
         notes.append("* The scheme does not spell this design out; it was placed by judgement.")
     if study_levels is not None:
-        columns.append(Column("Studies", 9, "right"))
+        columns.append(Column("Studies", 9, "center"))
         active = study_levels[study_levels["status"] != "excluded"]
         ungraded = int((active["gradable"] != "yes").sum())
         notes.append(
@@ -565,17 +583,17 @@ def table_ii(
                 }
             )
     columns = [
-        Column("Study", 21),
-        Column("Year", 5.5, "right"),
-        Column("Design", 15),
-        Column("Controlled", 9.5),
-        Column(patients, 11, "right"),
-        Column("Diseases", 10),
-        Column("Treatments", 25),
-        Column("Level", 8),
-        Column("DOI, PMID", 25),
+        Column("Study", 18),
+        Column("Year", 6, "center"),
+        Column("Design", 13),
+        Column("Controlled", 9),
+        Column(patients, 10, "center"),
+        Column("Diseases", 9),
+        Column("Treatments", 21),
+        Column("Level", 7),
+        Column("DOI, PMID", 22),
         Column("In earlier review", 8.5),
-        Column("What is missing, or why excluded", 42),
+        Column("What is missing, or why excluded", 33),
     ]
     if not follows:
         columns = [column for column in columns if column.name != "In earlier review"]
@@ -649,28 +667,29 @@ def table_iii(
             "In the analysis": role + "".join(f"; {word('unit', u)}" for u in units if word("unit", u) not in role),
         }
 
-    def summary_row(title, scope, therapy):
+    def add_summary(title, scope, therapy):
         line = whole.loc[(scope, therapy)]
+        blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
         done = line["pooled"] == "yes"
-        text = f"Pooled, {counted(int(line['k']), 'study', 'studies')}" if done else f"Not pooled: {line['reason']}"
-        bounds = interval(line["crude_ci_lb"], line["crude_ci_ub"])
-        spread = NOTHING
-        pooled_value = NOTHING
-        if done:
-            pooled_value = _pooled_value(line, marks)
-            spread = _spread(line)
-        return {
+        summed = {
             "Treatment": title,
-            "Study": text,
-            "Disease": NOTHING,
-            "Outcome": NOTHING,
-            "Response defined as": spread,
-            "Follow-up": NOTHING,
-            "Known from": NOTHING,
+            "Study": f"Summed, {counted(int(line['k']), 'study', 'studies')}"
+            if done
+            else f"Not pooled: {line['reason']}",
+            "Response defined as": NOTHING,
             "Responders/n (%)": fraction(line["events"], line["n"]) if line["k"] else NOTHING,
-            "interval": bounds if line["k"] else NOTHING,
-            "In the analysis": f"pooled {pooled_value}" if done else NOTHING,
+            "interval": interval(line["crude_ci_lb"], line["crude_ci_ub"]) if line["k"] else NOTHING,
         }
+        model = {
+            "Treatment": title,
+            "Study": f"Pooled, {counted(int(line['k']), 'study', 'studies')}",
+            "Response defined as": _spread(line),
+            "Responders/n (%)": percent(line["estimate"]) + "".join(_pooled_marks(line, marks)),
+            "interval": interval(line["ci_lb"], line["ci_ub"]),
+        }
+        for row in (summed, model) if done else (summed,):
+            emphasised.append(len(rows))
+            rows.append(row | blank)
 
     for therapy_class, members in _therapy_order(therapies):
         for therapy in members:
@@ -687,28 +706,26 @@ def table_iii(
                 x, n = (numbers(pd.Series([text])).iloc[0] for text in (extra.responders, extra.n))
                 role = f"no: {extra.pool_reason or 'further outcome'}"
                 rows.append(arm_row(title, extra.study_id, [extra.response_id], x, n, role))
-            emphasised.append(len(rows))
-            rows.append(summary_row(title, "therapy", therapy))
+            add_summary(title, "therapy", therapy)
         if ("class", therapy_class) in whole.index:
-            label = _all_of(_class_label(therapy_class, class_labels))
-            emphasised.append(len(rows))
-            rows.append(summary_row(label, "class", therapy_class))
-    bounds = f"Exact {policy['level']:.0%} CI, %"
+            add_summary(_all_of(_class_label(therapy_class, class_labels)), "class", therapy_class)
+    bounds = f"{policy['level']:.0%} CI, %"
     columns = (
-        Column("Study", 24),
-        Column("Disease", 9),
-        Column("Outcome", 14),
-        Column("Response defined as", 38),
-        Column("Follow-up", 18),
-        Column("Known from", 12),
-        Column("Responders/n (%)", 15, "right"),
-        Column(bounds, 14, "right"),
-        Column("In the analysis", 32),
+        Column("Study", 21),
+        Column("Disease", 10),
+        Column("Outcome", 12),
+        Column("Response defined as", 30),
+        Column("Follow-up", 14),
+        Column("Known from", 10),
+        Column("Responders/n (%)", 14, "right"),
+        Column(bounds, 13, "right"),
+        Column("In the analysis", 27),
     )
     frame = pd.DataFrame(rows, columns=["Treatment", *(c.name if c.name != bounds else "interval" for c in columns)])
     frame = frame.rename(columns={"interval": bounds})
     notes = [
         *_model_notes(whole, policy),
+        f"{bounds}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
         "Between-study variance (tau²) is on the logit scale; a prediction interval is where the response of a "
         "further study would lie."
         if (whole["pooled"] == "yes").any()
@@ -796,7 +813,7 @@ def table_iv(
         for disease in shown:
             here = (scope, therapy, disease)
             values[short[disease]] = _disease_cell(lines.loc[here], marks) if here in lines.index else NOTHING
-        values["References"] = _references(own, study_labels)
+        values["References"] = _references(own, study_labels) if scope == "therapy" else "those of the rows above"
         return values
 
     for therapy_class, members in _therapy_order(therapies):
@@ -809,17 +826,17 @@ def table_iv(
             rows.append(row_of(group, _all_of(group), "class", therapy_class))
 
     columns = (
-        Column("Treatment", 22),
-        Column("Level", 8),
+        Column("Treatment", 17),
+        Column("Level", 6),
         Column("Direction", 8.5),
-        Column("Analysed", 8, "right", over="Studies"),
-        Column("Left out", 7, "right", over="Studies"),
-        Column("Awaiting", 8, "right", over="Studies"),
-        Column("Patients", 8, "right"),
-        Column(response, 17),
-        Column(result, 18),
-        *(Column(short[disease], 15, over="By disease") for disease in shown),
-        Column("References", 30),
+        Column("Analysed", 7.5, "center", over="Studies"),
+        Column("Left out", 5, "center", over="Studies"),
+        Column("Awaiting", 7.5, "center", over="Studies"),
+        Column("Patients", 7.5, "center"),
+        Column(response, 14),
+        Column(result, 16),
+        *(Column(short[disease], 11.5, over="By disease") for disease in shown),
+        Column("References", 25),
     )
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
     notes = _table_iv_notes(lines, arms, therapies, therapy_labels, policy, reference_line, marks)
@@ -878,18 +895,25 @@ def _exact(x: float, n: float, level: float) -> tuple[float, float]:
 
 
 def _pooled_value(line: pd.Series, marks: _Marks) -> str:
-    """Pooled estimate and interval, with a mark when the interval leaves nearly everything possible."""
-    text = estimate(line["estimate"], line["ci_lb"], line["ci_ub"])
+    """Pooled estimate and interval with the marks of its notes."""
+    return estimate(line["estimate"], line["ci_lb"], line["ci_ub"]) + "".join(_pooled_marks(line, marks))
+
+
+def _pooled_marks(line: pd.Series, marks: _Marks) -> list[str]:
+    """Marks of what must be known of a pooled value: an interval over nearly everything, an answer on the boundary."""
+    notes = []
     if line["ci_ub"] - line["ci_lb"] > WIDE_INTERVAL:
-        text += marks.mark("The interval covers nearly the whole scale: these data leave almost any response possible.")
+        notes.append("The interval covers nearly the whole scale: these data leave almost any response possible.")
     if line["status"] in ("all_responders", "no_responders"):
         words = "Every patient responded" if line["status"] == "all_responders" else "No patient responded"
-        text += marks.mark(
+        notes.append(
             f"{words}: the interval is the exact one of the summed counts; the variance between studies cannot be told."
         )
-    elif line["status"] != "ok" and line["status"] != "tau2_zero" and not _missing(line["note"]):
-        text += marks.mark(cell(line["note"]))
-    return text
+    elif line["status"] == "tau2_zero":
+        notes.append("The variance between studies is estimated as zero, the edge of its range.")
+    elif line["status"] != "ok" and not _missing(line["note"]):
+        notes.append(cell(line["note"]))
+    return [marks.mark(note) for note in notes]
 
 
 def _spread(line: pd.Series) -> str:
@@ -918,9 +942,11 @@ def _disease_cell(line: pd.Series, marks: _Marks) -> str:
     return "; ".join(parts) or NOTHING
 
 
-def _whole(text: str) -> int | str:
-    """A cell of the extraction that holds a whole number as a number."""
-    return int(text) if re.fullmatch(r"\d{1,9}", text) else cell(text)
+def _whole(value) -> int | str:
+    """A cell that holds a whole number as a number; a column of a machine table may be read back as numbers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if re.fullmatch(r"\d{1,9}", str(value)) else cell(value)
 
 
 def adverse_event_table(
@@ -972,12 +998,12 @@ def adverse_event_table(
                 }
             )
     columns = (
-        Column("Study", 30),
-        Column("Adverse event", 30),
+        Column("Study", 27),
+        Column("Adverse event", 25),
         Column("Patients (%)", 14, "right"),
-        Column("Serious", 9),
-        Column("Statement", 18),
-        Column("Note", 44),
+        Column("Serious", 8),
+        Column("Statement", 15),
+        Column("Note", 34),
     )
     frame = pd.DataFrame(rows, columns=["Treatment", *(column.name for column in columns)])
     left = adverse_events[~adverse_events["study_id"].isin(active)]
@@ -1003,6 +1029,7 @@ def level_table(
     studies: pd.DataFrame,
     schemes: Mapping,
     class_labels: Mapping[str, str] | None = None,
+    level_sensitivity: pd.DataFrame | None = None,
 ) -> Table:
     """Levels of evidence by treatment and disease with the rule that gave each.
 
@@ -1012,9 +1039,16 @@ def level_table(
     therapies, diseases, studies : extraction tables
     schemes : mapping; the file of the level schemes
     class_labels : mapping from the slug of a class to its label
+    level_sensitivity : DataFrame of `grading.level_sensitivity`; adds the levels under the other schemes
     """
     class_labels = class_labels or {}
     scheme = _scheme_of(therapy_levels, schemes)
+    others = [name for name in schemes["schemes"] if name != scheme]
+    elsewhere = {}
+    if level_sensitivity is not None:
+        for line in level_sensitivity.to_dict("records"):
+            key = (line["scope"], line["therapy"], line["disease"])
+            elsewhere[key] = _joined(f"{_scheme_name(name)}: {_level(line[name])}" for name in others)
     order = schemes["schemes"][scheme]["order"]
     therapy_labels, study_labels = _labels(therapies, "therapy"), _labels(studies, "study_id")
     disease_labels = {ALL: "All diseases"} | _labels(diseases, "disease")
@@ -1042,6 +1076,7 @@ def level_table(
                     "Level": _level(line["level"]),
                     "How it was reached": with_labels(cell(line["rule"]), study_labels),
                     "Studies and patients by level": _joined(at_level),
+                    "Under other schemes": elsewhere.get((line["scope"], line["therapy"], line["disease"]), NOTHING),
                     "Direction": cell(line["direction"]),
                     "Best level and the rest": agreement,
                 }
@@ -1057,18 +1092,26 @@ def level_table(
             add(group, _all_of(group), by_group["class", therapy_class])
             emphasised += range(first, len(rows))
     columns = (
-        Column("Treatment", 24),
-        Column("Disease", 22),
-        Column("Level", 9),
-        Column("How it was reached", 42),
-        Column("Studies and patients by level", 34),
-        Column("Direction", 9),
-        Column("Best level and the rest", 30),
+        Column("Treatment", 20),
+        Column("Disease", 18),
+        Column("Level", 7),
+        Column("How it was reached", 36),
+        Column("Studies and patients by level", 26),
+        Column("Under other schemes", 20),
+        Column("Direction", 8),
+        Column("Best level and the rest", 26),
     )
+    if level_sensitivity is None:
+        columns = tuple(column for column in columns if column.name != "Under other schemes")
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
     notes = [
         "A treatment has the best level among its studies that are not excluded, with or without counts.",
         *level_note(schemes, scheme),
+        *(
+            [f"Other schemes: {_joined(schemes['schemes'][name]['title'] for name in others)}."]
+            if level_sensitivity is not None
+            else []
+        ),
         "Best level and the rest: whether the summed counts at the best level lie on the same side of the reference "
         "line as those at the other levels.",
         NOTE_NR,
@@ -1076,6 +1119,104 @@ def level_table(
     return Table(
         "levels", "Levels", "Level of evidence by treatment and disease", frame, columns, group="Class",
         emphasised=tuple(emphasised), footnotes=tuple(notes),
+    )  # fmt: skip
+
+
+def reconciliation_table(reconciliation: pd.DataFrame) -> Table:
+    """Published claims beside what these tables give.
+
+    Parameters
+    ----------
+    reconciliation : DataFrame of `reconciliation.reconcile_claims`
+    """
+    columns = (
+        Column("About", 24),
+        Column("What", 18),
+        Column("Published", 20),
+        Column("These tables", 26),
+        Column("Verdict", 10),
+        Column("Why", 52),
+    )
+    rows = [
+        {
+            "Publication": cell(claim.review),
+            "About": cell(claim.about),
+            "What": cell(claim.measure),
+            "Published": cell(claim.claimed),
+            "These tables": cell(claim.ours),
+            "Verdict": cell(claim.verdict),
+            "Why": cell(claim.why),
+        }
+        for claim in reconciliation.itertuples()
+    ]
+    frame = pd.DataFrame(rows, columns=["Publication", *(column.name for column in columns)])
+    # One heading a publication, also where its claims are not beside each other.
+    first = {review: place for place, review in reversed(list(enumerate(frame["Publication"])))}
+    frame = frame.sort_values("Publication", key=lambda reviews: reviews.map(first), kind="stable", ignore_index=True)
+    sizes = frame["Verdict"].value_counts()
+    notes = [
+        f"Of {counted(len(frame), 'claim')}: "
+        + "; ".join(f"{sizes[verdict]} {verdict}" for verdict in sizes.index)
+        + "."
+    ] * bool(len(frame))
+    notes += [
+        "Cannot be told: the claim rests on studies whose counts are not in hand, on another outcome, or is a "
+        "judgement. That is neither agreement nor disagreement.",
+        NOTE_NR,
+    ]
+    return Table(
+        "reconciliation", "Published claims", "Published claims beside these tables", frame, columns,
+        group="Publication", footnotes=tuple(notes), listed=True,
+    )  # fmt: skip
+
+
+def awaiting_table(awaiting: pd.DataFrame, schemes: Mapping, scheme: str) -> Table:
+    """The reviewer's work list: studies whose counts are missing, most useful first.
+
+    Parameters
+    ----------
+    awaiting : DataFrame of `reconciliation.awaiting_list`
+    schemes : mapping; the file of the level schemes
+    scheme : str; the scheme used
+    """
+    columns = (
+        Column("No.", 5, "center"),
+        Column("Study", 20),
+        Column("Year", 6, "center"),
+        Column("Level", 8),
+        Column("Treatments", 20),
+        Column("Diseases", 18),
+        Column("Patients", 8, "center"),
+        Column("What is missing", 34),
+        Column("Where it may be had", 28),
+        Column("What it would add", 34),
+    )
+    rows = [
+        {
+            "No.": _number(study.priority),
+            "Study": cell(study.label),
+            "Year": _whole(study.year),
+            "Level": _level(study.level),
+            "Treatments": cell(study.therapies),
+            "Diseases": cell(study.diseases),
+            "Patients": _whole(study.n),
+            "What is missing": _joined(cell(text) for text in (study.missing, study.reason) if not _missing(text)),
+            "Where it may be had": cell(study.where),
+            "What it would add": cell(study.adds),
+        }
+        for study in awaiting.itertuples()
+    ]
+    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
+    allows = int((awaiting["would_allow_pooling"] == "yes").sum())
+    notes = [
+        f"{counted(len(frame), 'study', 'studies')}, most useful first; {allows} of them would make an analysis "
+        "large enough to pool. Then those of the earlier review, then by level and by number of patients.",
+        *level_note(schemes, scheme),
+        NOTE_NR,
+    ]
+    return Table(
+        "awaiting", "Awaiting counts", "Studies whose counts are missing", frame, columns, footnotes=tuple(notes),
+        listed=True,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import tables as printed
-from evidence.grading import grade_studies, grade_therapies, read_schemes
+from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
 from evidence.schema import TABLES, columns, empty_table
 
 POLICY = {
@@ -267,13 +267,15 @@ def levels(extraction, arms, pooled, schemes):
 @pytest.fixture(scope="module")
 def made(extraction, arms, pooled, levels, schemes):
     """All printed tables of the small review, by name."""
-    results = {"arms": arms, "pooled": pooled, "study_levels": levels[0], "therapy_levels": levels[1]}
+    frames = extraction | {"arms": arms, "pooled": pooled, "study_levels": levels[0], "therapy_levels": levels[1]}
+    names = ("studies", "responses", "therapies", "diseases")
+    frames["level_sensitivity"] = level_sensitivity(*(extraction[name] for name in names), schemes)
     config = {
         "review": {"condition": "calcinosis cutis", "follows": "Traineau", "class_labels": CLASS_LABELS},
         "grading": {"scheme": "modified_oxford", "reference_line": 0.5},
         "synthesis": POLICY,
     }
-    return {table.name: table for table in printed.evidence_tables(extraction, results, schemes, config)}
+    return {table.name: table for table in printed.evidence_tables(frames, schemes, config)}
 
 
 def row_of(table, **where):
@@ -512,9 +514,39 @@ def test_level_table_gives_the_rule_in_words(made):
     row = row_of(made["levels"], Treatment="Warfarin (low dose)", Disease="All diseases")
     assert row["Level"] == "IB"
     assert row["How it was reached"] == "IB: 1 randomised controlled trial (Berger 1987)"
+    assert row["Under other schemes"] == "OCEBM 2009: 1b; OCEBM 2011: 2; Shekelle 1999: Ib"
     assert row["Studies and patients by level"] == (
         "IB: 1 study, 0 with counts, 3 patients; IV: 2 studies, 2 with counts, 4 patients"
     )
+
+
+def test_reconciliation_puts_the_claims_of_a_publication_together():
+    claims = pd.DataFrame(
+        [
+            ("A 2020", "Warfarin", "level", "IB", "IB", "agrees", "same trial"),
+            ("B 2021", "All treatments", "studies", "11", "104", "differs", "another search"),
+            ("A 2020", "Warfarin", "pooled response", "22% [0, 53]", NAN, "cannot be told", "counts not in hand"),
+        ],
+        columns=["review", "about", "measure", "claimed", "ours", "verdict", "why"],
+    )
+    table = printed.reconciliation_table(claims)
+    assert table.frame["Publication"].tolist() == ["A 2020", "A 2020", "B 2021"]
+    assert table.frame["These tables"].tolist() == ["IB", "—", "104"]
+    assert table.footnotes[0] == "Of 3 claims: 1 agrees; 1 cannot be told; 1 differs."
+    assert table.listed
+
+
+def test_awaiting_says_what_is_missing_and_what_it_would_add(schemes):
+    study = {
+        "priority": 1, "label": "Berger 1987", "year": 1987.0, "level": "IB", "therapies": "Warfarin", "diseases": "NR",
+        "n": "3", "missing": "responders", "reason": NAN, "where": "PMID 1", "adds": "a second study",
+        "would_allow_pooling": "no",
+    }  # fmt: skip
+    table = printed.awaiting_table(pd.DataFrame([study]), schemes, "modified_oxford")
+    assert table.frame.iloc[0].tolist() == [
+        1, "Berger 1987", 1987, "IB", "Warfarin", "NR", 3, "responders", "PMID 1", "a second study",
+    ]  # fmt: skip
+    assert table.footnotes[0].startswith("1 study, most useful first; 0 of them would make")
 
 
 NUMBERS = re.compile(r"\d\.\d{3,}")
@@ -567,13 +599,13 @@ def test_an_empty_review_gives_tables_without_rows(schemes):
     )
     parts = [empty[name] for name in ("studies", "responses", "therapies", "diseases")]
     levels = grade_therapies(graded, *parts, pooled.assign(direction=""), arms, schemes)
-    results = {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}
+    frames = empty | {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}
     config = {
         "review": {"condition": "c", "follows": "none", "class_labels": {}},
         "grading": {"scheme": "modified_oxford", "reference_line": 0.5},
         "synthesis": POLICY,
     }
-    for table in printed.evidence_tables(empty, results, schemes, config):
+    for table in printed.evidence_tables(frames, schemes, config):
         assert len(table.frame) == (7 if table.name == "table_i" else 0)
 
 
