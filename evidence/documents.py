@@ -283,7 +283,7 @@ def _lines(text: str, room: float, size: float = SIZE, bold: bool = False) -> in
 
 
 def _text(value) -> str:
-    text = "" if value is None or value is pd.NA else str(value)
+    text = "" if pd.isna(value) else str(value)
     return text if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - 1] + "…"
 
 
