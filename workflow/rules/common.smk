@@ -87,8 +87,9 @@ TABLES = [
     *expand("results/tables/{table}.xlsx", table=[*PRINTED, *LISTS, "all_tables"]),
 ]
 FORESTS = forest_plots()
+FIGURE_NAMES = ["summary_forest", *(f"forest_{analysis}" for analysis in FORESTS)]
 FIGURES = expand(
     "results/figures/{figure}.{format}",
-    figure=["summary_forest", *(f"forest_{analysis}" for analysis in FORESTS)],
+    figure=FIGURE_NAMES,
     format=config["figures"]["formats"],
 )

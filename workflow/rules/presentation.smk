@@ -47,6 +47,7 @@ rule draw_figures:
         figures=FIGURES,
     params:
         config=config,
+        names=FIGURE_NAMES,
     conda:
         "../../environment.yml"
     script:

@@ -1,0 +1,8 @@
+from evidence.figures import save_review_figures
+from evidence.figures.style import read_style
+from evidence.review import read_frames
+
+config = snakemake.params.config
+style = read_style(snakemake.input.journals, config["figures"]["preset"])
+frames = read_frames(dict(snakemake.input.items()))
+save_review_figures(snakemake.output, snakemake.params.names, frames, config, style)

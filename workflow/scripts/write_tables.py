@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from evidence.documents import save_documents
+from evidence.grading import read_schemes
+from evidence.review import read_frames
+from evidence.tables import evidence_tables
+
+frames = read_frames(dict(snakemake.input.items()))
+tables = evidence_tables(frames, read_schemes(snakemake.input.standard), snakemake.params.config)
+save_documents(tables, Path(snakemake.output.book).parent)
