@@ -335,8 +335,9 @@ def _heterogeneity(result, style: Style) -> str:
 def _keys(rows: list[Row], result) -> list[tuple[str, str]]:
     percent = f"{_level_of(result):.0%}"
     drawn = {row.mark.kind for row in rows if row.mark}
+    several = "; area in proportion to patients" if result["k"] > 1 else ""
     words = {
-        "study": f"study arm, exact {percent} CI; area in proportion to patients",
+        "study": f"study arm, exact {percent} CI{several}",
         "pooled": f"pooled, {percent} CI",
         "subgroup": f"pooled within a disease, {percent} CI",
         "prediction": f"{percent} prediction interval",

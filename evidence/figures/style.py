@@ -10,7 +10,7 @@ import io
 import re
 from dataclasses import dataclass, field, fields
 from functools import cache
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -92,7 +92,8 @@ class Style:
 
     def font_properties(self, size: float, bold: bool = False) -> FontProperties:
         """Font of this style at a size in points, named by its file so that no other can be taken."""
-        return FontProperties(fname=_font_files(self.font)[bold], size=size)
+        weight = "bold" if bold else "normal"  # family and weight are only written into SVG whose text stays text
+        return FontProperties(fname=_font_files(self.font)[bold], family=list(self.font), weight=weight, size=size)
 
     def percent_interval(self, lower: float, upper: float) -> str:
         """Interval of two proportions as per cent, in the journal's brackets.
@@ -249,6 +250,7 @@ def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None
         if ending == "svg":
             figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
             data = _with_description(buffer.getvalue(), title, words)
+            data = data if style.svg_text == "path" else _with_lengths(data, style)
         elif ending == "pdf":
             metadata = {"CreationDate": None, "Title": title, "Subject": words}
             figure.savefig(buffer, format="pdf", metadata=metadata)
@@ -270,6 +272,19 @@ def _with_description(svg: bytes, title: str, words: str) -> bytes:
     svg = svg.replace(b"<svg ", b'<svg role="img" aria-label="%s" ' % escape(title).encode(), 1)
     head, mark, rest = svg.partition(b"</title>")
     return head + mark + b"\n <desc>%s</desc>" % escape(words, quote=False).encode() + rest if mark else svg
+
+
+def _with_lengths(svg: bytes, style: Style) -> bytes:
+    """Give every text its measured width, so that another font on the reader's machine is set to the same length."""
+
+    def with_length(found: re.Match) -> str:
+        css, rest, words = found.groups()
+        size = float(re.search(r"font-size: ([\d.]+)px", css)[1])
+        width = text_width(unescape(words), style, size, "font-weight: 700" in css)
+        return f'<text style="{css}"{rest} textLength="{width:.2f}" lengthAdjust="spacingAndGlyphs">{words}</text>'
+
+    pattern = r'<text style="([^"]*)"([^>]*)>([^<]*)</text>'
+    return re.sub(pattern, with_length, svg.decode("utf-8")).encode("utf-8")
 
 
 def _tiff(figure: Figure, dpi: int) -> bytes:
