@@ -357,9 +357,9 @@ def _common_proportion(arms, row):
 
 
 def _ladder(unit):
-    """Values of tau to look at, array (4, a): from below the sampling error of a study to far above any spread."""
+    """Values of tau to look at, array (6, a): from below the sampling error of a study to above any likely spread."""
     low = 0.4 * unit
-    return low * (8 / low) ** (np.arange(4)[:, None] / 3)
+    return low * (6 / low) ** (np.arange(6)[:, None] / 5)
 
 
 def _moment_spread(arms, row):
@@ -450,20 +450,30 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     limit = np.full(2 * a, np.nan)
     common, at_zero, unit = _common_proportion(arms, row)
     edge = _limit_at_zero(arms, row, common, at_zero, ll_hat - target**2 / 2, side)
-    tau = np.maximum(tau_hat, 0.3 * unit)
+    tau, floor = np.maximum(tau_hat, 0.3 * unit), TAU_SMALL * unit
+    settled = np.zeros(2 * a, bool)
     reached = np.flatnonzero(np.isfinite(edge))
     if reached.size:
         peaked = _at_zero(arms, row[reached], edge[reached]).h_tt <= 0
         reached = reached[peaked]
         ladder = _ladder(unit[reached])
         scanned = np.tile(reached, len(ladder))
-        seen = evaluate(arms, row[scanned], edge[scanned], ladder.ravel()).ll.reshape(ladder.shape)
-        stands = (seen <= ll_hat[reached] - target[reached] ** 2 / 2).all(0)
-        limit[reached[stands]] = edge[reached[stands]]
-        tau[reached] = np.take_along_axis(ladder, seen.argmax(0)[None], 0)[0]
-    active = np.flatnonzero(np.isnan(limit))
+        seen = evaluate(arms, row[scanned], edge[scanned], ladder.ravel())
+        level_there = seen.ll.reshape(ladder.shape)
+        rises = seen.g_t.reshape(ladder.shape) > 0
+        below = (level_there <= ll_hat[reached] - target[reached] ** 2 / 2).all(0)
+        limit[reached[below]] = edge[reached[below]]
+        # Where the likelihood rises towards a larger tau a ridge may lead further out; elsewhere the limit stands.
+        settled[reached[below & ~rises.any(0)]] = True
+        tau[reached] = np.where(
+            rises.any(0),
+            np.where(rises, ladder, 0).max(0) * 1.3,
+            np.take_along_axis(ladder, level_there.argmax(0)[None], 0)[0],
+        )
+    active = np.flatnonzero(~settled)
     b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
-    b = np.where(side * (edge - b) > 0, edge, b)[active]  # never so for an edge that is NaN
+    # Never so for an edge that is NaN.
+    b = np.where((side * (edge - b) > 0) | np.isin(np.arange(2 * a), reached), edge, b)[active]
     tau, before = tau[active], np.zeros(active.size)
     for _ in range(80):
         point = evaluate(arms, row[active], b, tau)
@@ -473,6 +483,7 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
         dt = np.clip(dt, -0.9 * tau, tau + 0.3 * unit[active])
         # Leaps to and fro must shrink.
         dt = np.where(dt * before < 0, np.sign(dt) * np.minimum(np.abs(dt), 0.5 * np.abs(before)), dt)
+        dt = np.where((tau <= floor[active]) & (dt < 0), 0.0, dt)
         turn = np.where(concave, -point.h_bt / curve, 0.0)  # d tau / d b along the ridge
         ridge = concave & (np.abs(dt) <= 0.3 * tau + 0.02 * unit[active])  # near enough to see where it goes
         fall = ll_hat[active] - point.ll + np.where(ridge, 0.5 * point.g_t**2 / curve, 0.0)
@@ -482,9 +493,11 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
         step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
         step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1 * unit[active]), 0.0)
         done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
-        limit[active[done]] = (b + side[active] * step)[done]
+        found = side[active] * b + step
+        held = np.nan_to_num(side * limit, nan=-np.inf)[active]
+        limit[active[done]] = (side[active] * np.maximum(found, held))[done]
         turn = np.clip(turn * side[active] * step, -0.5 * tau, 0.5 * tau + 0.3 * unit[active])
-        tau = np.maximum(np.maximum(tau + dt + turn, 0.1 * tau), TAU_SMALL * unit[active])
+        tau = np.maximum(np.maximum(tau + dt + turn, 0.1 * tau), floor[active])
         b = b + side[active] * step
         endless = (np.abs(b) > B_LARGE) | (tau > TAU_LARGE)
         limit[active[endless & ~done]] = side[active[endless & ~done]] * np.inf
@@ -535,13 +548,15 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
     schur = point.h_tt - point.h_bt**2 / point.h_bb
     spread = np.sqrt(critical / np.maximum(-schur, critical / 9))  # at most 3
     tau = np.concatenate([np.maximum(tau_hat - spread, 0.4 * tau_hat), tau_hat + np.maximum(spread, 0.05)])[active]
-    b = np.tile(b_hat, 2)[active]
+    b, before = np.tile(b_hat, 2)[active], np.zeros(active.size)
     top = np.tile(tau_hat, 2)
     for _ in range(80):
         point = evaluate(arms, row2[active], b, tau)
-        inner = -point.g_b / point.h_bb
+        inner = np.clip(-point.g_b / point.h_bb, -2 - tau, 2 + tau)
+        # Leaps to and fro must shrink.
+        inner = np.where(inner * before < 0, np.sign(inner) * np.minimum(np.abs(inner), np.abs(before) / 2), inner)
         turn = -point.h_bt / point.h_bb
-        ridge = np.abs(inner) < 0.5 + 0.3 * tau
+        ridge = np.abs(inner) * np.sqrt(-point.h_bb) < 0.7  # near enough to see where it goes
         fall = ll_hat[active] - point.ll + np.where(ridge, 0.5 * point.g_b**2 / point.h_bb, 0.0)
         root = np.sqrt(2 * np.maximum(fall, 1e-12))
         descent = -side[active] * (point.g_t + turn * point.g_b)
@@ -555,14 +570,14 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
         step = np.where(ridge, np.where(upper, grown, lowered), 0.0)
         done = ridge & (np.abs(step) < 1e-9 * (1 + tau)) & (np.abs(inner) < 1e-7)
         limit[active[done]] = (tau + step)[done]
-        b = b + np.clip(inner, -2 - tau, 2 + tau) + np.clip(turn * step, -2 - tau, 2 + tau)
+        b = b + inner + np.clip(turn * step, -2 - tau, 2 + tau)
         tau = tau + step
         endless = tau > TAU_LARGE
         limit[active[endless & ~done]] = np.inf
         keep = ~(done | endless)
         if not keep.any():
             break
-        active, b, tau = active[keep], b[keep], tau[keep]
+        active, b, tau, before = active[keep], b[keep], tau[keep], inner[keep]
     return limit[:a], limit[a:]
 
 
