@@ -364,7 +364,9 @@ def _n_studies(claim: dict, known: _InHand) -> tuple[str, str, str]:
     if len(own) > value:
         return ours, DIFFERS, f"More studies are marked as its own than it counts ({len(own)} against {value})."
     same = " The list agrees with the claim in number, but names no study." if listed else ""
-    return ours, UNTOLD, f"{value - len(own)} of its {value} studies are not identified in these tables.{same}"
+    lacking = value - len(own)
+    are = "is" if lacking == 1 else "are"
+    return ours, UNTOLD, f"{lacking} of its {value} studies {are} not identified in these tables.{same}"
 
 
 def _n_patients(claim: dict, known: _InHand) -> tuple[str, str, str]:
