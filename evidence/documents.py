@@ -6,6 +6,7 @@ Text of the tables is data everywhere: never a formula, a link or markup. The sa
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import re
 import unicodedata
@@ -16,6 +17,7 @@ import pandas as pd
 import xlsxwriter
 
 from evidence.extraction import save_csv
+from evidence.schema import humanise
 from evidence.tables import Column, Table
 
 FONT = "Arial"
@@ -88,7 +90,7 @@ def save_workbook(tables: Table | Iterable[Table], path: Path | str, created: da
         styles = _Styles(book)
         names: set[str] = set()
         for table in tables:
-            name = sheet_name(table.number or table.title, names)
+            name = sheet_name(table.number or humanise(table.name), names)
             names.add(name.casefold())
             _write_sheet(book.add_worksheet(name), table, styles)
 
@@ -254,6 +256,7 @@ def _width(table: Table, position: int) -> float:
     return max(column.width, min((longest + indent + MARGIN) / PIXELS, 1.5 * column.width))
 
 
+@functools.cache  # the same words come back in every table
 def _pixels(text: str, size: float = SIZE, bold: bool = False) -> float:
     """Width of a text on one line, at 96 pixels an inch."""
     advance = sum(

@@ -83,7 +83,7 @@ class Table:
     Attributes
     ----------
     name : str; stem of its files
-    number, title : str; "Table IV" and the caption that follows it
+    number, title : str; "Table IV" ("" = a table without a number) and the caption that follows it
     frame : DataFrame; a row a printed row, cells are str or int; the columns of `columns` and `group`
     columns : tuple of Column
     group : str; column of the frame whose changes make a heading row ("" = no groups)
@@ -872,9 +872,8 @@ def _table_iv_notes(lines, arms, therapies, therapy_labels, policy, reference_li
         for key, row in zip(pooled.index, pooled.itertuples(), strict=True)
     ]
     if spreads:
-        notes.append(
-            f"Between-study variance (tau², logit scale): {'; '.join(spreads)}. {NOTHING}, cannot be estimated."
-        )
+        untold = f" {NOTHING}, cannot be estimated." if pooled["tau2"].isna().any() else ""
+        notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{untold}")
     missing = [f"Counts of {counted(len(waiting), 'study', 'studies')} are awaited."] if waiting else []
     if only:
         missing.append(f"{counted(only, 'treatment')} {'has' if only == 1 else 'have'} only studies awaiting counts.")
@@ -1017,7 +1016,7 @@ def adverse_event_table(
         notes.append(f"Not shown: {counted(len(left), 'statement')} of excluded studies.")
     notes.append(NOTE_NR)
     return Table(
-        "adverse_events", "Adverse events", "Adverse events by treatment", frame, columns, group="Treatment",
+        "adverse_events", "", "Adverse events by treatment", frame, columns, group="Treatment",
         footnotes=tuple(notes),
     )  # fmt: skip
 
@@ -1117,7 +1116,7 @@ def level_table(
         NOTE_NR,
     ]
     return Table(
-        "levels", "Levels", "Level of evidence by treatment and disease", frame, columns, group="Class",
+        "levels", "", "Level of evidence by treatment and disease", frame, columns, group="Class",
         emphasised=tuple(emphasised), footnotes=tuple(notes),
     )  # fmt: skip
 
@@ -1165,7 +1164,7 @@ def reconciliation_table(reconciliation: pd.DataFrame) -> Table:
         NOTE_NR,
     ]
     return Table(
-        "reconciliation", "Published claims", "Published claims beside these tables", frame, columns,
+        "reconciliation", "", "Published claims beside these tables", frame, columns,
         group="Publication", footnotes=tuple(notes), listed=True,
     )  # fmt: skip
 
@@ -1215,7 +1214,7 @@ def awaiting_table(awaiting: pd.DataFrame, schemes: Mapping, scheme: str) -> Tab
         NOTE_NR,
     ]
     return Table(
-        "awaiting", "Awaiting counts", "Studies whose counts are missing", frame, columns, footnotes=tuple(notes),
+        "awaiting", "", "Studies whose counts are missing", frame, columns, footnotes=tuple(notes),
         listed=True,
     )  # fmt: skip
 

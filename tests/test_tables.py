@@ -1,15 +1,19 @@
 """The printed tables: exact cells, what is missing said, nothing raw."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import tables as printed
+from evidence.extraction import check_extraction
 from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
-from evidence.schema import TABLES, columns, empty_table
+from evidence.schema import LABELS, TABLES, columns, empty_table
+from evidence.synthesis import pool_arms, select_arms
 
 POLICY = {
     "method": "glmm",
@@ -652,3 +656,92 @@ def test_a_cell_is_one_line_and_never_empty(text):
 )
 def test_missing_words_stay_apart(text, shown):
     assert printed.cell(text) == shown
+
+
+@pytest.fixture(scope="module")
+def review(schemes):
+    """The bundled review as it is, from the raw tables to the printed ones."""
+    config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    frames, _ = check_extraction("data/raw")
+    parts = {name: frames[name] for name in ("studies", "responses", "therapies", "diseases")}
+    policy, line = config["synthesis"], config["grading"]["reference_line"]
+    arms = select_arms(parts["studies"], parts["responses"], parts["therapies"], policy)
+    pooled = pool_arms(arms, policy, line)
+    graded = grade_studies(parts["studies"], schemes, config["grading"]["scheme"])
+    levels = grade_therapies(
+        graded, **parts, pooled=pooled, arms=arms, standard=schemes, reference_line=line,
+        classes_not_combined=policy["classes_not_combined"],
+    )  # fmt: skip
+    frames |= {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}
+    return frames, {table.name: table for table in printed.evidence_tables(frames, schemes, config)}
+
+
+def test_bundled_review_diltiazem_row(review):
+    row = row_of(review[1]["table_iv"], Treatment="Diltiazem")
+    assert row.to_dict() == {
+        "Class": "Calcium-channel blockers",
+        "Treatment": "Diltiazem",
+        "Level": "IV",
+        "Direction": "across",
+        "Analysed": 4,
+        "Left out": 0,
+        "Awaiting": 2,
+        "Patients": 43,
+        "Responders/n (%) [95% CI]": "21/41 (51.2%) [35.1, 67.1]†",
+        "Pooled % [95% CI]": "54.8 [25.4, 90.6]",
+        "SSc": "1 study; 3/12 (25.0%)",
+        "DM": "—",
+        "JDM": "2 awaiting",
+        "ACTD": "2 studies; 14/25 (56.0%)",
+        "Other or not separable": "1 study; 4/4 (100.0%)",
+        "References": "Palmieri 1995; Vayssairat 1998; Balin 2012; Unidentified cohort (clinical summary, its ref. 2); "
+        "JDM diltiazem 2001*; Vilnius thesis (n.d.)*",
+    }
+
+
+def test_bundled_review_warfarin_row(review):
+    row = row_of(review[1]["table_iv"], Treatment="Warfarin (low dose)")
+    assert row["Level"] == "IB"
+    assert row["Responders/n (%) [95% CI]"] == "2/3 (66.7%) [9.4, 99.2]†"
+    assert row["Pooled % [95% CI]"] == "not pooled: 1 study, 3 needed"
+    assert row["References"] == "Cukierman 2004; Berger 1987*; Schanz 2008*; Lassoued [1988]*"
+
+
+def test_bundled_review_lists_every_treatment_once(review):
+    frames, made = review
+    shown = made["table_iv"].frame["Treatment"].tolist()
+    assert len(set(shown)) == len(shown)
+    without = next(note for note in made["table_iv"].footnotes if note.startswith("Without any eligible study: "))
+    missing = without.removeprefix("Without any eligible study: ").rstrip(".").split("; ")
+    treatments = [name for name in shown if not name.startswith("All ")]
+    assert sorted(treatments + missing) == sorted(frames["therapies"]["label"])
+    assert len(made["table_ii"].frame) == len(frames["studies"])
+
+
+def test_bundled_review_shows_every_response_row_of_eligible_studies(review):
+    """Table III has a row for each response row of a study that is not excluded (summed disease rows count as one)."""
+    frames, made = review
+    responses, studies = frames["responses"], frames["studies"]
+    active = set(studies.loc[studies["status"] != "excluded", "study_id"])
+    told = responses[responses["study_id"].isin(active) & (responses["therapy"] != "NR")]
+    arms = frames["arms"]
+    whole = arms[(arms["disease"] == "all") & (arms["scope"] == "therapy")]
+    ids = [part for cell in whole["response_ids"] for part in cell.split(";")]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == set(told.loc[told["primary_outcome"] == "yes", "response_id"])
+    body = made["table_iii"].frame.drop(index=list(made["table_iii"].emphasised))
+    assert len(body) == len(whole) + int((told["primary_outcome"] != "yes").sum())
+
+
+def test_bundled_review_prints_nothing_raw(review):
+    frames, made = review
+    keys = (("studies", "study_id"), ("therapies", "therapy"), ("diseases", "disease"))
+    slugs = {slug for table, key in keys for slug in frames[table][key] if re.search(r"\d|_", slug)}
+    vocabulary = {word for words in LABELS.values() for word in words if "_" in word}
+    for table in made.values():
+        for text in [*map(str, table.frame.to_numpy().ravel()), *table.footnotes, table.caption]:
+            words = set(re.findall(r"\w+", text))
+            assert text == " ".join(text.split())
+            assert text
+            assert not words & (slugs | vocabulary | {"nan", "NaN", "None"}), text
+            assert not re.search(r"(?<![\d.])0\.\d{4,}", text), text
