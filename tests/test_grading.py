@@ -168,11 +168,9 @@ ABSTRACT = "Traineau 2020, abstract; the definitions themselves were not retriev
     ],
 )
 def test_each_published_rule(standard, scheme, design, level, quoted, source):
-    assert quoted
-    assert source
     studies = review({"one": {"design": design}}, [])["studies"]
     row = grade_studies(studies, standard, scheme).iloc[0]
-    assert (row["gradable"], row["level"], row["level_by_design"]) == ("yes", level, level)
+    assert (row["gradable"], row["level"], row["level_by_design"]) == ("yes", level, level), f"{source}: {quoted}"
     judgement = design in standard["schemes"][scheme]["judgements"]
     words = f"{level}: {LABELS['design'][design]}" + (" (placed there by judgement)" if judgement else "")
     assert row["rule"] == words
