@@ -27,3 +27,18 @@ rule all:
         TABLES,
         FIGURES,
         "results/provenance.json",
+
+
+onsuccess:
+    print(
+        "Done. Read results/tables/table_iv.xlsx first, then results/figures/summary_forest.pdf;"
+    )
+    print(
+        "what is missing: results/tables/awaiting.xlsx; all tables in one file: results/tables/all_tables.xlsx."
+    )
+
+
+onerror:
+    # Tables that Snakemake puts back after a failed check look newer than the faulty raw ones: make them older, so that
+    # the next run checks again.
+    age(PROCESSED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,3 +52,9 @@ def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFram
 def read_config(folder: str | Path = ".") -> dict:
     """The review's choices, as config/config.yaml has them."""
     return yaml.safe_load((Path(folder) / "config/config.yaml").read_text(encoding="utf-8"))
+
+
+def log_errors(path: str | Path) -> None:
+    """Send what this process says of errors to a log; what it prints still goes to the screen."""
+    with Path(path).open("w", encoding="utf-8") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())

@@ -9,9 +9,11 @@ rule grade_studies:
         library=LIBRARY,
     output:
         study_levels="results/tables/study_levels.csv",
-    params:
-        scheme=config["grading"]["scheme"],
+    log:
+        "results/logs/grade_studies.log",
     conda:
         "../../environment.yml"
+    params:
+        scheme=config["grading"]["scheme"],
     script:
         "../scripts/grade_studies.py"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 PROJECT = Path(workflow.basedir)
-os.environ["PYTHONPATH"] = str(PROJECT)  # scripts use the library beside this Snakefile
+os.environ.update(PYTHONPATH=str(PROJECT))  # scripts use the library beside this Snakefile
 LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
@@ -93,3 +93,10 @@ FIGURES = expand(
     figure=FIGURE_NAMES,
     format=config["figures"]["formats"],
 )
+
+
+def age(paths):
+    """Make existing files older than any other."""
+    for path in map(Path, paths):
+        if path.exists():
+            os.utime(path, (0, 0))

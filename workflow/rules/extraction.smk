@@ -17,6 +17,8 @@ rule check_extraction:
         screening=update("data/processed/screening.csv"),
         scenarios=update("data/processed/scenarios.csv"),
         issues=update("results/tables/extraction_issues.csv"),
+    log:
+        "results/logs/check_extraction.log",
     conda:
         "../../environment.yml"
     script:

@@ -22,10 +22,12 @@ rule write_tables:
         csv=expand("results/tables/{table}.csv", table=PRINTED),
         xlsx=expand("results/tables/{table}.xlsx", table=[*PRINTED, *LISTS]),
         book="results/tables/all_tables.xlsx",
-    params:
-        config=config,
+    log:
+        "results/logs/write_tables.log",
     conda:
         "../../environment.yml"
+    params:
+        config=config,
     script:
         "../scripts/write_tables.py"
 
@@ -45,11 +47,13 @@ rule draw_figures:
         library=LIBRARY,
     output:
         figures=FIGURES,
+    log:
+        "results/logs/draw_figures.log",
+    conda:
+        "../../environment.yml"
     params:
         config=config,
         names=FIGURE_NAMES,
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/draw_figures.py"
 
@@ -58,6 +62,8 @@ rule draw_figures:
 use rule draw_figures as draw_figure with:
     output:
         figures="results/figures/{figure}.{format}",
+    log:
+        "results/logs/{figure}.{format}.log",
     wildcard_constraints:
         format="svg|pdf|png|eps|tiff",
 

@@ -10,6 +10,8 @@ rule write_provenance:
         results=[PROCESSED, TABLES, FIGURES],
     output:
         provenance="results/provenance.json",
+    log:
+        "results/logs/write_provenance.log",
     conda:
         "../../environment.yml"
     params:

@@ -11,11 +11,13 @@ rule pool_responses:
     output:
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
+    log:
+        "results/logs/pool_responses.log",
+    conda:
+        "../../environment.yml"
     params:
         policy=config["synthesis"],
         reference_line=config["grading"]["reference_line"],
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/pool_responses.py"
 
@@ -34,11 +36,13 @@ rule grade_therapies:
     output:
         therapy_levels="results/tables/therapy_levels.csv",
         level_sensitivity="results/tables/level_sensitivity.csv",
+    log:
+        "results/logs/grade_therapies.log",
+    conda:
+        "../../environment.yml"
     params:
         policy=config["synthesis"],
         reference_line=config["grading"]["reference_line"],
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/grade_therapies.py"
 
@@ -61,10 +65,12 @@ rule reconcile_claims:
     output:
         reconciliation="results/tables/reconciliation.csv",
         awaiting="results/tables/awaiting.csv",
+    log:
+        "results/logs/reconcile_claims.log",
+    conda:
+        "../../environment.yml"
     params:
         review=config["review"],
         policy=config["synthesis"],
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/reconcile_claims.py"

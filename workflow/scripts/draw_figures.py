@@ -1,7 +1,8 @@
 from evidence.figures import save_review_figures
 from evidence.figures.style import read_style
-from evidence.review import read_frames
+from evidence.review import log_errors, read_frames
 
+log_errors(snakemake.log[0])
 config = snakemake.params.config
 style = read_style(snakemake.input.journals, config["figures"]["preset"])
 frames = read_frames(dict(snakemake.input.items()))

@@ -1,7 +1,8 @@
 from evidence.extraction import save_csv
 from evidence.grading import grade_studies, read_schemes
-from evidence.review import read_frames
+from evidence.review import log_errors, read_frames
 
+log_errors(snakemake.log[0])
 frames = read_frames(dict(snakemake.input.items()))
 levels = grade_studies(frames["studies"], read_schemes(snakemake.input.standard), snakemake.params.scheme)
 save_csv(levels, snakemake.output.study_levels)

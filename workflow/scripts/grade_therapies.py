@@ -1,7 +1,8 @@
 from evidence.extraction import save_csv
 from evidence.grading import grade_therapies, level_sensitivity, read_schemes
-from evidence.review import read_frames
+from evidence.review import log_errors, read_frames
 
+log_errors(snakemake.log[0])
 frames = read_frames(dict(snakemake.input.items()))
 standard, policy = read_schemes(snakemake.input.standard), snakemake.params.policy
 unlike, line = policy["classes_not_combined"], snakemake.params.reference_line

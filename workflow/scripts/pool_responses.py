@@ -1,7 +1,8 @@
 from evidence.extraction import save_csv
-from evidence.review import read_frames
+from evidence.review import log_errors, read_frames
 from evidence.synthesis import pool_arms, select_arms
 
+log_errors(snakemake.log[0])
 policy = snakemake.params.policy
 arms = select_arms(**read_frames(dict(snakemake.input.items())), policy=policy)
 save_csv(arms, snakemake.output.arms)

@@ -1,8 +1,9 @@
 from evidence.extraction import save_csv
 from evidence.grading import read_schemes
 from evidence.reconciliation import awaiting_list, reconcile_claims
-from evidence.review import read_frames
+from evidence.review import log_errors, read_frames
 
+log_errors(snakemake.log[0])
 frames, review = read_frames(dict(snakemake.input.items())), snakemake.params.review
 standard, labels = read_schemes(snakemake.input.standard), review["class_labels"]
 save_csv(reconcile_claims(**frames, follows=review["follows"], class_labels=labels), snakemake.output.reconciliation)

@@ -1,5 +1,7 @@
 from evidence.provenance import provenance, save_provenance
+from evidence.review import log_errors
 
+log_errors(snakemake.log[0])
 inputs = [*snakemake.input.raw, *snakemake.input.standards, *snakemake.input.library]
 record = provenance(inputs, snakemake.input.results, snakemake.params.config)
 save_provenance(record, snakemake.output.provenance)
