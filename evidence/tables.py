@@ -640,35 +640,36 @@ def table_iii(
     class_labels = class_labels or {}
     study_labels, therapy_labels = _labels(studies, "study_id"), _labels(therapies, "therapy")
     short = _short_labels(diseases)
-    facts = responses.set_index("response_id")
-    whole = pooled[pooled["disease"] == ALL].set_index(["scope", "therapy"])
+    facts = responses.set_index("response_id").to_dict("index")
+    over_all = pooled[pooled["disease"] == ALL]
+    whole = _by_key(over_all, ("scope", "therapy"))
     arms_of = dict(list(arms[arms["disease"] == ALL].groupby(["scope", "therapy"], sort=False)))
     active = studies.loc[studies["status"] != "excluded", "study_id"]
     further = responses[(responses["primary_outcome"] != "yes") & responses["study_id"].isin(active)]
+    further = further.assign(x=numbers(further["responders"]), n=numbers(further["n"]))
+    bounds_of = _exact_bounds([*arms["responders"], *further["x"]], [*arms["n"], *further["n"]], policy["level"])
     marks = _Marks()
     rows, emphasised, used = [], [], set()
 
     def arm_row(title, study, response_ids, x, n, role):
-        told = facts.loc[[r for r in response_ids if r in facts.index]]
-        used.update(told["disease"])
-        # Bounds of one arm are descriptive, so a lesion count has them too.
-        bounds = NOTHING if _missing(x) or _missing(n) or not n else interval(*_exact(x, n, policy["level"]))
-        units = [u for u in dict.fromkeys(told["unit"]) if u not in ("patient", *SILENT)]
+        told = [facts[response] for response in response_ids if response in facts]
+        used.update(row["disease"] for row in told)
+        units = [u for u in dict.fromkeys(row["unit"] for row in told) if u not in ("patient", *SILENT)]
         return {
             "Treatment": title,
             "Study": study_labels.get(study, study),
-            "Disease": _joined(short.get(d, cell(d)) for d in told["disease"]),
-            "Outcome": _joined(word("outcome", o) for o in told["outcome"]),
-            "Response defined as": _joined(cell(d) for d in told["response_definition"]),
-            "Follow-up": _joined(cell(f) for f in told["follow_up"]),
-            "Known from": _joined(word("evidence_basis", b) for b in told["evidence_basis"]),
-            "Responders/n (%)": fraction(x, n) if bounds != NOTHING or not (_missing(x) and _missing(n)) else "NR",
-            "interval": bounds,
+            "Disease": _joined(short.get(row["disease"], cell(row["disease"])) for row in told),
+            "Outcome": _joined(word("outcome", row["outcome"]) for row in told),
+            "Response defined as": _joined(cell(row["response_definition"]) for row in told),
+            "Follow-up": _joined(cell(row["follow_up"]) for row in told),
+            "Known from": _joined(word("evidence_basis", row["evidence_basis"]) for row in told),
+            "Responders/n (%)": "NR" if _missing(x) and _missing(n) else fraction(x, n),
+            "interval": bounds_of.get((x, n), NOTHING),
             "In the analysis": role + "".join(f"; {word('unit', u)}" for u in units if word("unit", u) not in role),
         }
 
     def add_summary(title, scope, therapy):
-        line = whole.loc[(scope, therapy)]
+        line = whole[scope, therapy]
         blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
         done = line["pooled"] == "yes"
         summed = {
@@ -693,7 +694,7 @@ def table_iii(
 
     for therapy_class, members in _therapy_order(therapies):
         for therapy in members:
-            if ("therapy", therapy) not in whole.index:
+            if ("therapy", therapy) not in whole:
                 continue
             title = therapy_labels[therapy]
             own = arms_of.get(("therapy", therapy), arms.iloc[:0])
@@ -703,11 +704,10 @@ def table_iii(
                 rows.append(arm_row(title, arm.study_id, _ids(arm.response_ids), arm.responders, arm.n, role))
             listed = {response for ids in own["response_ids"] for response in _ids(ids)}
             for extra in further[(further["therapy"] == therapy) & ~further["response_id"].isin(listed)].itertuples():
-                x, n = (numbers(pd.Series([text])).iloc[0] for text in (extra.responders, extra.n))
                 role = f"no: {extra.pool_reason or 'further outcome'}"
-                rows.append(arm_row(title, extra.study_id, [extra.response_id], x, n, role))
+                rows.append(arm_row(title, extra.study_id, [extra.response_id], extra.x, extra.n, role))
             add_summary(title, "therapy", therapy)
-        if ("class", therapy_class) in whole.index:
+        if ("class", therapy_class) in whole:
             add_summary(_all_of(_class_label(therapy_class, class_labels)), "class", therapy_class)
     bounds = f"{policy['level']:.0%} CI, %"
     columns = (
@@ -724,11 +724,11 @@ def table_iii(
     frame = pd.DataFrame(rows, columns=["Treatment", *(c.name if c.name != bounds else "interval" for c in columns)])
     frame = frame.rename(columns={"interval": bounds})
     notes = [
-        *_model_notes(whole, policy),
+        *_model_notes(over_all, policy),
         f"{bounds}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
         "Between-study variance (tau²) is on the logit scale; a prediction interval is where the response of a "
         "further study would lie."
-        if (whole["pooled"] == "yes").any()
+        if (over_all["pooled"] == "yes").any()
         else "",
         "Known from: the abstract, the full text, or a secondary source (someone else's account of the study).",
         *marks.footnotes(),
@@ -776,9 +776,10 @@ def table_iv(
     study_labels, therapy_labels = _labels(studies, "study_id"), _labels(therapies, "therapy")
     short = _short_labels(diseases)
     shown = [slug for slug in diseases["disease"] if slug in set(pooled["disease"])]
-    lines = pooled.set_index(["scope", "therapy", "disease"])
+    key = ("scope", "therapy", "disease")
+    lines = _by_key(pooled, key)
     arms_of = dict(list(arms.groupby("analysis", sort=False)))
-    grades = therapy_levels.set_index(["scope", "therapy", "disease"])
+    level_of = {place: _level(row["level"]) for place, row in _by_key(therapy_levels, key).items()}
     patients = treated(arms, studies, responses, policy["unit"])
     marks = _Marks()
     level = f"{policy['level']:.0%}"
@@ -786,14 +787,13 @@ def table_iv(
     rows, emphasised = [], []
 
     def row_of(group, label, scope, therapy):
-        line = lines.loc[(scope, therapy, ALL)]
+        line = lines[scope, therapy, ALL]
         own = arms_of[line["analysis"]]
         secondary = own.loc[own["entered"] == "yes", "evidence_basis"].map(lambda text: "secondary" in _ids(text)).any()
-        key = (scope, therapy, ALL)
         values = {
             "Class": group,
             "Treatment": label,
-            "Level": _level(grades.loc[key, "level"]) if key in grades.index else "not gradable",
+            "Level": level_of.get((scope, therapy, ALL), "not gradable"),
             "Direction": NOTHING if _missing(line["direction"]) else line["direction"],
             "Analysed": int(line["k"]),
             "Left out": int(line["k_left_out"]),
@@ -812,16 +812,16 @@ def table_iv(
                 )
         for disease in shown:
             here = (scope, therapy, disease)
-            values[short[disease]] = _disease_cell(lines.loc[here], marks) if here in lines.index else NOTHING
+            values[short[disease]] = _disease_cell(lines[here], marks) if here in lines else NOTHING
         values["References"] = _references(own, study_labels) if scope == "therapy" else "those of the rows above"
         return values
 
     for therapy_class, members in _therapy_order(therapies):
         group = _class_label(therapy_class, class_labels)
         for therapy in members:
-            if ("therapy", therapy, ALL) in lines.index:
+            if ("therapy", therapy, ALL) in lines:
                 rows.append(row_of(group, therapy_labels[therapy], "therapy", therapy))
-        if ("class", therapy_class, ALL) in lines.index:
+        if ("class", therapy_class, ALL) in lines:
             emphasised.append(len(rows))
             rows.append(row_of(group, _all_of(group), "class", therapy_class))
 
@@ -839,7 +839,7 @@ def table_iv(
         Column("References", 25),
     )
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
-    notes = _table_iv_notes(lines, arms, therapies, therapy_labels, policy, reference_line, marks)
+    notes = _table_iv_notes(pooled, arms, therapy_labels, policy, reference_line, marks)
     notes[1:1] = level_note(schemes, _scheme_of(therapy_levels, schemes))
     notes += [*_abbreviations(shown, diseases), NOTE_NR]
     title = "Level of evidence and response by treatment and disease" + (f": {condition}" if condition else "")
@@ -849,10 +849,9 @@ def table_iv(
     )  # fmt: skip
 
 
-def _table_iv_notes(lines, arms, therapies, therapy_labels, policy, reference_line, marks) -> list[str]:
+def _table_iv_notes(pooled, arms, therapy_labels, policy, reference_line, marks) -> list[str]:
     """What the reader of Table IV must know, in the order in which the columns raise the question."""
-    whole = lines[lines.index.get_level_values("disease") == ALL]
-    single = whole[whole.index.get_level_values("scope") == "therapy"]
+    single = pooled[(pooled["disease"] == ALL) & (pooled["scope"] == "therapy")]
     in_hand = arms[(arms["disease"] == ALL) & (arms["scope"] == "therapy")]
     entered = set(in_hand.loc[in_hand["entered"] == "yes", "study_id"])
     waiting = {study for ids in single["awaiting"] for study in _ids(ids)} - entered
@@ -864,41 +863,46 @@ def _table_iv_notes(lines, arms, therapies, therapy_labels, policy, reference_li
         "known.",
         f"Direction: the {policy['level']:.0%} interval (pooled; where not pooled, of the summed counts) lies above, "
         f"below or across {line} responders. It is read from the numbers and is no recommendation.",
-        *_model_notes(lines, policy),
+        *_model_notes(pooled, policy),
     ]
-    pooled = single[single["pooled"] == "yes"]
-    spreads = [
-        f"{therapy_labels[key[1]]} {variance(row.tau2)}"
-        for key, row in zip(pooled.index, pooled.itertuples(), strict=True)
-    ]
+    done = single[single["pooled"] == "yes"]
+    spreads = [f"{therapy_labels[row.therapy]} {variance(row.tau2)}" for row in done.itertuples()]
     if spreads:
-        untold = f" {NOTHING}, cannot be estimated." if pooled["tau2"].isna().any() else ""
+        untold = f" {NOTHING}, cannot be estimated." if done["tau2"].isna().any() else ""
         notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{untold}")
     missing = [f"Counts of {counted(len(waiting), 'study', 'studies')} are awaited."] if waiting else []
     if only:
         missing.append(f"{counted(only, 'treatment')} {'has' if only == 1 else 'have'} only studies awaiting counts.")
     if missing:
         notes.append(" ".join(missing) + " Missing counts are not taken as no response.")
-    without = [
-        label for slug, label in therapy_labels.items() if slug not in set(single.index.get_level_values("therapy"))
-    ]
+    without = [label for slug, label in therapy_labels.items() if slug not in set(single["therapy"])]
     if without:
         notes.append(f"Without any eligible study: {'; '.join(without)}.")
     notes.append("* Study of which no arm is in the analysis of all diseases (left out or awaiting counts).")
     return notes + marks.footnotes()
 
 
-def _exact(x: float, n: float, level: float) -> tuple[float, float]:
-    lower, upper = proportion_interval(x, n, level=level)
-    return float(lower), float(upper)
+def _exact_bounds(x: Iterable[float], n: Iterable[float], level: float) -> dict[tuple[float, float], str]:
+    """Printed exact interval of each pair of counts, from one call.
+
+    Bounds of one arm are descriptive, so a count of lesions has them too.
+    """
+    known = [pair for pair in dict.fromkeys(zip(x, n, strict=True)) if not any(map(_missing, pair)) and pair[1] > 0]
+    lower, upper = proportion_interval([pair[0] for pair in known], [pair[1] for pair in known], level=level)
+    return {pair: interval(*bounds) for pair, *bounds in zip(known, lower, upper, strict=True)}
 
 
-def _pooled_value(line: pd.Series, marks: _Marks) -> str:
+def _by_key(frame: pd.DataFrame, key: tuple[str, ...]) -> dict[tuple, dict]:
+    """Rows as dictionaries by their key."""
+    return {tuple(row[name] for name in key): row for row in frame.to_dict("records")}
+
+
+def _pooled_value(line: Mapping, marks: _Marks) -> str:
     """Pooled estimate and interval with the marks of its notes."""
     return estimate(line["estimate"], line["ci_lb"], line["ci_ub"]) + "".join(_pooled_marks(line, marks))
 
 
-def _pooled_marks(line: pd.Series, marks: _Marks) -> list[str]:
+def _pooled_marks(line: Mapping, marks: _Marks) -> list[str]:
     """Marks of what must be known of a pooled value: an interval over nearly everything, an answer on the boundary."""
     notes = []
     if line["ci_ub"] - line["ci_lb"] > WIDE_INTERVAL:
@@ -915,7 +919,7 @@ def _pooled_marks(line: pd.Series, marks: _Marks) -> list[str]:
     return [marks.mark(note) for note in notes]
 
 
-def _spread(line: pd.Series) -> str:
+def _spread(line: Mapping) -> str:
     """Prediction interval and variance between studies, then I²."""
     parts = []
     if not _missing(line["pi_lb"]):
@@ -927,7 +931,7 @@ def _spread(line: pd.Series) -> str:
     return ", ".join(parts) or NOTHING
 
 
-def _disease_cell(line: pd.Series, marks: _Marks) -> str:
+def _disease_cell(line: Mapping, marks: _Marks) -> str:
     """Studies, counts and pooled value of a treatment in one disease; what did not enter is said."""
     parts = []
     if line["k"]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import tables as printed
-from evidence.extraction import check_extraction
+from evidence.extraction import check_extraction, read_result, save_csv
 from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
 from evidence.schema import LABELS, TABLES, columns, empty_table
 from evidence.synthesis import pool_arms, select_arms
@@ -673,6 +673,7 @@ def review(schemes):
         classes_not_combined=policy["classes_not_combined"],
     )  # fmt: skip
     frames |= {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}
+    frames["level_sensitivity"] = level_sensitivity(**parts, standard=schemes)
     return frames, {table.name: table for table in printed.evidence_tables(frames, schemes, config)}
 
 
@@ -705,6 +706,18 @@ def test_bundled_review_warfarin_row(review):
     assert row["Responders/n (%) [95% CI]"] == "2/3 (66.7%) [9.4, 99.2]†"
     assert row["Pooled % [95% CI]"] == "not pooled: 1 study, 3 needed"
     assert row["References"] == "Cukierman 2004; Berger 1987*; Schanz 2008*; Lassoued [1988]*"
+
+
+def test_results_read_back_from_csv_print_the_same(review, schemes, tmp_path):
+    frames, made = review
+    config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    back = dict(frames)
+    for name in ("arms", "pooled", "study_levels", "therapy_levels", "level_sensitivity"):
+        save_csv(frames[name], tmp_path / f"{name}.csv")
+        back[name] = read_result(tmp_path / f"{name}.csv")
+    for table in printed.evidence_tables(back, schemes, config):
+        pd.testing.assert_frame_equal(table.frame, made[table.name].frame)
+        assert table.footnotes == made[table.name].footnotes
 
 
 def test_bundled_review_lists_every_treatment_once(review):
