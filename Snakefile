@@ -42,3 +42,4 @@ onerror:
     # Tables that Snakemake puts back after a failed check look newer than the faulty raw ones: make them older, so that
     # the next run checks again.
     age(PROCESSED)
+    print(errors_of_this_run())

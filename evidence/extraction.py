@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evidence import ReviewError
 from evidence.schema import (
     MISSING,
     TABLES,
@@ -79,7 +80,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
-class ExtractionError(ValueError):
+class ExtractionError(ReviewError):
     """Every fault of the extraction tables at once.
 
     Parameters
@@ -916,6 +917,7 @@ def _(t):
     a = t["arms"]
     n = numbers(a["n"])
     rows = a["unit"].eq("patient") & a["primary_outcome"].eq("yes") & a["disease"].ne("all") & _given(a["therapy"])
+    rows &= ~_said_twice(a, ["study_id", "therapy", "disease"], rows)  # that is another fault
     by = [a["study_id"], a["therapy"]]
     total = n.where(rows).groupby(by).transform("sum")
     last = a["_row"].where(rows & n.notna()).groupby(by).transform("max")
@@ -1056,22 +1058,12 @@ def _(t):
     pooled = a["pool"].eq("yes") & _given(a["therapy"]) & _given(a["cohort_id"])
     first = _first_row(a, ["therapy", "cohort_id"], pooled)
     study = first.map(dict(zip(a["_row"], a["study_id"], strict=True)))
-    yield (
-        "arms",
-        "pool",
-        pooled & a["study_id"].ne(study),
-        lambda r: (
-            "yes, but "
-            + _row_words(first[r.index])
-            + " pools "
-            + r["therapy"]
-            + " of cohort "
-            + r["cohort_id"]
-            + " already (study "
-            + study[r.index]
-            + ")"
-        ),
-    )
+
+    def words(r):
+        where = _row_words(first[r.index]) + ", study " + study[r.index]
+        return "yes, but cohort " + r["cohort_id"] + " is pooled for " + r["therapy"] + " in " + where
+
+    yield "arms", "pool", pooled & a["study_id"].ne(study), words
 
 
 @_rule("report_twice", "error", "A DOI or PubMed number is never twice in one pool.", "studies", "responses")
@@ -1082,22 +1074,14 @@ def _(t):
     for column in ("doi", "pmid"):
         pooled = a["pool"].eq("yes") & _given(a["therapy"]) & _given(a[column])
         first = _first_row(frame, ["therapy", column], pooled)
-        there = first.map(dict(zip(a["_row"], a["study_id"], strict=True)))
-        there_cohort = first.map(dict(zip(a["_row"], cohort, strict=True)))
-        yield (
-            "arms",
-            "pool",
-            pooled & a["study_id"].ne(there) & cohort.ne(there_cohort),
-            lambda r, column=column, first=first, there=there: (
-                "yes, but "
-                + _row_words(first[r.index])
-                + f" pools the same {column.upper()} for "
-                + r["therapy"]
-                + " already (study "
-                + there[r.index]
-                + ")"
-            ),
-        )
+        study = first.map(dict(zip(a["_row"], a["study_id"], strict=True)))
+        first_cohort = first.map(dict(zip(a["_row"], cohort, strict=True)))
+
+        def words(r, column=column, first=first, study=study):
+            where = _row_words(first[r.index]) + ", study " + study[r.index]
+            return "yes, but " + column.upper() + " " + r[column] + " is pooled for " + r["therapy"] + " in " + where
+
+        yield "arms", "pool", pooled & a["study_id"].ne(study) & cohort.ne(first_cohort), words
 
 
 @_rule(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from evidence import ReviewError
 from evidence.schema import LABELS, numbers
 
 ALL = "all"  # the value of `disease` in a row over all diseases
@@ -33,7 +34,7 @@ TEXT_COLUMNS = {*STUDY_LEVELS, "scope", "therapy", "disease", "studies", "direct
                 "pooled", "reason", "awaiting", "entered"}  # fmt: skip
 
 
-class GradingError(ValueError):
+class GradingError(ReviewError):
     """Faults in overrides or in a file of schemes; all of them in one message."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from evidence import ReviewError
 from evidence.extraction import read_processed, read_result
 from evidence.schema import TABLES
 
@@ -55,6 +56,10 @@ def read_config(folder: str | Path = ".") -> dict:
 
 
 def log_errors(path: str | Path) -> None:
-    """Send what this process says of errors to a log; what it prints still goes to the screen."""
+    """Send what this process says of errors to a log; of a fault that people can mend, only its own words."""
     with Path(path).open("w", encoding="utf-8") as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
+    say_all = sys.excepthook
+    sys.excepthook = lambda kind, error, trace: (
+        print(error, file=sys.stderr) if isinstance(error, ReviewError) else say_all(kind, error, trace)
+    )

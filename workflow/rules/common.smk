@@ -3,10 +3,15 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 
+START = time.time()
+
 PROJECT = Path(workflow.basedir)
-os.environ.update(PYTHONPATH=str(PROJECT))  # scripts use the library beside this Snakefile
+os.environ.update(
+    PYTHONPATH=str(PROJECT)
+)  # scripts use the library beside this Snakefile
 LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
@@ -100,3 +105,13 @@ def age(paths):
     for path in map(Path, paths):
         if path.exists():
             os.utime(path, (0, 0))
+
+
+def errors_of_this_run():
+    """What the rules that failed have logged."""
+    logs = sorted(Path("results/logs").glob("*.log"))
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in logs
+        if path.stat().st_mtime >= START
+    )
