@@ -333,10 +333,9 @@ def maximise(arms, row):
         higher = (uphill > 0).any(0)
         if higher.any():
             again = where[higher]
-            tau_start = np.where(uphill > 0, ladder, 0).max(0)[higher]
-            b_start = _weighted_centre(arms, row[again], tau_start)
-            never = np.full(again.size, -np.inf)
-            other = _climb(arms, row[again], b_start, tau_start, never, np.zeros(again.size, bool))
+            last = np.where(uphill > 0, ladder, 0).argmax(0)[higher]
+            chosen = last, np.flatnonzero(higher)
+            other = _climb(arms, row[again], start.reshape(ladder.shape)[chosen], ladder[chosen])
             better = other[3] & (other[2].ll > at_zero.ll[again])
             b[again[better]], tau[again[better]] = other[0][better], other[1][better]
             for whole, piece in zip(point, other[2], strict=True):
@@ -380,12 +379,14 @@ def _weighted_centre(arms, row, tau):
     return (w * np.log((x + 0.5) / (n - x + 0.5))).sum(1) / w.sum(1)
 
 
-def _climb(arms, row, b, tau, ll_zero, may_jump):
+def _climb(arms, row, b, tau, ll_zero=None, may_jump=None):
     """Newton's iterations to a maximum over b and tau; see `maximise`.
 
     Where may_jump, and the way is down towards a tau = 0 that lies higher, the climb ends there at once.
     """
     a = row.size
+    if may_jump is None:
+        ll_zero, may_jump = np.full(a, np.inf), np.zeros(a, bool)
     final_b, final_tau, converged = b.copy(), np.zeros(a), np.zeros(a, bool)
     best = Point(*(np.full(a, -np.inf) for _ in range(6)), np.zeros(a, int))
     refine = np.ones(a)
