@@ -18,7 +18,7 @@ UNKNOWN = ("", "NR", "UNCLEAR")
 NO_COUNTS = "counts not in hand"
 
 ARMS = [
-    "analysis", "scope", "therapy", "disease", "study_id", "entered", "reason", "responders", "n",
+    "analysis", "scope", "therapy", "disease", "study_id", "entered", "reason", "responders", "n", "ci_lb", "ci_ub",
     "arm_disease", "arm_therapy", "evidence_basis", "year", "response_ids", "source",
 ]  # fmt: skip
 
@@ -37,8 +37,9 @@ def select_arms(studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.Da
 
     Returns
     -------
-    DataFrame with the columns ARMS; responders and n are counts (NaN where not in hand). A study whose counts are not
-    in hand has its row too, so that nothing is dropped in silence.
+    DataFrame with the columns ARMS; responders and n are counts (NaN where not in hand), ci_lb and ci_ub the exact
+    interval of an arm that entered. A study whose counts are not in hand has its row too, so that nothing is dropped in
+    silence.
     """
     rows = _candidate_rows(studies, responses, policy)
     rows = pd.concat([rows.assign(scope="therapy", group=rows["therapy"]), _class_rows(rows, therapies, policy)])
@@ -57,6 +58,8 @@ def select_arms(studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.Da
         f"fewer than {policy['least_arm']} {policy['unit']}s ({n:.0f})" for n in arms.loc[small, "n"]
     ]
     arms["entered"] = np.where(arms["reason"] == "", "yes", "no")
+    counts = arms[["responders", "n"]].where(arms["entered"] == "yes", 0.0).to_numpy(float)
+    arms["ci_lb"], arms["ci_ub"] = proportion_interval(*counts.T, level=policy["level"])
     return arms[ARMS].reset_index(drop=True)
 
 

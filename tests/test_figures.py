@@ -1,14 +1,32 @@
-"""Figures: texts, positions and limits on the Figure, and `check_figure` for everything that could go wrong on paper."""
+"""Figures: texts, positions and limits on the Figure, and `check_figure` for what could go wrong on paper."""
 
+import io
 import math
+import re
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from PIL import Image
 
+from evidence.extraction import read_tables
+from evidence.figures import review_figure, save_review_figures
 from evidence.figures.forest import forest_plot
-from evidence.figures.style import SCREEN, check_figure, read_style, save_figure
+from evidence.figures.layout import square_side
+from evidence.figures.style import FORMATS, SCREEN, check_figure, read_style, save_figure, text_width, wrap_text
+from evidence.figures.summary import summary_forest
+from evidence.grading import grade_studies, grade_therapies, read_schemes
 from evidence.pooling.proportions import proportion_interval
+from evidence.review import read_config
+from evidence.synthesis import pool_arms, select_arms
+
+PROJECT = Path(__file__).parents[1]
+PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
+NAMES = ["screen", "elsevier", "jaad", "bmj", "jama", "lancet"]
 
 DISEASES = pd.DataFrame(
     {
@@ -47,6 +65,8 @@ def frames(arms, left_out=(), awaiting=(), pooled=None, subgroups=None):
             "arm_disease", "arm_therapy", "evidence_basis", "year", "response_ids", "source", "label", "level",
         ],
     )  # fmt: skip
+    counts = table[["responders", "n"]].where(table["entered"] == "yes", 0.0).to_numpy(float)
+    table["ci_lb"], table["ci_ub"] = proportion_interval(*counts.T)
     studies = table[["study_id", "label"]].drop_duplicates()
     more = pd.DataFrame({"study_id": [f"w{i}" for i in range(len(awaiting))], "label": list(awaiting)})
     studies = pd.concat([studies, more], ignore_index=True)
@@ -114,3 +134,463 @@ def many(k, seed=3):
         (f"{name} {1980 + i % 40}", int(rng.binomial(n, 0.5)), int(n), diseases[i % 4], "IV", 1980 + i % 40)
         for i, (n, name) in enumerate(zip(sizes, ["Abe", "Ó Súilleabháin", "Traineau-Duval", "Wu"] * 30, strict=False))
     ]
+
+
+def plot(*args, style=SCREEN, order="year", grouped=None, groups=None):
+    data = frames(*args, subgroups=groups)
+    return forest_plot("diltiazem", **data, style=style, order=order, subgroups=grouped)
+
+
+def texts(figure):
+    return [item.get_text() for item in figure.texts]
+
+
+def whole_text(figure):
+    return " ".join(texts(figure))
+
+
+def row_of(figure, text):
+    """Texts on the line of a text, from left to right."""
+    line = next(item for item in figure.texts if item.get_text() == text)
+    same = [item for item in figure.texts if abs(item.get_position()[1] - line.get_position()[1]) < 1e-9]
+    return [item.get_text() for item in sorted(same, key=lambda item: item.get_position()[0])]
+
+
+def marks(figure, gid="marks"):
+    """Vertices on the axis, per cent and points, of the shapes or lines of one kind."""
+    (axes,) = figure.axes
+    found = next(item for item in axes.collections if item.get_gid() == gid)
+    return [path.vertices for path in found.get_paths()]
+
+
+class TestForestPlot:
+    def test_columns_and_rows(self):
+        figure = plot(FOUR, LEFT_OUT, ["Fam 2020", "Abernethy 1999"], GLMM)
+        header = row_of(figure, "Study")
+        assert header == ["Study", "Disease", "Level", "Responders/n", "% [95% CI]", "Weight"]
+        assert row_of(figure, "Vayssairat 1998") == [
+            "Vayssairat 1998",
+            "SSc",
+            "IV",
+            "3/12",
+            "25.0 [5.5, 57.2]",
+            "29.3%",
+        ]
+        assert row_of(figure, "Pooled, random effects")[1:] == ["21/41", "54.8 [23.5, 86.8]", "100%"]
+        assert row_of(figure, "Prediction interval")[1:] == ["[12.0, 92.0]"]
+        assert row_of(figure, "Crude, summed counts")[1:] == ["21/41", "51.2 [35.1, 67.1]"]
+        words = whole_text(figure)
+        assert "Heterogeneity: τ² = 0.46 (95% CI 0.00 to 6.31); Q = 8.05, df = 3, P = 0.045; I² = 62%" in words
+        assert "Awaiting counts (2): Abernethy 1999, Fam 2020." in words
+        assert "the model has no inverse-variance weights" in words
+        assert "Modified Oxford scheme. Its definitions could not be retrieved." in words
+        assert "SSc, Systemic sclerosis; DM, Dermatomyositis (adult); JDM, Juvenile dermatomyositis" in words
+
+    def test_axis_and_marks_stand_at_their_numbers(self):
+        figure = plot(FOUR, (), (), GLMM)
+        (axes,) = figure.axes
+        assert axes.get_xlim() == (0, 100)
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "25", "50", "75", "100"]
+        shapes = marks(figure)
+        centres = [shape[:4, 0].mean() for shape in shapes[:4]]
+        assert centres == pytest.approx([100, 25, 900 / 17, 62.5])
+        diamond, prediction, crude = shapes[4:]
+        assert (diamond[:, 0].min(), diamond[:, 0].max()) == pytest.approx((23.5, 86.8))
+        assert diamond[np.argmin(diamond[:, 1]), 0] == pytest.approx(54.75)
+        assert (prediction[:, 0].min(), prediction[:, 0].max()) == pytest.approx((12, 92))
+        assert (crude[:, 0].min() + crude[:, 0].max()) / 2 == pytest.approx(100 * 21 / 41)
+        lines = marks(figure, "intervals")
+        assert lines[1][:, 0] == pytest.approx([5.4861, 57.1858], abs=5e-5)  # Clopper-Pearson of 3/12
+        assert lines[-1][:, 0] == pytest.approx([35.1342, 67.1221], abs=5e-5)
+
+    def test_area_of_squares_is_in_proportion_to_patients(self):
+        squares = marks(plot(FOUR, (), (), GLMM))[:4]
+        heights = [np.ptp(square[:, 1]) for square in squares]
+        areas = np.array(heights) ** 2
+        assert areas / areas.max() == pytest.approx(np.array([4, 12, 17, 8]) / 17)
+
+    def test_squares_too_small_to_see_are_said_to_be_larger(self):
+        figure = plot([("Small 2001", 1, 3, "ssc", "IV", 2001), ("Large 2002", 200, 900, "ssc", "IV", 2002)])
+        assert square_side(3 / 900, 13) > 13 * math.sqrt(3 / 900) * 0.72
+        assert "The smallest squares are drawn larger than in proportion" in whole_text(figure)
+        assert "larger than in proportion" not in whole_text(plot(FOUR))
+
+    def test_all_and_none_responding(self):
+        figure = plot([("None 2001", 0, 6, "ssc", "IV", 2001), ("All 2003", 7, 7, "jdm", "IIB", 2003)])
+        assert "0.0 [0.0, 45.9]" in row_of(figure, "None 2001")
+        assert "100.0 [59.0, 100.0]" in row_of(figure, "All 2003")
+        lines = marks(figure, "intervals")
+        assert lines[0][:, 0] == pytest.approx([0, 45.926], abs=5e-4)
+        assert lines[1][:, 0] == pytest.approx([59.038, 100], abs=5e-4)
+        squares = marks(figure)
+        assert squares[0][:, 0].min() < 0
+        assert squares[1][:, 0].max() > 100
+        assert not any(item.get_clip_on() for item in figure.axes[0].collections if item.get_gid() == "marks")
+        assert check_figure(figure) == []
+
+    def test_not_pooled_says_why_where_the_diamond_would_be(self):
+        figure = plot(FOUR[:2])
+        note = next(item for item in figure.texts if item.get_text() == "Not pooled: 2 studies, 3 needed")
+        axis = figure.axes[0].get_position()
+        assert axis.x0 <= note.get_position()[0] < axis.x1
+        assert row_of(figure, "Pooled") == ["Pooled", "Not pooled: 2 studies, 3 needed"]
+        assert len(marks(figure)) == 3  # two studies and the crude proportion, no diamond
+        assert "Crude, summed counts" in texts(figure)
+
+    def test_one_study_has_no_weight_and_no_crude_row(self):
+        figure = plot(FOUR[:1])
+        assert "Weight" not in texts(figure)
+        assert "Crude, summed counts" not in texts(figure)
+        assert "Not pooled: 1 study, 3 needed" in texts(figure)
+        assert len(marks(figure)) == 1
+
+    def test_no_arm_entered(self):
+        figure = plot([], LEFT_OUT, ["Fam 2020"])
+        assert figure.axes == []
+        assert "No arm entered the analysis" in texts(figure)
+        assert row_of(figure, "Jawad 2020") == ["Jawad 2020", "DM", "IV", "0/1", "fewer than 3 patients (1)"]
+        assert "Awaiting counts (1): Fam 2020." in whole_text(figure)
+
+    def test_arms_that_did_not_enter_stand_below_the_axis(self):
+        figure = plot(FOUR, LEFT_OUT, (), GLMM)
+        jawad = next(item for item in figure.texts if item.get_text() == "Jawad 2020")
+        assert jawad.get_position()[1] < figure.axes[0].get_position().y0
+        assert row_of(figure, "Jawad 2020")[-2:] == ["0/1", "fewer than 3 patients (1)"]
+
+    def test_groupedhave_diamonds_only_where_pooled(self):
+        values = GLMM | {"estimate": 0.3, "ci_lb": 0.2, "ci_ub": 0.4}
+        arms = [*many(12), ("Alone 2001", 4, 9, "other", "IV", 2001)]
+        figure = plot(arms, (), (), GLMM, grouped=None, groups={"ssc": values, "dm": None})
+        words = texts(figure)
+        assert "Disease" not in words
+        assert words.count("Subgroup") == 4  # none for the disease with one arm
+        assert words.index("Systemic sclerosis") < words.index("Dermatomyositis (adult)")
+        diamonds = [shape for shape in marks(figure) if np.ptp(shape[:, 0]) == pytest.approx(20)]
+        assert len(diamonds) == 1
+        assert "Not pooled: 3 studies, 3 needed" in words
+
+    def test_a_subgroup_pooled_from_other_arms_has_no_diamond(self):
+        data = frames(many(8), (), (), GLMM, {"ssc": GLMM})
+        data["pooled"].loc[data["pooled"]["disease"] == "ssc", "k"] = 5
+        figure = forest_plot("diltiazem", **data)
+        assert "Not pooled: no analysis of these arms alone" in texts(figure)
+
+    def test_order(self):
+        def names(order):
+            labels = {label for label, *_ in FOUR[:3]}
+            return [text for text in texts(plot(FOUR[:3], order=order)) if text in labels]
+
+        assert names("year") == ["Palmieri 1995", "Vayssairat 1998", "Balin 2012"]
+        assert names("effect") == ["Palmieri 1995", "Balin 2012", "Vayssairat 1998"]
+        assert names("n") == ["Balin 2012", "Vayssairat 1998", "Palmieri 1995"]
+        with pytest.raises(ValueError, match="order 'size' is not known; one of year, effect, n, level"):
+            names("size")
+
+    def test_levels_sort_best_first_and_none_last(self):
+        arms = [(f"{level or 'none'} 2001", 2, 5, "ssc", level, 2001) for level in ("", "IV", "IIB", "III", "IB", "V")]
+        shown = [text for text in texts(plot(arms, order="level")) if text.endswith(" 2001")]
+        assert shown == ["IB 2001", "IIB 2001", "III 2001", "IV 2001", "V 2001", "none 2001"]
+
+    def test_levels_of_a_numbered_scheme(self):
+        data = frames(FOUR[:1])
+        data["study_levels"]["level"] = 4.0  # as a CSV file gives it back
+        assert "4" in row_of(forest_plot("diltiazem", **data), "Vayssairat 1998")
+
+    def test_all_responders_pooled(self):
+        values = GLMM | {"estimate": 1.0, "ci_lb": 0.768, "ci_ub": 1.0, "status": "all_responders"}
+        values |= dict.fromkeys(["pi_lb", "pi_ub", "tau2", "tau2_lb", "tau2_ub", "q", "q_p", "i2"], math.nan)
+        figure = plot([(f"All {n}", n, n, "ssc", "IV", 2000 + n) for n in (4, 5, 6)], (), (), values)
+        assert "Prediction interval" not in texts(figure)
+        assert "Heterogeneity: not estimable (every patient of every study responded" in whole_text(figure)
+        assert marks(figure)[3][:, 0].max() == pytest.approx(100)
+
+    def test_secondary_sources_are_marked(self):
+        data = frames(FOUR[:2])
+        data["arms"].loc[0, "evidence_basis"] = "abstract;secondary"
+        figure = forest_plot("diltiazem", **data)
+        assert "Vayssairat 1998\u00a0†" in texts(figure)
+        assert "† Counts known from a secondary source only." in texts(figure)
+        assert "Palmieri 1995" in texts(figure)
+
+    def test_text_of_tables_is_never_mathematics(self):
+        figure = plot([("A $x_1$ & <b> 2001", 3, 9, "ssc", "IV", 2001)])
+        assert not any(item.get_parse_math() for item in figure.texts)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg")
+        assert "A $x_1$ & <b> 2001" in texts(figure)
+
+    def test_unknown_analysis(self):
+        with pytest.raises(ValueError, match="no analysis 'warfarin' in the pooled results"):
+            forest_plot("warfarin", **frames(FOUR))
+
+    def test_description_for_readers_who_cannot_see_it(self):
+        words = plot(FOUR, LEFT_OUT, ["Fam 2020"], GLMM).alt_text
+        assert words == (
+            "Forest plot of Diltiazem. 4 study arms, 21/41 responded, 51.2 [35.1, 67.1] per cent. Pooled 54.8 [23.5, "
+            "86.8] per cent. Prediction interval [12.0, 92.0] per cent. Studies with counts that did not enter: 2. "
+            "Studies awaiting counts: 1."
+        )
+
+
+CASES = {
+    "1": lambda: frames(FOUR[:1], LEFT_OUT, ["Fam 2020"]),
+    "3": lambda: frames(FOUR[:3], (), (), GLMM),
+    "14": lambda: frames(many(14), LEFT_OUT, ["Fam 2020"] * 3, GLMM, {"ssc": GLMM}),
+    "40": lambda: frames(many(40), LEFT_OUT, ["Fam 2020"] * 12, GLMM),
+    "60": lambda: frames(many(60), LEFT_OUT, ["Fam 2020"] * 12, GLMM),
+    "long names": lambda: frames(
+        [(LONG, 0, 6, "other", "IIB", 2001), (LONG.replace(" ", ""), 7, 7, "ctd_mixed", "IV", 2002), *FOUR],
+        [(reason, (LONG, *arm[1:])) for reason, arm in LEFT_OUT],
+        [LONG] * 4,
+        GLMM,
+    ),
+    "no arms": lambda: frames([], LEFT_OUT, ["Fam 2020"]),
+    "nothing": lambda: frames([], (), ["Fam 2020"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("preset", ["screen", "jama", "lancet"])
+def test_nothing_is_cut_off_or_overlaps(case, preset):
+    style = read_style(PRESETS, preset)
+    figure = forest_plot("diltiazem", **CASES[case](), style=style)
+    assert check_figure(figure) == []
+    assert figure.get_figwidth() * 25.4 == pytest.approx(style.width_mm)
+
+
+@pytest.mark.parametrize("subgroups", [True, False])
+def test_groupedof_long_names_fit(subgroups):
+    assert check_figure(plot(FOUR, LEFT_OUT, (), GLMM, grouped=subgroups)) == []
+
+
+def test_height_follows_from_the_rows():
+    heights = [plot(many(k), grouped=False).get_figheight() for k in (1, 14, 40, 60)]
+    assert heights == sorted(heights)
+    assert heights[3] < 13  # inches: 60 studies stay on a long page
+
+
+class TestCheckFigure:
+    def faults(self, change):
+        figure = plot(FOUR, (), (), GLMM)
+        assert check_figure(figure) == []
+        change(figure)
+        return check_figure(figure)
+
+    def test_text_outside(self):
+        assert self.faults(lambda f: f.text(0.97, 0.02, "far too long for its place")) == [
+            "cut off at the edge: 'far too long for its place'"
+        ]
+
+    def test_texts_on_one_another(self):
+        found = self.faults(lambda f: f.text(*f.texts[-1].get_position(), "again", fontsize=7))
+        assert len(found) == 1
+        assert found[0].startswith("overlap: ")
+        assert found[0].endswith("'again'")
+
+    def test_text_on_a_mark(self):
+        def change(figure):
+            x, y = marks(figure)[4].mean(axis=0)
+            figure.axes[0].text(x, y, "x", fontsize=7)
+
+        assert "text on a mark: 'x'" in self.faults(change)
+
+    def test_small_type(self):
+        assert self.faults(lambda f: f.texts[-1].set_fontsize(5.5)) == [
+            f"type of 5.5 pt, smallest is 6: {plot(FOUR, (), (), GLMM).texts[-1].get_text()!r}"
+        ]
+
+    @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
+    def test_letters_the_font_does_not_have(self):
+        found = check_figure(plot([("王 2020", 3, 9, "ssc", "IV", 2020)]))
+        assert found == ["not in the font: 王 in '王 2020'"]
+
+
+class TestStyle:
+    def test_screen_preset_is_the_default(self):
+        assert read_style(PRESETS, "screen") == SCREEN
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_every_preset_states_source_and_confidence(self, name):
+        style = read_style(PRESETS, name)
+        assert style.source
+        assert re.match("high|medium|low", style.confidence)
+        assert style.small >= 6
+        assert set(style.formats) <= set(FORMATS)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_marks_can_be_told_apart_in_grey(self, name):
+        """Lightness of diamonds of different meaning differs; study and pooled differ in shape as well."""
+        colours = read_style(PRESETS, name).colours
+        grey = {key: np.dot(to_rgb(colours[key]), [0.2126, 0.7152, 0.0722]) for key in ("pooled", "subgroup")}
+        assert abs(grey["pooled"] - grey["subgroup"]) > 0.1
+
+    def test_unknown_preset(self):
+        with pytest.raises(ValueError, match="no figure preset 'nature'; there are screen, elsevier, jaad"):
+            read_style(PRESETS, "nature")
+
+    def test_unknown_field(self, tmp_path):
+        path = tmp_path / "presets.yaml"
+        path.write_text("presets: {a: {widths_mm: {x: 90}, width: x, colour: red}}", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"preset a has unknown fields: colour$"):
+            read_style(path, "a")
+
+    def test_wrapping_keeps_every_letter_and_the_width(self):
+        lines = wrap_text(LONG, SCREEN, 7, 80)
+        assert len(lines) > 3
+        assert all(text_width(line, SCREEN, 7) <= 80 for line in lines)
+        assert lines[0] == "Bouchard-Desrochers-"[: len(lines[0])]
+        assert "".join(lines).replace(" ", "") == LONG.replace(" ", "")
+        assert wrap_text("", SCREEN, 7, 80) == []
+
+    def test_measured_width_is_the_drawn_width(self):
+        figure = plot(FOUR)
+        item = max(figure.texts, key=lambda text: len(text.get_text()))
+        drawn = item.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width * 72 / figure.dpi
+        assert text_width(item.get_text(), SCREEN, item.get_fontsize()) == pytest.approx(drawn, rel=0.02)
+
+
+class TestSaveFigure:
+    @pytest.mark.parametrize("ending", FORMATS)
+    def test_same_figure_same_bytes(self, tmp_path, ending):
+        for name in "ab":
+            save_figure(plot(FOUR, LEFT_OUT, (), GLMM), tmp_path / f"{name}.{ending}")
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+    def test_unknown_format(self, tmp_path):
+        with pytest.raises(ValueError, match="figures are written as svg, pdf, png, eps, tiff, not 'docx'"):
+            save_figure(plot(FOUR), tmp_path / "a.docx")
+
+    def test_a_users_settings_change_nothing(self, tmp_path):
+        import matplotlib
+
+        save_figure(plot(FOUR), tmp_path / "a.svg")
+        with matplotlib.rc_context({"savefig.bbox": "tight", "svg.fonttype": "none", "font.family": "serif"}):
+            save_figure(plot(FOUR), tmp_path / "b.svg")
+        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+    def test_svg_has_title_and_description_and_outlines(self, tmp_path):
+        save_figure(plot(FOUR, (), (), GLMM), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
+        assert "<title>Forest plot: Diltiazem</title>" in svg
+        assert "<desc>Forest plot of Diltiazem. 4 study arms" in svg
+        assert 'role="img"' in svg
+        assert "<text" not in svg
+
+    def test_editable_svg_keeps_the_measured_lengths(self, tmp_path):
+        style = read_style(PRESETS, "lancet")
+        save_figure(plot([("A & B <c> 2001", 3, 9, "ssc", "IV", 2001)], style=style), tmp_path / "a.svg", style)
+        svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
+        found = re.search(r'textLength="([\d.]+)" lengthAdjust="spacingAndGlyphs">A &amp; B &lt;c&gt; 2001</text>', svg)
+        assert float(found[1]) == pytest.approx(text_width("A & B <c> 2001", style, style.size), abs=0.01)
+        assert svg.count("<text") == svg.count("textLength")
+
+    def test_pdf_embeds_truetype(self, tmp_path):
+        save_figure(plot(FOUR), tmp_path / "a.pdf")
+        data = (tmp_path / "a.pdf").read_bytes()
+        assert b"/FontFile2" in data
+        assert b"/Type3" not in data
+        assert b"CreationDate" not in data
+
+    def test_tiff_is_rgb_with_lzw_at_the_dpi_of_the_preset(self, tmp_path):
+        style = read_style(PRESETS, "elsevier")
+        save_figure(plot(FOUR, style=style), tmp_path / "a.tiff", style)
+        with Image.open(tmp_path / "a.tiff") as picture:
+            assert picture.mode == "RGB"
+            assert picture.info["compression"] == "tiff_lzw"
+            assert picture.info["dpi"] == (1000, 1000)
+            assert picture.size[0] == pytest.approx(190 / 25.4 * 1000, abs=1)
+
+    def test_eps_has_its_box_and_no_date(self, tmp_path):
+        save_figure(plot(FOUR), tmp_path / "a.eps")
+        data = (tmp_path / "a.eps").read_bytes()
+        assert data.startswith(b"%!PS-Adobe-3.0 EPSF-3.0")
+        assert b"%%BoundingBox: 0 0 539" in data
+        assert b"CreationDate" not in data
+
+
+@cache
+def review():
+    """Frames of the bundled review and its config."""
+    config = read_config(PROJECT)
+    data = read_tables(PROJECT / "data/raw")
+    policy, line = config["synthesis"], config["grading"]["reference_line"]
+    data["arms"] = select_arms(data["studies"], data["responses"], data["therapies"], policy)
+    data["pooled"] = pool_arms(data["arms"], policy, line)
+    standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
+    data["study_levels"] = grade_studies(data["studies"], standard)
+    needed = [data[name] for name in ("studies", "responses", "therapies", "diseases", "pooled", "arms")]
+    data["therapy_levels"] = grade_therapies(data["study_levels"], *needed, standard)
+    return data, config
+
+
+class TestBundledReview:
+    @pytest.mark.parametrize("preset", NAMES)
+    def test_every_figure_is_without_fault(self, preset):
+        data, config = review()
+        style = read_style(PRESETS, preset)
+        whole = data["arms"][(data["arms"]["disease"] == "all") & data["arms"]["n"].notna()]
+        names = ["summary_forest", *(f"forest_{analysis}" for analysis in dict.fromkeys(whole["analysis"]))]
+        assert len(names) > 20
+        faults = {name: check_figure(review_figure(name, data, config, style)) for name in names}
+        assert {name: found for name, found in faults.items() if found} == {}
+
+    def test_summary_has_each_treatment_once(self):
+        data, config = review()
+        figure = review_figure("summary_forest", data, config, SCREEN)
+        words = whole_text(figure)
+        pooled = data["pooled"]
+        shown = pooled[(pooled["scope"] == "therapy") & (pooled["disease"] == "all")]
+        labels = data["therapies"].set_index("therapy")["label"]
+        entered = [labels[therapy] for therapy in shown.loc[shown["k"] > 0, "therapy"]]
+        assert len(entered) == 9
+        for label in labels[shown["therapy"]]:
+            assert label in words
+        assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "2", "21/41", "54.8 [25.4, 90.6]"]
+        assert row_of(figure, "Warfarin (low dose)")[1:3] == ["IB", "1"]
+        assert "no other arms than Surgical excision" in texts(figure)
+        assert figure.get_figheight() * 25.4 < 247  # one page
+
+    def test_pooled_and_crude_differ_without_colour(self):
+        data, config = review()
+        figure = review_figure("summary_forest", data, config, SCREEN)
+        (axes,) = figure.axes
+        shapes = next(item for item in axes.collections if item.get_gid() == "marks")
+        white = [tuple(face[:3]) == (1, 1, 1) for face in shapes.get_facecolors()]
+        assert white == [False] + [True] * 8
+        widths = next(item for item in axes.collections if item.get_gid() == "intervals").get_linewidths()
+        assert widths[1] == 4 * widths[2]
+        assert next(item for item in figure.texts if item.get_text() == "Diltiazem").get_fontweight() == "bold"
+        words = whole_text(figure)
+        assert "pooled (bold), 95% CI thick, prediction interval thin" in words
+        assert "not pooled: crude proportion, exact 95% CI" in words
+
+    def test_classes_stand_in_the_order_of_table_iv(self):
+        data, config = review()
+        words = texts(review_figure("summary_forest", data, config, SCREEN))
+        order = [words.index(label) for label in ("Calcium-channel blockers", "Anticoagulants", "Surgery")]
+        assert order == sorted(order)
+
+    def test_unknown_figure(self):
+        data, config = review()
+        with pytest.raises(ValueError, match="no figure forest_aspirin"):
+            review_figure("forest_aspirin", data, config, SCREEN)
+
+    def test_figures_of_analyses_that_are_gone_are_removed(self, tmp_path):
+        data, config = review()
+        (tmp_path / "forest_gone.svg").touch()
+        (tmp_path / "flow.svg").touch()
+        paths = [tmp_path / "forest_diltiazem.svg", tmp_path / "summary_forest.svg"]
+        save_review_figures(paths, ["summary_forest", "forest_diltiazem"], data, config, SCREEN)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "flow.svg", "forest_diltiazem.svg", "summary_forest.svg",
+        ]  # fmt: skip
+
+
+def test_summary_of_a_review_without_any_counts():
+    data, _ = review()
+    arms = data["arms"].assign(entered="no", responders=np.nan)
+    pooled = data["pooled"].assign(k=0, k_left_out=0, pooled="no", studies="")
+    figure = summary_forest(pooled, arms, data["therapy_levels"], data["therapies"])
+    assert figure.axes == []
+    assert "No treatment has usable counts" in texts(figure)
+    assert check_figure(figure) == []

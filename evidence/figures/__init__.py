@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evidence.figures.forest import forest_plot
+from evidence import ReviewError
+from evidence.figures.forest import forest_plot, scheme_note
 from evidence.figures.style import Style, save_figure
 from evidence.figures.summary import summary_forest
 
@@ -27,15 +28,16 @@ def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
 
     Raises
     ------
-    ValueError: the review has no such figure
+    ReviewError: the review has no such figure
     """
     labels, line = config["review"]["class_labels"], config["grading"]["reference_line"]
     if name == SUMMARY:
         needed = (frames[part] for part in ("pooled", "arms", "therapy_levels", "therapies"))
-        return summary_forest(*needed, class_labels=labels, reference=line, style=style)
+        note = scheme_note(frames["study_levels"])
+        return summary_forest(*needed, class_labels=labels, level_note=note, reference=line, style=style)
     analysis = name.removeprefix(FOREST)
     if analysis not in set(frames["pooled"]["analysis"]):
-        raise ValueError(
+        raise ReviewError(
             f"no figure {name}: its name is {SUMMARY}, or {FOREST} and an analysis of results/tables/pooled.csv"
         )
     needed = (frames[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))

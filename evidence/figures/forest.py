@@ -42,8 +42,7 @@ def forest_plot(
     Parameters
     ----------
     analysis : str; a row of `pooled`, such as "diltiazem", "diltiazem-ssc" or "class-bisphosphonate"
-    arms, pooled : DataFrame; from `synthesis.select_arms` and `synthesis.pool_arms`, whole or only this analysis. Exact
-        intervals of the arms are taken from columns ci_lb and ci_ub when they are there
+    arms, pooled : DataFrame; from `synthesis.select_arms` and `synthesis.pool_arms`, whole or only this analysis
     study_levels : DataFrame; from `grading.grade_studies`
     studies, therapies, diseases : DataFrame; checked extraction tables, for the labels
     class_labels : mapping; class slug to label
@@ -70,7 +69,7 @@ def forest_plot(
     result = found.iloc[0]
     here = arms[arms["analysis"] == analysis]
     names = _Names(studies, therapies, diseases, class_labels or {}, study_levels)
-    entered = with_intervals(_sorted(here[here["entered"] == "yes"], order, names), _level_of(result))
+    entered = _sorted(here[here["entered"] == "yes"], order, names)
     left_out = here[(here["entered"] == "no") & here["responders"].notna() & here["n"].notna()]
     left_out = _sorted(left_out, order, names)
     if subgroups is None:
@@ -96,16 +95,6 @@ def forest_plot(
     return describe(draw_sheet(columns, rows, sheet, style), f"Forest plot: {label}", _words(label, result, names))
 
 
-def with_intervals(arms: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """The arms with exact intervals in ci_lb and ci_ub; computed only when they are not there yet."""
-    if {"ci_lb", "ci_ub"} <= set(arms.columns) or arms.empty:
-        return arms
-    from evidence.pooling.proportions import proportion_interval
-
-    lower, upper = proportion_interval(arms["responders"].to_numpy(float), arms["n"].to_numpy(float), level=level)
-    return arms.assign(ci_lb=lower, ci_ub=upper)
-
-
 class _Names:
     """Slugs to words."""
 
@@ -120,9 +109,7 @@ class _Names:
         }
         levels = study_levels["level"].map(level_text)
         self.levels = dict(zip(study_levels["study_id"], levels, strict=True))
-        note = study_levels["note"].iloc[0] if len(study_levels) and "note" in study_levels else ""
-        scheme = humanise(study_levels["scheme"].iloc[0]) if len(study_levels) else ""
-        self.level_note = note if isinstance(note, str) and note else f"{scheme} scheme." if scheme else ""
+        self.level_note = scheme_note(study_levels)
 
     def study(self, slug: str) -> str:
         return self.studies.get(slug) or slug
@@ -141,6 +128,14 @@ class _Names:
         if slugs in SILENT:
             return "NR" if slugs == "NR" else NOTHING
         return ", ".join(self.short.get(slug) or humanise(slug) for slug in slugs.split(";"))
+
+
+def scheme_note(levels: pd.DataFrame) -> str:
+    """What is printed beside levels: the caveat of their scheme, or its name when there is nothing to warn of."""
+    if levels.empty:
+        return ""
+    note = _text(levels["note"].iloc[0]) if "note" in levels else ""
+    return note or f"{humanise(levels['scheme'].iloc[0])} scheme."
 
 
 def level_text(value) -> str:
@@ -205,9 +200,8 @@ def is_secondary(arm) -> bool:
 
 def _study_rows(entered, pooled, result, names: _Names, subgroups: bool, style: Style) -> list[Row]:
     if entered.empty:
-        words = "No arm entered the analysis" + (f": {result['reason']}" if result["reason"] else "")
-        if result["reason"] in ("no arm entered", ""):
-            words = "No arm entered the analysis"
+        reason = _text(result["reason"])
+        words = "No arm entered the analysis" + (f": {reason}" if reason not in ("", "no arm entered") else "")
         return [Row({"study": words}, span="count", quiet=True)]
     largest, patients = entered["n"].max(), entered["n"].sum()
 
@@ -250,7 +244,8 @@ def _subgroup_row(slug: str, group, pooled, result, patients: float, style: Styl
         cells["estimate"] = estimate_text(row["estimate"], row["ci_lb"], row["ci_ub"], style)
         mark = Mark("subgroup", row["estimate"], row["ci_lb"], row["ci_ub"])
         return Row(cells, mark, indent=1.2, span="level")
-    reason = own.iloc[0]["reason"] if len(own) else "other arms than these"
+    reason = _text(own.iloc[0]["reason"]) if len(own) else ""
+    reason = reason or "no analysis of these arms alone"
     return Row(cells, note=f"Not pooled: {reason}", indent=1.2, span="level")
 
 
@@ -278,7 +273,7 @@ def _summary_rows(result, style: Style) -> list[Row]:
             mark = Mark("prediction", middle, result["pi_lb"], result["pi_ub"])
             rows.append(Row(cells, mark, span="count"))
     else:
-        reason = result["reason"] or result.get("note", "") or "no estimate"
+        reason = _text(result["reason"]) or _text(result["note"]) or STATUSES.get(result["status"], "no estimate")
         rows.append(
             Row({"study": "Pooled"}, note=f"Not pooled: {reason}", bold=True, span="level", gap=0.25, rule=True)
         )
@@ -311,6 +306,11 @@ def estimate_text(proportion: float, lower: float, upper: float, style: Style) -
 
 def _missing(value) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _text(value) -> str:
+    """A text cell; an empty one comes back from a CSV file as NaN."""
+    return value if isinstance(value, str) else ""
 
 
 def _heterogeneity(result, style: Style) -> str:
@@ -379,7 +379,7 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
         notes.append(f"{level} {NOTHING}, not gradable." if missing else level)
     if pairs:
         notes.append("; ".join(pairs) + ".")
-    awaiting = [slug for slug in str(result["awaiting"]).split(";") if slug and slug != "nan"]
+    awaiting = [slug for slug in _text(result["awaiting"]).split(";") if slug]
     if awaiting:
         labels = sorted((names.study(slug) for slug in awaiting), key=str.casefold)
         notes.append(f"Awaiting counts ({len(labels)}): {', '.join(labels)}.")
@@ -404,7 +404,7 @@ def _words(label: str, result, names: _Names) -> str:
                     f"Prediction interval {SCREEN.percent_interval(result['pi_lb'], result['pi_ub'])} per cent."
                 )
         else:
-            words.append(f"Not pooled: {result['reason']}.")
+            words.append(f"Not pooled: {_text(result['reason']) or 'no estimate'}.")
     if result["k_left_out"]:
         words.append(f"Studies with counts that did not enter: {int(result['k_left_out'])}.")
     if result["k_awaiting"]:

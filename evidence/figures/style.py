@@ -331,7 +331,8 @@ def check_figure(figure: Figure, least_size: float = LEAST_SIZE) -> list[str]:
     for item in texts:
         if item.get_fontsize() < least_size:
             faults.append(f"type of {item.get_fontsize():g} pt, smallest is {least_size:g}: {item.get_text()!r}")
-        font = get_font(item.get_fontproperties().get_file())
+        properties = item.get_fontproperties()
+        font = get_font(properties.get_file() or findfont(properties))
         missing = sorted({c for c in item.get_text() if not c.isspace() and not font.get_char_index(ord(c))})
         if missing:
             faults.append(f"not in the font: {' '.join(missing)} in {item.get_text()!r}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text, level_text
+from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text, level_text, scheme_note
 from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise, numbers
@@ -107,7 +107,7 @@ def summary_forest(
         label = (class_labels or {}).get(slug) or humanise(slug)
         rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
         rows += [row_of("therapy", therapy, labels[therapy]) for therapy in shown]
-        if ("class", slug) in whole.index:
+        if ("class", slug) in whole.index and whole.loc[("class", slug)]["k"]:
             rows.append(row_of("class", slug, "Class as a whole", _same_arms(slug, shown, whole, labels)))
 
     columns = [
@@ -178,8 +178,7 @@ def _notes(rows: list[Row], whole, therapy_levels, level_note: str, reference: f
     if any(row.cells.get("level") == NOTHING for row in rows):
         words.append(f"Level {NOTHING}: not gradable.")
     notes.append(" ".join(words))
-    if not level_note and len(therapy_levels):
-        level_note = f"{humanise(therapy_levels['scheme'].iloc[0])} scheme."
+    level_note = level_note or scheme_note(therapy_levels)
     if level_note:
         notes.append(f"Level of evidence: {level_note}")
     return notes
