@@ -107,7 +107,9 @@ def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.Dat
     left_out = counted.assign(
         words=[f"{row.study_id} {row.responders:.0f}/{row.n:.0f}: {row.reason}" for row in counted.itertuples()]
     )
-    left_out = left_out.groupby("analysis").agg(k_left_out=("study_id", "nunique"), left_out=("words", "; ".join))
+    left_out = left_out.groupby("analysis").agg(
+        k_left_out=("study_id", "nunique"), left_out=("words", "; ".join), largest_left_out=("n", "max")
+    )
     waited = awaiting.groupby("analysis")["study_id"].agg(
         k_awaiting="nunique", awaiting=lambda ids: ";".join(dict.fromkeys(ids))
     )
@@ -159,7 +161,9 @@ def _why_not_pooled(row, policy: dict) -> str:
         return ""
     if row.k:
         return f"{row.k} {'study' if row.k == 1 else 'studies'}, {least} needed"
-    return "no arm entered" if row.k_left_out else NO_COUNTS
+    if row.largest_left_out < policy["least_arm"]:
+        return f"no arm of {policy['least_arm']} or more {policy['unit']}s"
+    return "counts held back" if row.k_left_out else NO_COUNTS
 
 
 def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict) -> pd.DataFrame:

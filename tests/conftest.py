@@ -59,3 +59,13 @@ def copy_review(tmp_path):
         return Review(tmp_path / name, None if source == "." else PROJECT)
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def calcinosis(tmp_path_factory):
+    """The bundled review, run once; a test that changes it brings it back."""
+    folder = tmp_path_factory.mktemp("calcinosis") / "project"
+    shutil.copytree(PROJECT, folder, ignore=IGNORED)
+    review = Review(folder)
+    review.printed = review.run()
+    return review
