@@ -465,6 +465,7 @@ TABLES = {
 }
 
 _ADAPTERS = {}
+_NUMERIC = {kind.__metadata__[-1] for kind in (Count, Order, Year, Number, Share, Value, FilledValue)}
 
 
 def columns(table):
@@ -475,6 +476,12 @@ def columns(table):
 def needed_columns(table):
     """The columns a table cannot lack."""
     return [name for name, field in TABLES[table].model.model_fields.items() if field.is_required()]
+
+
+def numeric_columns(table):
+    """The columns whose cells may be numbers to reckon with."""
+    fields = TABLES[table].model.model_fields
+    return [name for name, field in fields.items() if field.metadata and field.metadata[-1] in _NUMERIC]
 
 
 def empty_table(table):

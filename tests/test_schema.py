@@ -206,4 +206,4 @@ def test_importing_the_schema_stays_cheap():
         "import sys, evidence.extraction; print([m for m in ('openpyxl', 'scipy', 'matplotlib') if m in sys.modules])"
     )
     got = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
-    assert got.stdout.strip() == "set()"
+    assert got.stdout.strip() == "[]"
