@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from evidence import ReviewError
 from evidence.figures.forest import forest_plot, scheme_note
-from evidence.figures.style import Style, save_figure
+from evidence.figures.style import SCREEN, Style, save_figure
 from evidence.figures.summary import summary_forest
 
 SUMMARY, FOREST = "summary_forest", "forest_"  # stems of files; that of a forest plot goes on with its analysis
 
 
-def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Figure:
+def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style = SCREEN) -> Figure:
     """A figure of a review by the stem of its file, such as "summary_forest" or "forest_diltiazem".
 
     Parameters
