@@ -3,6 +3,7 @@
 import io
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -367,6 +368,12 @@ def test_height_follows_from_the_rows():
     heights = [plot(many(k), grouped=False).get_figheight() for k in (1, 14, 40, 60)]
     assert heights == sorted(heights)
     assert heights[3] < 13  # inches: 60 studies stay on a long page
+
+
+def test_a_width_too_narrow_is_refused_with_the_width_needed():
+    with pytest.raises(ValueError, match=r"90 mm is too narrow for this figure; it needs 1[0-9][0-9] mm"):
+        plot(FOUR, (), (), GLMM, style=replace(SCREEN, width_mm=90))
+    assert check_figure(plot(FOUR, (), (), GLMM, style=replace(SCREEN, width_mm=140))) == []
 
 
 class TestCheckFigure:

@@ -15,7 +15,7 @@ from evidence.schema import humanise
 from evidence.tables import INTERVALS, MODELS, NOTHING, SILENT, per_cent, percent, short_label
 
 ALL = "all"
-AXIS_LABEL = "Patients with a response, %"
+AXIS_LABEL = "Patients with a response,\u00a0%"
 FIXED = ("fixed",)  # methods without a variance between studies
 
 

@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D
 
-from evidence.figures.style import Style, text_width, wrap_text
+from evidence.figures.style import MM, Style, text_width, wrap_text
 
 MARGIN = 4.0
 GAP = 9.0  # between columns; more than half of the largest square, which may stand on the end of the axis
@@ -26,6 +26,7 @@ TIGHT_AXIS = 0.20  # the axis gives way to this before the first column wraps to
 BASELINE = 0.36  # half the height of capitals, in type sizes: centres text on its row
 TICKS = (0, 25, 50, 75, 100)
 AXIS = "axis"  # key of the column that holds the axis
+NARROWEST_AXIS = 60.0  # points; less leaves no room for the numbers under the axis
 LEAST_SIDE = 1.6  # points; a smaller square cannot be seen on its line
 
 
@@ -89,7 +90,12 @@ class Sheet:
 
 
 def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Style) -> Figure:
-    """Lay a table with an axis out and draw it; the height follows from the rows."""
+    """Lay a table with an axis out and draw it; the height follows from the rows.
+
+    Raises
+    ------
+    ValueError: the style is too narrow for the columns; the message says how wide it must be
+    """
     page = _Page(style, len(rows) + len(sheet.below))
     page.set_columns(columns, rows, sheet.below)
     if sheet.title and style.title:
@@ -178,6 +184,12 @@ class _Page:
         widest = max(wanted)
         in_two_lines = min(0.55 * widest + 4 * style.size, free - TIGHT_AXIS * style.width if has_axis else free)
         width = max(min(widest, max(free - least_axis, in_two_lines)), 6 * style.size)
+        if has_axis and free - width < NARROWEST_AXIS:
+            width = max(free - NARROWEST_AXIS, 6 * style.size)
+            short = NARROWEST_AXIS - (free - width)
+            if short > 0:
+                needed = math.ceil((style.width + short) / MM)
+                raise ValueError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
         if has_axis and free - width > MOST_AXIS * style.width:
             width = free - MOST_AXIS * style.width
         x = MARGIN

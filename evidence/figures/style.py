@@ -6,6 +6,7 @@ and a font that is found by its file and not by what the machine happens to pref
 
 from __future__ import annotations
 
+import atexit
 import io
 import re
 from dataclasses import dataclass, field, fields
@@ -173,17 +174,19 @@ def _lean_copy(file: Path) -> str:
     """
     if file.suffix.lower() != ".ttf":
         return str(file)
-    copy = Path(_font_folder().name) / file.name
-    font = TTFont(file, lazy=True, recalcTimestamp=False)
-    for table in LAYOUT_TABLES & set(font.keys()):
-        del font[table]
-    font.save(copy, reorderTables=None)
+    copy = _font_folder() / file.name
+    with TTFont(file, lazy=True, recalcTimestamp=False) as font:
+        for table in LAYOUT_TABLES & set(font.keys()):
+            del font[table]
+        font.save(copy, reorderTables=None)
     return str(copy)
 
 
 @cache
-def _font_folder() -> TemporaryDirectory:
-    return TemporaryDirectory(prefix="figure-fonts-")
+def _font_folder() -> Path:
+    folder = TemporaryDirectory(prefix="figure-fonts-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 @cache
