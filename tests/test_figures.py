@@ -320,6 +320,12 @@ class TestForestPlot:
         figure.savefig(buffer, format="svg")
         assert "A $x_1$ & <b> 2001" in texts(figure)
 
+    def test_a_review_of_one_disease_has_no_column_for_it(self):
+        data = frames(FOUR[:1]) | {"diseases": DISEASES[:1]}
+        figure = forest_plot("diltiazem", **data)
+        assert row_of(figure, "Study") == ["Study", "Level", "Responders/n", "% [95% CI]"]
+        assert "SSc" not in whole_text(figure)
+
     def test_unknown_analysis(self):
         with pytest.raises(ValueError, match="no analysis 'warfarin' in the pooled results"):
             forest_plot("warfarin", **frames(FOUR))
@@ -570,6 +576,13 @@ class TestBundledReview:
         words = whole_text(figure)
         assert "pooled (bold), 95% CI thick, prediction interval thin" in words
         assert "not pooled: crude proportion, exact 95% CI" in words
+
+    def test_no_column_for_awaited_counts_when_none_are(self):
+        data, config = review()
+        data = data | {"pooled": data["pooled"].assign(k_awaiting=0)}
+        figure = review_figure("summary_forest", data, config, SCREEN)
+        assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "21/41", "54.8 [25.4, 90.6]"]
+        assert "Awaiting" not in texts(figure)
 
     def test_classes_stand_in_the_order_of_table_iv(self):
         data, config = review()

@@ -77,7 +77,7 @@ def forest_plot(
         subgroups = result["scope"] == "therapy" and 2 <= groups <= len(entered) / 2
 
     label = title or names.therapy(result["scope"], result["therapy"], result["disease"])
-    columns = _columns(result, entered, left_out, subgroups, style)
+    columns = _columns(result, entered, subgroups, len(diseases) > 1, style)
     rows = _study_rows(entered, pooled, result, names, subgroups, style)
     rows += _summary_rows(result, style)
     is_pooled = result["pooled"] == "yes"
@@ -167,13 +167,13 @@ def _sorted(arms: pd.DataFrame, order: str, names: _Names) -> pd.DataFrame:
     return keyed.drop(columns=["_key", "_label"])
 
 
-def _columns(result, entered, left_out, subgroups: bool, style: Style) -> list[Column]:
+def _columns(result, entered, subgroups: bool, several_diseases: bool, style: Style) -> list[Column]:
     percent = f"{_level_of(result):.0%} CI"
     bracket = f"({percent})" if style.interval == "parentheses" else f"[{percent}]"
     columns = [Column("study", "Study")]
     if result["scope"] == "class":
         columns.append(Column("therapy", "Treatment", wrap=0.2))
-    elif not subgroups and result["disease"] == ALL:
+    elif not subgroups and result["disease"] == ALL and several_diseases:
         columns.append(Column("disease", "Disease", wrap=0.15))
     columns += [Column("level", "Level", "center"), Column("count", "Responders/n", "right"), Column(AXIS)]
     if len(entered):
@@ -364,6 +364,7 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
     used = []
     if result["scope"] == "therapy" and result["disease"] == ALL:
         used = [*left_out["arm_disease"], *([] if subgroups else entered["arm_disease"])]
+        used = used if len(names.diseases) > 1 else []
     shown = {slug for slugs in used for slug in slugs.split(";")}
     pairs = [
         f"{short}, {names.diseases[slug]}"

@@ -110,11 +110,12 @@ def summary_forest(
         if ("class", slug) in whole.index and whole.loc[("class", slug)]["k"]:
             rows.append(row_of("class", slug, "Class as a whole", _same_arms(slug, shown, whole, labels)))
 
+    waiting = any(row.cells.get("awaiting", NOTHING) != NOTHING for row in rows)
     columns = [
         Column("therapy", "Treatment"),
         Column("level", "Level", "center"),
         Column("studies", "Studies", "right"),
-        Column("awaiting", "Awaiting\ncounts", "right"),
+        *([Column("awaiting", "Awaiting\ncounts", "right")] if waiting else []),
         Column("count", "Responders/n", "right"),
         Column(AXIS),
         Column("estimate", f"% {_bracket(pooled, style)}", "right"),
@@ -130,7 +131,7 @@ def summary_forest(
         reference=reference,
         keys=_keys(rows, pooled),
         closing=[(heading, "; ".join(names) + ".") for heading, names in closing if names],
-        notes=_notes(rows, whole, therapy_levels, level_note, reference),
+        notes=_notes(rows, whole, therapy_levels, level_note, reference, waiting),
     )
     if not rows:
         rows = [Row({"therapy": "No treatment has usable counts"}, span="count", quiet=True)]
@@ -164,9 +165,9 @@ def _keys(rows: list[Row], pooled: pd.DataFrame) -> list[tuple[str, str]]:
     return [(kind, text) for kind, text in words.items() if kind in drawn]
 
 
-def _notes(rows: list[Row], whole, therapy_levels, level_note: str, reference: float) -> list[str]:
+def _notes(rows: list[Row], whole, therapy_levels, level_note: str, reference: float, waiting: bool) -> list[str]:
     notes = []
-    words = ["Studies: arms that entered; awaiting counts: studies without usable counts."]
+    words = ["Studies: arms that entered" + ("; awaiting counts: studies without usable counts." if waiting else ".")]
     done = whole[whole["pooled"] == "yes"]
     if len(done):
         first = done.iloc[0]
