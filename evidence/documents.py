@@ -18,7 +18,7 @@ import xlsxwriter
 
 from evidence.extraction import save_csv
 from evidence.schema import humanise
-from evidence.tables import Column, Table
+from evidence.tables.table import Column, Table
 
 FONT = "Arial"
 SIZE = 9  # points; body text

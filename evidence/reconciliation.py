@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.grading import as_text
 from evidence.schema import LABELS, humanise, numbers
-from evidence.tables import counted, fraction, interval, percent
+from evidence.wording import counted, fraction, interval, percent
 
 ALL = "all"
 UNKNOWN = ("", "NR", "UNCLEAR")

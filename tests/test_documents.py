@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import documents
-from evidence.tables import Column, Table
+from evidence.tables.table import Column, Table
 
 HOSTILE = [
     "=1+1",

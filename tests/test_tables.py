@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence import tables as printed
+from evidence import wording
 from evidence.extraction import check_extraction, read_result, save_csv
 from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
 from evidence.schema import LABELS, TABLES, columns, empty_table
@@ -616,14 +617,14 @@ def test_an_empty_review_gives_tables_without_rows(schemes):
 def test_two_diseases_with_the_same_short_name_are_told_apart(extraction):
     diseases = extraction["diseases"].copy()
     diseases.loc[diseases["disease"] == "jdm", "synonyms"] = "DM"
-    short = printed._short_labels(diseases)
+    short = wording.short_labels(diseases)
     assert len(set(short.values())) == len(short)
     assert short["dm"] == "Dermatomyositis (adult) (dm)"
 
 
 @given(st.floats(0, 1))
 def test_per_cent_has_one_decimal_and_is_never_falsely_certain(proportion):
-    text = printed.per_cent(proportion)
+    text = wording.per_cent(proportion)
     assert re.fullmatch(r"\d{1,3}\.\d|<0\.1|>99\.9", text)
     assert (text == "0.0") == (proportion == 0)
     assert (text == "100.0") == (proportion == 1)
@@ -634,7 +635,7 @@ def test_per_cent_has_one_decimal_and_is_never_falsely_certain(proportion):
 @given(st.integers(0, 10_000), st.integers(1, 10_000))
 def test_fraction_rounds_half_up_as_by_hand(x, n):
     x = min(x, n)
-    text = printed.fraction(float(x), float(n))
+    text = wording.fraction(float(x), float(n))
     tenths = (2000 * x + n) // (2 * n)  # round half up in whole numbers
     share = f"{tenths // 10}.{tenths % 10}"
     if share == "0.0" and x:
@@ -646,7 +647,7 @@ def test_fraction_rounds_half_up_as_by_hand(x, n):
 
 @given(st.text())
 def test_a_cell_is_one_line_and_never_empty(text):
-    made = printed.cell(text)
+    made = wording.cell(text)
     assert made
     assert made == " ".join(made.split())
 
@@ -655,7 +656,7 @@ def test_a_cell_is_one_line_and_never_empty(text):
     ("text", "shown"), [("NR", "NR"), ("UNCLEAR", "unclear"), ("", "—"), ("NA", "NA"), ("-2", "-2"), ("=1+1", "=1+1")]
 )
 def test_missing_words_stay_apart(text, shown):
-    assert printed.cell(text) == shown
+    assert wording.cell(text) == shown
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from evidence.figures.layout import AXIS, LEAST_SIDE, Column, Mark, Row, Sheet, 
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.record import STATUSES
 from evidence.schema import humanise
-from evidence.tables import INTERVALS, MODELS, NOTHING, SILENT, per_cent, percent, short_label
+from evidence.wording import INTERVALS, MODELS, NOTHING, SILENT, per_cent, percent, short_label
 
 ALL = "all"
 AXIS_LABEL = "Patients with a response,\u00a0%"

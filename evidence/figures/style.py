@@ -26,7 +26,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import LoadFlags
 from matplotlib.text import Text
 
-from evidence.tables import per_cent
+from evidence.wording import per_cent
 
 MM = 72 / 25.4  # points in a millimetre
 FORMATS = ("svg", "pdf", "png", "eps", "tiff")

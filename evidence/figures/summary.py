@@ -12,7 +12,7 @@ from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text, leve
 from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise, numbers
-from evidence.tables import INTERVALS, MODELS, NOTHING
+from evidence.wording import INTERVALS, MODELS, NOTHING
 
 ALL = "all"
 INDENT = 1.2  # of the members of a class, in type sizes

@@ -1,0 +1,52 @@
+"""Tables for people, as DataFrames ready to print: a module a group of tables, each cell worded by `wording`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from evidence.schema import empty_table
+from evidence.tables.characteristics import table_i, table_ii
+from evidence.tables.harms import adverse_event_table
+from evidence.tables.levels import level_table
+from evidence.tables.lists import awaiting_table, reconciliation_table
+from evidence.tables.responses import table_iii, table_iv
+from evidence.tables.table import Table
+
+
+def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> list[Table]:
+    """Every printed table of a review, in the order of the paper.
+
+    Parameters
+    ----------
+    frames : mapping; the checked extraction tables and the results by name (`review.read_frames`): studies, responses,
+        therapies, diseases, arms, pooled, study_levels, therapy_levels; adverse_events and level_sensitivity may be
+        absent, and without reconciliation and awaiting there is no such table
+    schemes : mapping from `grading.read_schemes`
+    config : mapping; the sections review, grading and synthesis
+    """
+    names = ("studies", "responses", "therapies", "diseases", "arms", "pooled", "study_levels", "therapy_levels")
+    studies, responses, therapies, diseases, arms, pooled, graded, levels = (frames[name] for name in names)
+    events = frames.get("adverse_events")
+    events = empty_table("adverse_events") if events is None else events
+    review, policy = config["review"], config["synthesis"]
+    class_labels, follows = review["class_labels"], "" if review["follows"] == "none" else review["follows"]
+    made = [
+        table_i(schemes, config["grading"]["scheme"], graded),
+        table_ii(studies, responses, therapies, diseases, graded, schemes, review["condition"], follows),
+        table_iii(arms, pooled, studies, responses, therapies, diseases, policy, class_labels),
+        table_iv(
+            pooled, arms, levels, studies, responses, therapies, diseases, schemes, policy,
+            config["grading"]["reference_line"], class_labels, review["condition"],
+        ),
+        adverse_event_table(events, studies, responses, therapies),
+        level_table(
+            levels, therapies, diseases, studies, schemes, class_labels, frames.get("level_sensitivity")
+        ),
+    ]  # fmt: skip
+    if "reconciliation" in frames:
+        made.append(reconciliation_table(frames["reconciliation"]))
+    if "awaiting" in frames:
+        made.append(awaiting_table(frames["awaiting"], schemes, config["grading"]["scheme"]))
+    return made

@@ -1,0 +1,316 @@
+"""Table III, responses by treatment, and Table IV, level and response of every treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from evidence.schema import numbers
+from evidence.synthesis import ALL
+from evidence.tables.parts import (
+    abbreviations,
+    by_key,
+    disease_cell,
+    exact_bounds,
+    level_note,
+    model_notes,
+    pooled_marks,
+    pooled_value,
+    references,
+    scheme_of,
+    spread,
+    therapy_order,
+    treated,
+)
+from evidence.tables.table import Column, Marks, Table
+from evidence.wording import (
+    NOTE_NR,
+    NOTHING,
+    SILENT,
+    all_of,
+    cell,
+    class_label,
+    counted,
+    fraction,
+    ids_in,
+    interval,
+    joined,
+    labels_of,
+    level_text,
+    missing,
+    number_or_nr,
+    percent,
+    short_labels,
+    variance,
+    with_labels,
+    word,
+)
+
+
+def table_iii(
+    arms: pd.DataFrame,
+    pooled: pd.DataFrame,
+    studies: pd.DataFrame,
+    responses: pd.DataFrame,
+    therapies: pd.DataFrame,
+    diseases: pd.DataFrame,
+    policy: Mapping,
+    class_labels: Mapping[str, str] | None = None,
+) -> Table:
+    """Table III: responses by treatment, each study arm and then the pooled line or why there is none.
+
+    Arms that did not enter are listed with the reason, and so are further outcomes of the same studies.
+
+    Parameters
+    ----------
+    arms, pooled : DataFrames of `synthesis.select_arms` and `synthesis.pool_arms`
+    studies, responses, therapies, diseases : extraction tables
+    policy : mapping; the section `synthesis` of the config
+    class_labels : mapping from the slug of a class to its label
+    """
+    class_labels = class_labels or {}
+    study_labels, therapy_labels = labels_of(studies, "study_id"), labels_of(therapies, "therapy")
+    short = short_labels(diseases)
+    facts = responses.set_index("response_id").to_dict("index")
+    over_all = pooled[pooled["disease"] == ALL]
+    whole = by_key(over_all, ("scope", "therapy"))
+    arms_of = dict(list(arms[arms["disease"] == ALL].groupby(["scope", "therapy"], sort=False)))
+    active = studies.loc[studies["status"] != "excluded", "study_id"]
+    further = responses[(responses["primary_outcome"] != "yes") & responses["study_id"].isin(active)]
+    further = further.assign(x=numbers(further["responders"]), n=numbers(further["n"]))
+    bounds_of = exact_bounds([*arms["responders"], *further["x"]], [*arms["n"], *further["n"]], policy["level"])
+    marks = Marks()
+    rows, emphasised, used = [], [], set()
+
+    def arm_row(title, study, response_ids, x, n, role):
+        told = [facts[response] for response in response_ids if response in facts]
+        used.update(row["disease"] for row in told)
+        units = [u for u in dict.fromkeys(row["unit"] for row in told) if u not in ("patient", *SILENT)]
+        return {
+            "Treatment": title,
+            "Study": study_labels.get(study, study),
+            "Disease": joined(short.get(row["disease"], cell(row["disease"])) for row in told),
+            "Outcome": joined(word("outcome", row["outcome"]) for row in told),
+            "Response defined as": joined(cell(row["response_definition"]) for row in told),
+            "Follow-up": joined(cell(row["follow_up"]) for row in told),
+            "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in told),
+            "Responders/n (%)": "NR" if missing(x) and missing(n) else fraction(x, n),
+            "interval": bounds_of.get((x, n), NOTHING),
+            "In the analysis": role + "".join(f"; {word('unit', u)}" for u in units if word("unit", u) not in role),
+        }
+
+    def add_summary(title, scope, therapy):
+        line = whole[scope, therapy]
+        blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
+        done = line["pooled"] == "yes"
+        summed = {
+            "Treatment": title,
+            "Study": f"Summed, {counted(int(line['k']), 'study', 'studies')}"
+            if done
+            else f"Not pooled: {line['reason']}",
+            "Response defined as": NOTHING,
+            "Responders/n (%)": fraction(line["events"], line["n"]) if line["k"] else NOTHING,
+            "interval": interval(line["crude_ci_lb"], line["crude_ci_ub"]) if line["k"] else NOTHING,
+        }
+        model = {
+            "Treatment": title,
+            "Study": f"Pooled, {counted(int(line['k']), 'study', 'studies')}",
+            "Response defined as": spread(line),
+            "Responders/n (%)": percent(line["estimate"]) + "".join(pooled_marks(line, marks)),
+            "interval": interval(line["ci_lb"], line["ci_ub"]),
+        }
+        for row in (summed, model) if done else (summed,):
+            emphasised.append(len(rows))
+            rows.append(row | blank)
+
+    for therapy_class, members in therapy_order(therapies):
+        for therapy in members:
+            if ("therapy", therapy) not in whole:
+                continue
+            title = therapy_labels[therapy]
+            own = arms_of.get(("therapy", therapy), arms.iloc[:0])
+            own = own.sort_values(["entered", "year"], ascending=[False, True], na_position="last", kind="stable")
+            for arm in own.itertuples():
+                role = "yes" if arm.entered == "yes" else f"no: {with_labels(arm.reason, study_labels)}"
+                rows.append(arm_row(title, arm.study_id, ids_in(arm.response_ids), arm.responders, arm.n, role))
+            listed = {response for ids in own["response_ids"] for response in ids_in(ids)}
+            for extra in further[(further["therapy"] == therapy) & ~further["response_id"].isin(listed)].itertuples():
+                role = f"no: {extra.pool_reason or 'further outcome'}"
+                rows.append(arm_row(title, extra.study_id, [extra.response_id], extra.x, extra.n, role))
+            add_summary(title, "therapy", therapy)
+        if ("class", therapy_class) in whole:
+            add_summary(all_of(class_label(therapy_class, class_labels)), "class", therapy_class)
+    bounds = f"{policy['level']:.0%} CI, %"
+    columns = (
+        Column("Study", 21),
+        Column("Disease", 10),
+        Column("Outcome", 12),
+        Column("Response defined as", 30),
+        Column("Follow-up", 14),
+        Column("Known from", 10),
+        Column("Responders/n (%)", 14, "right"),
+        Column(bounds, 13, "right"),
+        Column("In the analysis", 27),
+    )
+    frame = pd.DataFrame(rows, columns=["Treatment", *(c.name if c.name != bounds else "interval" for c in columns)])
+    frame = frame.rename(columns={"interval": bounds})
+    notes = [
+        *model_notes(over_all, policy),
+        f"{bounds}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
+        "Between-study variance (tau²) is on the logit scale; a prediction interval is where the response of a "
+        "further study would lie."
+        if (over_all["pooled"] == "yes").any()
+        else "",
+        "Known from: the abstract, the full text, or a secondary source (someone else's account of the study).",
+        *marks.footnotes(),
+        *abbreviations(used, diseases),
+        NOTE_NR,
+    ]
+    return Table(
+        "table_iii", "Table III", "Responses by treatment", frame, columns, group="Treatment",
+        emphasised=tuple(emphasised), footnotes=tuple(note for note in notes if note),
+    )  # fmt: skip
+
+
+def table_iv(
+    pooled: pd.DataFrame,
+    arms: pd.DataFrame,
+    therapy_levels: pd.DataFrame,
+    studies: pd.DataFrame,
+    responses: pd.DataFrame,
+    therapies: pd.DataFrame,
+    diseases: pd.DataFrame,
+    schemes: Mapping,
+    policy: Mapping,
+    reference_line: float,
+    class_labels: Mapping[str, str] | None = None,
+    condition: str = "",
+) -> Table:
+    """Table IV: level of evidence and response of every treatment, over all diseases and by disease.
+
+    A row a treatment with at least one study that is not excluded, in the groups and order of `therapies`; a class
+    that is analysed as a whole comes after its members. Treatments whose studies all await counts have their row and
+    say so.
+
+    Parameters
+    ----------
+    pooled, arms : DataFrames of `synthesis.pool_arms` and `synthesis.select_arms`
+    therapy_levels : DataFrame of `grading.grade_therapies`
+    studies, responses, therapies, diseases : extraction tables
+    schemes : mapping; the file of the level schemes
+    policy : mapping; the section `synthesis` of the config
+    reference_line : float in (0, 1); what `direction` was read against
+    class_labels : mapping from the slug of a class to its label
+    condition : str; for the caption
+    """
+    class_labels = class_labels or {}
+    study_labels, therapy_labels = labels_of(studies, "study_id"), labels_of(therapies, "therapy")
+    short = short_labels(diseases)
+    shown = [slug for slug in diseases["disease"] if slug in set(pooled["disease"])]
+    key = ("scope", "therapy", "disease")
+    lines = by_key(pooled, key)
+    arms_of = dict(list(arms.groupby("analysis", sort=False)))
+    level_of = {place: level_text(row["level"]) for place, row in by_key(therapy_levels, key).items()}
+    patients = treated(arms, studies, responses, policy["unit"])
+    marks = Marks()
+    level = f"{policy['level']:.0%}"
+    response, result = f"Responders/n (%) [{level} CI]", f"Pooled % [{level} CI]"
+    rows, emphasised = [], []
+
+    def row_of(group, label, scope, therapy):
+        line = lines[scope, therapy, ALL]
+        own = arms_of[line["analysis"]]
+        secondary = (
+            own.loc[own["entered"] == "yes", "evidence_basis"].map(lambda text: "secondary" in ids_in(text)).any()
+        )
+        values = {
+            "Class": group,
+            "Treatment": label,
+            "Level": level_of.get((scope, therapy, ALL), "not gradable"),
+            "Direction": NOTHING if missing(line["direction"]) else line["direction"],
+            "Analysed": int(line["k"]),
+            "Left out": int(line["k_left_out"]),
+            "Awaiting": int(line["k_awaiting"]),
+            "Patients": number_or_nr(patients.get(line["analysis"])),
+            response: NOTHING,
+            result: pooled_value(line, marks) if line["pooled"] == "yes" else f"not pooled: {line['reason']}",
+        }
+        if line["k"]:
+            values[response] = (
+                f"{fraction(line['events'], line['n'])} {interval(line['crude_ci_lb'], line['crude_ci_ub'])}"
+            )
+            if secondary:
+                values[response] += marks.mark(
+                    "Rests wholly or partly on counts known from a secondary source only (see Table III)."
+                )
+        for disease in shown:
+            here = (scope, therapy, disease)
+            values[short[disease]] = disease_cell(lines[here], marks) if here in lines else NOTHING
+        values["References"] = references(own, study_labels) if scope == "therapy" else "those of the rows above"
+        return values
+
+    for therapy_class, members in therapy_order(therapies):
+        group = class_label(therapy_class, class_labels)
+        for therapy in members:
+            if ("therapy", therapy, ALL) in lines:
+                rows.append(row_of(group, therapy_labels[therapy], "therapy", therapy))
+        if ("class", therapy_class, ALL) in lines:
+            emphasised.append(len(rows))
+            rows.append(row_of(group, all_of(group), "class", therapy_class))
+
+    columns = (
+        Column("Treatment", 17),
+        Column("Level", 6),
+        Column("Direction", 8.5),
+        Column("Analysed", 7.5, "center", over="Studies"),
+        Column("Left out", 5, "center", over="Studies"),
+        Column("Awaiting", 7.5, "center", over="Studies"),
+        Column("Patients", 7.5, "center"),
+        Column(response, 14),
+        Column(result, 16),
+        *(Column(short[disease], 11.5, over="By disease") for disease in shown),
+        Column("References", 25),
+    )
+    frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
+    notes = _table_iv_notes(pooled, arms, therapy_labels, policy, reference_line, marks)
+    notes[1:1] = level_note(schemes, scheme_of(therapy_levels, schemes))
+    notes += [*abbreviations(shown, diseases), NOTE_NR]
+    title = "Level of evidence and response by treatment and disease" + (f": {condition}" if condition else "")
+    return Table(
+        "table_iv", "Table IV", title, frame, columns, group="Class", emphasised=tuple(emphasised),
+        footnotes=tuple(notes),
+    )  # fmt: skip
+
+
+def _table_iv_notes(pooled, arms, therapy_labels, policy, reference_line, marks) -> list[str]:
+    """What the reader of Table IV must know, in the order in which the columns raise the question."""
+    single = pooled[(pooled["disease"] == ALL) & (pooled["scope"] == "therapy")]
+    in_hand = arms[(arms["disease"] == ALL) & (arms["scope"] == "therapy")]
+    entered = set(in_hand.loc[in_hand["entered"] == "yes", "study_id"])
+    waiting = {study for ids in single["awaiting"] for study in ids_in(ids)} - entered
+    only = int(((single["k"] == 0) & (single["k_left_out"] == 0)).sum())
+    line = percent(reference_line)
+    notes = [
+        "Studies: analysed, counts entered the analysis; left out, counts in hand but not entered (reasons in Table "
+        "III); awaiting, eligible but the counts are not in hand. Patients: of all studies of the row whose number is "
+        "known.",
+        f"Direction: the {policy['level']:.0%} interval (pooled; where not pooled, of the summed counts) lies above, "
+        f"below or across {line} responders. It is read from the numbers and is no recommendation.",
+        *model_notes(pooled, policy),
+    ]
+    done = single[single["pooled"] == "yes"]
+    spreads = [f"{therapy_labels[row.therapy]} {variance(row.tau2)}" for row in done.itertuples()]
+    if spreads:
+        untold = f" {NOTHING}, cannot be estimated." if done["tau2"].isna().any() else ""
+        notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{untold}")
+    untold_of = [f"Counts of {counted(len(waiting), 'study', 'studies')} are awaited."] if waiting else []
+    if only:
+        untold_of.append(f"{counted(only, 'treatment')} {'has' if only == 1 else 'have'} only studies awaiting counts.")
+    if untold_of:
+        notes.append(" ".join(untold_of) + " Missing counts are not taken as no response.")
+    without = [label for slug, label in therapy_labels.items() if slug not in set(single["therapy"])]
+    if without:
+        notes.append(f"Without any eligible study: {'; '.join(without)}.")
+    notes.append("* Study of which no arm is in the analysis of all diseases (left out or awaiting counts).")
+    return notes + marks.footnotes()

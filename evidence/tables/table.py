@@ -1,0 +1,86 @@
+"""A table ready to print: what every builder returns and every writer of documents takes.
+
+Cells are finished: text or whole numbers. A builder decides what is printed, `wording` how, `documents` where to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+MARKS = ("†", "‡", "§", "¶", "‖", "††", "‡‡", "§§", "¶¶", "‖‖")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a printed table.
+
+    Attributes
+    ----------
+    name : str; the column of the frame
+    width : float; wished width in characters of the body text
+    align : "left", "center" or "right"
+    over : str; heading shared with the neighbours that have the same one ("" = none)
+    heading : str; what is printed, when it is not the name
+    """
+
+    name: str
+    width: float
+    align: str = "left"
+    over: str = ""
+    heading: str = ""
+
+    @property
+    def title(self) -> str:
+        """The heading as printed."""
+        return self.heading or self.name
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to print.
+
+    Attributes
+    ----------
+    name : str; stem of its files
+    number, title : str; "Table IV" ("" = a table without a number) and the caption that follows it
+    frame : DataFrame; a row a printed row, cells are str or int; the columns of `columns` and `group`
+    columns : tuple of Column
+    group : str; column of the frame whose changes make a heading row ("" = no groups)
+    emphasised : tuple of int; positions of the rows set in bold (totals, pooled lines)
+    footnotes : tuple of str
+    landscape : bool
+    listed : bool; a machine table has the same rows under the same name, so that a second CSV would only overwrite it
+    """
+
+    name: str
+    number: str
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    group: str = ""
+    emphasised: tuple[int, ...] = ()
+    footnotes: tuple[str, ...] = ()
+    landscape: bool = True
+    listed: bool = False
+
+    @property
+    def caption(self) -> str:
+        """Number and title in one line."""
+        return f"{self.number}. {self.title}" if self.number else self.title
+
+
+class Marks:
+    """Footnote marks in the order of their first use; notes are printed in the same order."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def mark(self, note: str) -> str:
+        position = list(self.notes).index(note) if note in self.notes else len(self.notes)
+        sign = MARKS[position] if position < len(MARKS) else f"({position + 1})"
+        return self.notes.setdefault(note, sign)
+
+    def footnotes(self) -> list[str]:
+        return [f"{sign} {note}" for note, sign in self.notes.items()]
