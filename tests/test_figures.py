@@ -181,7 +181,7 @@ class TestForestPlot:
         assert row_of(figure, "Prediction interval")[1:] == ["[12.0, 92.0]"]
         assert row_of(figure, "Crude, summed counts")[1:] == ["21/41", "51.2 [35.1, 67.1]"]
         words = whole_text(figure)
-        assert "Heterogeneity: τ² = 0.46 (95% CI 0.00 to 6.31); Q = 8.05, df = 3, P = 0.045; I² = 62%" in words
+        assert "Heterogeneity: τ² = 0.46 (95% CI 0 to 6.31); Q = 8.05, df = 3, P = 0.045; I² = 62%" in words
         assert "Awaiting counts (2): Abernethy 1999, Fam 2020." in words
         assert "the model has no inverse-variance weights" in words
         assert "Modified Oxford scheme. Its definitions could not be retrieved." in words
@@ -304,6 +304,19 @@ class TestForestPlot:
         assert "Prediction interval" not in texts(figure)
         assert "Heterogeneity: not estimable (every patient of every study responded" in whole_text(figure)
         assert marks(figure)[3][:, 0].max() == pytest.approx(100)
+
+    @pytest.mark.parametrize(
+        ("values", "words"),
+        [
+            (
+                {"tau2": 0.0, "status": "tau2_zero", "tau2_ub": math.inf},
+                "τ² = 0 (95% CI 0 to no upper bound), at the edge",
+            ),
+            ({"tau2": 1e-5, "q_p": 0.0002}, "τ² <0.001 (95% CI 0 to 6.31); Q = 8.05, df = 3, P < 0.001; I² = 62%"),
+        ],
+    )
+    def test_heterogeneity_in_words(self, values, words):
+        assert words in whole_text(plot(FOUR, (), (), GLMM | values))
 
     def test_secondary_sources_are_marked(self):
         data = frames(FOUR[:2])

@@ -12,7 +12,22 @@ from evidence.figures.layout import AXIS, LEAST_SIDE, Column, Mark, Row, Sheet, 
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.record import STATUSES
 from evidence.schema import humanise
-from evidence.wording import INTERVALS, MODELS, NOTHING, SILENT, per_cent, percent, short_label
+from evidence.wording import (
+    INTERVALS,
+    MODELS,
+    NOTHING,
+    SILENT,
+    class_label,
+    ids_in,
+    labels_of,
+    level_text,
+    missing,
+    per_cent,
+    percent,
+    scheme_name,
+    short_labels,
+    variance,
+)
 
 ALL = "all"
 AXIS_LABEL = "Patients with a response,\u00a0%"
@@ -99,15 +114,12 @@ class _Names:
     """Slugs to words."""
 
     def __init__(self, studies, therapies, diseases, class_labels, study_levels):
-        self.studies = dict(zip(studies["study_id"], studies["label"], strict=True))
-        self.therapies = dict(zip(therapies["therapy"], therapies["label"], strict=True))
+        self.studies = labels_of(studies, "study_id")
+        self.therapies = labels_of(therapies, "therapy")
         self.classes = class_labels
-        self.diseases = dict(zip(diseases["disease"], diseases["label"], strict=True))
-        self.short = {
-            row.disease: short_label(row.label, "" if row.synonyms in SILENT else row.synonyms)
-            for row in diseases.itertuples()
-        }
-        levels = study_levels["level"].map(level_text)
+        self.diseases = labels_of(diseases, "disease")
+        self.short = short_labels(diseases)
+        levels = study_levels["level"].map(short_level)
         self.levels = dict(zip(study_levels["study_id"], levels, strict=True))
         self.level_note = scheme_note(study_levels)
 
@@ -115,8 +127,7 @@ class _Names:
         return self.studies.get(slug) or slug
 
     def therapy(self, scope: str, slug: str, disease: str = ALL) -> str:
-        label = self.classes.get(slug) if scope == "class" else self.therapies.get(slug)
-        label = label or humanise(slug)
+        label = class_label(slug, self.classes) if scope == "class" else self.therapies.get(slug) or humanise(slug)
         return label if disease == ALL else f"{label}: {self.diseases.get(disease) or humanise(disease)}"
 
     def disease(self, slugs: str) -> str:
@@ -135,14 +146,12 @@ def scheme_note(levels: pd.DataFrame) -> str:
     if levels.empty:
         return ""
     note = _text(levels["note"].iloc[0]) if "note" in levels else ""
-    return note or f"{humanise(levels['scheme'].iloc[0])} scheme."
+    return note or f"{scheme_name(levels['scheme'].iloc[0])} scheme."
 
 
-def level_text(value) -> str:
-    """A level as text; the levels 1 to 5 come back from a CSV file as numbers."""
-    if isinstance(value, str):
-        return value or NOTHING
-    return NOTHING if value is None or math.isnan(value) else f"{value:.0f}"
+def short_level(value) -> str:
+    """A level for a narrow column, where a dash stands for not gradable."""
+    return NOTHING if missing(value) else level_text(value)
 
 
 def _level_of(result) -> float:
@@ -239,7 +248,7 @@ def _subgroup_row(slug: str, group, pooled, result, patients: float, style: Styl
     ]
     events, n = group["responders"].sum(), group["n"].sum()
     cells = {"study": "Subgroup", "count": counts_text(events, n), "weight": percent(n / patients)}
-    if len(own) and own.iloc[0]["pooled"] == "yes" and not _missing(own.iloc[0]["estimate"]):
+    if len(own) and own.iloc[0]["pooled"] == "yes" and not missing(own.iloc[0]["estimate"]):
         row = own.iloc[0]
         cells["estimate"] = estimate_text(row["estimate"], row["ci_lb"], row["ci_ub"], style)
         mark = Mark("subgroup", row["estimate"], row["ci_lb"], row["ci_ub"])
@@ -254,7 +263,7 @@ def _summary_rows(result, style: Style) -> list[Row]:
         return []
     counts = counts_text(result["events"], result["n"])
     rows = []
-    if result["pooled"] == "yes" and not _missing(result["estimate"]):
+    if result["pooled"] == "yes" and not missing(result["estimate"]):
         effects = "common effect" if result["method"] in FIXED else "random effects"
         cells = {
             "study": f"Pooled, {effects}",
@@ -264,7 +273,7 @@ def _summary_rows(result, style: Style) -> list[Row]:
         }
         mark = Mark("pooled", result["estimate"], result["ci_lb"], result["ci_ub"])
         rows.append(Row(cells, mark, bold=True, span="level", gap=0.25, rule=True))
-        if not _missing(result["pi_lb"]):
+        if not missing(result["pi_lb"]):
             cells = {
                 "study": "Prediction interval",
                 "estimate": style.percent_interval(result["pi_lb"], result["pi_ub"]),
@@ -304,10 +313,6 @@ def estimate_text(proportion: float, lower: float, upper: float, style: Style) -
     return f"{per_cent(proportion)} {style.percent_interval(lower, upper)}"
 
 
-def _missing(value) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
 def _text(value) -> str:
     """A text cell; an empty one comes back from a CSV file as NaN."""
     return value if isinstance(value, str) else ""
@@ -315,19 +320,20 @@ def _text(value) -> str:
 
 def _heterogeneity(result, style: Style) -> str:
     """Between-study variance in words; I2 last, as it says least."""
-    if _missing(result["tau2"]):
+    if missing(result["tau2"]):
         status = STATUSES.get(result["status"], "")
         return f"Heterogeneity: not estimable{f' ({status})' if status else ''}."
-    parts = [f"τ² = {result['tau2']:.2f}"]
-    if not _missing(result["tau2_lb"]):
+    tau2 = variance(result["tau2"])
+    parts = [f"τ² {tau2}" if tau2.startswith("<") else f"τ² = {tau2}"]
+    if not missing(result["tau2_lb"]):
         upper = result["tau2_ub"]
-        words = "no upper bound" if math.isinf(upper) else f"{upper:.2f}"
-        parts[0] += f" ({_level_of(result):.0%} CI {result['tau2_lb']:.2f} to {words})"
+        words = "no upper bound" if math.isinf(upper) else variance(upper)
+        parts[0] += f" ({_level_of(result):.0%} CI {variance(result['tau2_lb'])} to {words})"
     if result["status"] == "tau2_zero":
         parts[0] += ", at the edge of its range"
-    if not _missing(result["q"]):
+    if not missing(result["q"]):
         parts.append(f"Q = {result['q']:.2f}, df = {result['q_df']:.0f}, P {style.p_value(result['q_p'])}")
-    if not _missing(result["i2"]):
+    if not missing(result["i2"]):
         parts.append(f"I² = {100 * result['i2']:.0f}%")
     return "Heterogeneity: " + "; ".join(parts)
 
@@ -352,7 +358,7 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
         words = []
         if len(entered) > 1:
             words.append("Weight: share of the patients, as the model has no inverse-variance weights.")
-        if result["pooled"] == "yes" and not _missing(result["estimate"]):
+        if result["pooled"] == "yes" and not missing(result["estimate"]):
             model = MODELS.get(result["method"], humanise(str(result["method"])))
             kind = INTERVALS.get(result["interval"], humanise(str(result["interval"])))
             words.append(f"Pooled: {model}; interval by {kind}. Dotted line: pooled value.")
@@ -376,11 +382,11 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
     level = f"Level of evidence: {names.level_note if level_note is None else level_note}"
     shown_studies = {*entered["study_id"], *left_out["study_id"]}
     if shown_studies and (names.level_note or level_note):
-        missing = any(names.levels.get(slug, NOTHING) == NOTHING for slug in shown_studies)
-        notes.append(f"{level} {NOTHING}, not gradable." if missing else level)
+        ungraded = any(names.levels.get(slug, NOTHING) == NOTHING for slug in shown_studies)
+        notes.append(f"{level} {NOTHING}, not gradable." if ungraded else level)
     if pairs:
         notes.append("; ".join(pairs) + ".")
-    awaiting = [slug for slug in _text(result["awaiting"]).split(";") if slug]
+    awaiting = ids_in(result["awaiting"])
     if awaiting:
         labels = sorted((names.study(slug) for slug in awaiting), key=str.casefold)
         notes.append(f"Awaiting counts ({len(labels)}): {', '.join(labels)}.")
@@ -397,10 +403,10 @@ def _words(label: str, result, names: _Names) -> str:
         crude = estimate_text(result["crude"], result["crude_ci_lb"], result["crude_ci_ub"], SCREEN)
         responded = counts_text(result["events"], result["n"])
         words.append(f"{k} study {'arm' if k == 1 else 'arms'}, {responded} responded, {crude} per cent.")
-        if result["pooled"] == "yes" and not _missing(result["estimate"]):
+        if result["pooled"] == "yes" and not missing(result["estimate"]):
             pooled = estimate_text(result["estimate"], result["ci_lb"], result["ci_ub"], SCREEN)
             words.append(f"Pooled {pooled} per cent.")
-            if not _missing(result["pi_lb"]):
+            if not missing(result["pi_lb"]):
                 words.append(
                     f"Prediction interval {SCREEN.percent_interval(result['pi_lb'], result['pi_ub'])} per cent."
                 )

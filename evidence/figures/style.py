@@ -26,7 +26,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import LoadFlags
 from matplotlib.text import Text
 
-from evidence.wording import per_cent
+from evidence.wording import p_value, per_cent
 
 MM = 72 / 25.4  # points in a millimetre
 FORMATS = ("svg", "pdf", "png", "eps", "tiff")
@@ -112,7 +112,8 @@ class Style:
         >>> Style().p_value(0.0423), Style(leading_zero=False).p_value(0.0004)
         ('= 0.042', '< .001')
         """
-        words = "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+        words = p_value(p)
+        words = words.replace("<", "< ") if words.startswith("<") else f"= {words}"
         return words if self.leading_zero else words.replace(" 0.", " .")
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text, level_text, scheme_note
+from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text, scheme_note, short_level
 from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise, numbers
-from evidence.wording import INTERVALS, MODELS, NOTHING
+from evidence.wording import INTERVALS, MODELS, NOTHING, all_of, class_label, labels_of, level_text
 
 ALL = "all"
 INDENT = 1.2  # of the members of a class, in type sizes
@@ -59,8 +59,8 @@ def summary_forest(
     ]
     kept_out = dict(list(kept_out.groupby(["scope", "therapy"])))
     grades = therapy_levels[therapy_levels["disease"] == ALL].set_index(["scope", "therapy"])
-    levels = {key: level_text(value) for key, value in grades["level"].items()}
-    labels = dict(zip(therapies["therapy"], therapies["label"], strict=True))
+    levels = {key: short_level(value) for key, value in grades["level"].items()}
+    labels = labels_of(therapies, "therapy")
 
     def row_of(scope: str, slug: str, label: str, note: str = "") -> Row:
         result = whole.loc[(scope, slug)]
@@ -93,7 +93,7 @@ def summary_forest(
             if therapy in shown:
                 continue
             level = levels.get(("therapy", therapy), NOTHING)
-            level = "not gradable" if level == NOTHING else level
+            level = level_text("") if level == NOTHING else level
             own = kept_out.get(("therapy", therapy))
             if own is None:
                 studies = whole.loc[("therapy", therapy)]["k_awaiting"]
@@ -104,11 +104,11 @@ def summary_forest(
                 chosen.append(f"{labels[therapy]} ({level}) {counts}")
         if not shown:
             continue
-        label = (class_labels or {}).get(slug) or humanise(slug)
+        label = class_label(slug, class_labels or {})
         rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
         rows += [row_of("therapy", therapy, labels[therapy]) for therapy in shown]
         if ("class", slug) in whole.index and whole.loc[("class", slug)]["k"]:
-            rows.append(row_of("class", slug, "Class as a whole", _same_arms(slug, shown, whole, labels)))
+            rows.append(row_of("class", slug, all_of(label), _same_arms(slug, shown, whole, labels)))
 
     waiting = any(row.cells.get("awaiting", NOTHING) != NOTHING for row in rows)
     columns = [
