@@ -573,6 +573,7 @@ class TestBundledReview:
             assert label in words
         assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "2", "21/41", "54.8 [25.4, 90.6]"]
         assert row_of(figure, "Warfarin (low dose)")[1:3] == ["IB", "1"]
+        assert "CO2 laser (IV) 17/21 lesions." in words
         assert "no other arms than Surgical excision" in texts(figure)
         assert figure.get_figheight() * 25.4 < 247  # one page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -99,7 +100,7 @@ def summary_forest(
                 studies = whole.loc[("therapy", therapy)]["k_awaiting"]
                 without.append(f"{labels[therapy]} ({level};\u00a0{studies:.0f})")
             else:
-                counts = ", ".join(counts_text(arm.responders, arm.n) for arm in own.itertuples())
+                counts = ", ".join(_counts_with_unit(arm) for arm in own.itertuples())
                 chosen = small if own["reason"].str.startswith("fewer than").all() else held
                 chosen.append(f"{labels[therapy]} ({level}) {counts}")
         if not shown:
@@ -136,6 +137,12 @@ def summary_forest(
     if not rows:
         rows = [Row({"therapy": "No treatment has usable counts"}, span="count", quiet=True)]
     return describe(draw_sheet(columns, rows, sheet, style), title, _words(rows, small + held, without, title))
+
+
+def _counts_with_unit(arm) -> str:
+    """Counts of an arm that did not enter, with the unit when that is why ("lesions, not patients")."""
+    other_unit = re.fullmatch(r"(\w+), not \w+", arm.reason)
+    return counts_text(arm.responders, arm.n) + (f" {other_unit[1]}" if other_unit else "")
 
 
 def _same_arms(slug: str, members: list[str], whole: pd.DataFrame, labels: Mapping[str, str]) -> str:
