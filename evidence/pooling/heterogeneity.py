@@ -250,7 +250,8 @@ def meta_regression(responses, covariates, level=0.95, interval="wald_z"):
         less = fit_regression(xi, ni, design[:, ~mine])
         found = _tail(2 * (model.loglik - less.loglik), int(mine.sum()))
         out.loc[mine, ["lr_chi2", "lr_df", "lr_p"]] = found
-    infinite = np.abs(design * model.beta)[model.separated].max(0, initial=0) > 10
+    reach = np.append(1.0, np.ptp(design[:, 1:], axis=0))
+    infinite = model.separated.any() & (np.abs(model.beta) * reach > 10)
     for j in range(len(terms)):
         if infinite[j]:
             continue

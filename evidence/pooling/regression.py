@@ -50,17 +50,20 @@ def fit_regression(xi, ni, design):
     """
     xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
     arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
-    scale = np.maximum(np.abs(design).max(0), 1e-300)
-    columns = design / scale
+    # Orthogonal columns of length sqrt(k): years and indicators alike, Newton's steps are well scaled.
+    columns, back = np.linalg.qr(design)
+    columns, back = columns * np.sqrt(xi.size), back / np.sqrt(xi.size)
     beta = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
     # Both from a spread of its own and from none: the likelihood may have a maximum at tau = 0 and another beyond.
     candidates = [_climb(arms, columns, beta, start) for start in (0.0, 0.5, 2.0)]
     ll, beta, tau, point, converged = max(candidates, key=lambda found: round(found[0], 9))
     information = _information(columns, point, tau)
-    covariance = np.linalg.pinv(information, hermitian=True)[: beta.size, : beta.size]
+    # A direction without information is that of an infinite coefficient, and has no variance to speak of.
+    covariance = np.linalg.pinv(information, rcond=1e-9, hermitian=True)[: beta.size, : beta.size]
+    invert = np.linalg.inv(back)
     return Regression(
-        beta / scale,
-        covariance / np.outer(scale, scale),
+        invert @ beta,
+        invert @ covariance @ invert.T,
         float(tau**2),
         float(ll + arms.constant.sum()),
         np.abs(columns @ beta) > FAR,
@@ -83,16 +86,20 @@ def profile_limits(xi, ni, design, model, j, critical):
     lb, ub : floats; -inf, inf where there is no limit; NaN when not found
     """
     xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
-    others = np.delete(design, j, axis=1)
+    others, column = np.delete(design, j, axis=1), design[:, j]
+    # What the other columns can tell of this one is theirs to fit: the likelihood is the same, its ridge is not askew.
+    shared = np.linalg.lstsq(others, column, rcond=None)[0]
+    column = column - others @ shared
     arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
     peak, target = model.loglik - arms.constant.sum(), np.sqrt(critical)
     found = []
     for side in (-1.0, 1.0):
-        value, rest, tau = model.beta[j], np.delete(model.beta, j), np.sqrt(model.tau2)
+        value, tau = model.beta[j], np.sqrt(model.tau2)
+        rest = np.delete(model.beta, j) + shared * value
         step, inside, outside = target * np.sqrt(model.covariance[j, j]), 0.0, np.inf
         away = step
         for _ in range(60):
-            offset = design[:, j] * (value + side * away)
+            offset = column * (value + side * away)
             ends = [_climb(arms, others, rest, start, offset) for start in {0.0, max(tau, 0.3)}]
             ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
             root = np.sqrt(2 * max(peak - ll, 1e-14))
@@ -100,14 +107,14 @@ def profile_limits(xi, ni, design, model, j, critical):
                 inside = away
             else:
                 outside = away
-            slope = -side * float(design[:, j] @ point.g_b) / root
+            slope = -side * float(column @ point.g_b) / root
             new = away + (target - root) / slope if slope > 0 else np.inf
             if not inside < new < outside:
                 new = (inside + outside) / 2 if np.isfinite(outside) else 2 * away
             if abs(new - away) < 1e-9 * (1 + away):
                 found.append(value + side * new)
                 break
-            if np.abs(design[:, j] * new).max() > 2 * glmm.B_LARGE:
+            if np.abs(column * new).max() > 2 * glmm.B_LARGE:
                 found.append(side * np.inf)
                 break
             away = new

@@ -1,0 +1,359 @@
+"""Subgroups, meta-regression and what-if pools, against metafor, lme4 and the plain pool they are made of."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+from scipy.stats import chi2
+
+from evidence.pooling import METHODS, RECORD, glmm, pool_many, pool_responses
+from evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
+from evidence.pooling.proportions import proportion_interval
+from evidence.pooling.regression import fit_regression, profile_limits
+from evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios
+
+METAFOR = Path(__file__).parent / "reference" / "metafor"
+
+DILTIAZEM = pd.DataFrame(
+    {
+        "study_id": ["a", "b", "c", "d"],
+        "year": [1998, 1995, 2012, 1998],
+        "responders": [3, 4, 9, 5],
+        "n": [12, 4, 17, 8],
+    }
+)
+# Two diseases; no spread within them. lme4 1.1.31, glmer with 25 nodes gave the values in the tests below.
+SIX = pd.DataFrame(
+    {
+        "study_id": list("uvwxyz"),
+        "disease": list("aaabbb"),
+        "responders": [3, 5, 8, 2, 1, 4],
+        "n": [8, 9, 10, 8, 9, 12],
+        "since_2005": [-7, -4, -1, 2, 5, 8],
+    }
+)
+
+
+def reference(name):
+    data = json.loads((METAFOR / f"{name}.json").read_text())
+    arms = pd.DataFrame({"responders": data["xi"], "n": data["ni"], "mod": data["mod"]})
+    return data["glmm_mods"], arms
+
+
+# --- subgroups ------------------------------------------------------------------------------------------------------
+
+
+def test_subgroups_of_lme4():
+    """glmer(cbind(x, n - x) ~ g - 1 + (1 | i), nAGQ = 25): b 0.3746934, -1.1451323; LR against ~ 1: 5.307083."""
+    found = subgroups(SIX, "disease", interval="wald_z")
+    assert found["b"].tolist() == pytest.approx([0.3746934, -1.1451323], abs=5e-7)
+    assert found["se"].tolist() == pytest.approx([0.3916747, 0.4339489], abs=5e-7)
+    assert found["chi2"].tolist() == pytest.approx([5.307083] * 2, abs=5e-7)
+    assert found["p"].tolist() == pytest.approx([chi2.sf(5.307083, 1)] * 2, abs=1e-7)
+    assert found["tau2"].tolist() == [0, 0]
+    assert found["status"].tolist() == ["tau2_zero"] * 2
+    assert found[["events", "n"]].to_numpy().tolist() == [[16, 27], [7, 29]]
+
+
+@pytest.mark.parametrize("name", ["debruin2009", "bcg_treated"])
+def test_subgroups_of_metafor(name):
+    """rma.glmm with a factor, 7 nodes: the same common tau2 and coefficients within its numerical error."""
+    known, arms = reference(name)
+    found = subgroups(arms, "mod", interval="wald_z").sort_values("mod")
+    b = np.cumsum([known["b"][0]] + [0] * (len(known["b"]) - 1)) + np.array([0, *known["b"][1:]])
+    assert found["b"].tolist() == pytest.approx(b.tolist(), abs=2e-4)
+    assert found["tau2"].tolist() == pytest.approx([known["tau2"]] * len(found), abs=2e-4)
+    assert found["se"].iloc[0] == pytest.approx(known["se"][0], rel=6e-4)  # metafor's Hessian is numerical
+
+
+def test_subgroup_of_one_study_is_not_a_pool():
+    arms = pd.concat([SIX, pd.DataFrame({"disease": ["c"], "responders": [6], "n": [7]})], ignore_index=True)
+    found = subgroups(arms, "disease").set_index("disease")
+    assert found.loc["c", "status"] == "single_study"
+    assert (found.loc["c", "ci_lb"], found.loc["c", "ci_ub"]) == proportion_interval(6, 7)
+    assert np.isnan(found.loc["c", "tau2"])
+    assert found.loc["a", "df"] == 2
+    assert list(found.columns) == [*RECORD, "chi2", "df", "p", "test_note"]
+
+
+def test_subgroup_in_which_all_respond():
+    """Its likelihood is 1 whatever tau2, so the test compares the rest with the common model."""
+    arms = SIX.assign(responders=[8, 9, 10, 2, 1, 4])
+    found = subgroups(arms, "disease").set_index("disease")
+    assert found.loc["a", "status"] == "all_responders"
+    assert found.loc["a", "estimate"] == 1
+    rest = fit_regression([2, 1, 4], [8, 9, 12], np.ones((3, 1)))
+    common = fit_regression(arms["responders"], arms["n"], np.ones((6, 1)))
+    assert found.loc["b", "chi2"] == pytest.approx(2 * (rest.loglik - common.loglik), abs=1e-9)
+    assert found.loc["b", "b"] == pytest.approx(rest.beta[0], abs=1e-9)
+
+
+def test_subgroups_profile_their_limits():
+    """Alone in its model, a subgroup's limits are those of the plain pool."""
+    found = subgroups(SIX.assign(responders=[8, 9, 10, 2, 1, 4]), "disease", level=0.9)
+    plain = pool_responses([2, 1, 4], [8, 9, 12], level=0.9)
+    assert found.loc[1, ["ci_lb", "ci_ub"]].tolist() == pytest.approx([plain["ci_lb"], plain["ci_ub"]], abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arms", "note"),
+    [
+        (SIX.assign(disease="a"), "fewer than two subgroups"),
+        (SIX.assign(responders=SIX["n"]), "all or no patients respond in every subgroup"),
+        (SIX.assign(responders=[0, 1, 1, 0, 0, 1], n=1), "every study has one patient: tau2 cannot be told"),
+    ],
+)
+def test_subgroups_that_cannot_be_tested(arms, note):
+    found = subgroups(arms, "disease")
+    assert found["test_note"].tolist() == [note] * len(found)
+    assert found[["chi2", "p"]].isna().all(axis=None)
+
+
+def test_subgroups_of_all_or_nothing():
+    """Studies of only or no responders: a likelihood-ratio test of studies, 3 of 3 against 0 of 3: 6 ln 4."""
+    found = subgroups(SIX.assign(responders=[8, 9, 10, 0, 0, 0]), "disease")
+    assert found["chi2"].tolist() == pytest.approx([6 * np.log(4)] * 2)
+    assert found["status"].tolist() == ["all_responders", "no_responders"]
+    assert "studies are compared" in found["test_note"][0]
+
+
+def test_subgroup_not_known():
+    arms = SIX.assign(disease=["a", "a", None, "b", "b", "b"])
+    found = subgroups(arms, "disease")
+    assert found["k"].tolist() == [2, 3]
+    assert found["test_note"].tolist() == ["1 without disease left out"] * 2
+
+
+# --- meta-regression ------------------------------------------------------------------------------------------------
+
+
+def test_regression_of_lme4():
+    """glmer(cbind(x, n - x) ~ y + (1 | i), nAGQ = 25): printed to 8 digits, its optimiser stops near 1e-5."""
+    found = meta_regression(SIX, "since_2005")
+    assert found["term"].tolist() == ["intercept", "since_2005"]
+    assert found["b"].tolist() == pytest.approx([-0.34689026, -0.08984747], abs=2e-5)
+    assert found["se"].tolist() == pytest.approx([0.37661574, 0.07185905], abs=2e-5)
+    assert found["z"][1] == pytest.approx(-1.2503293, abs=2e-5)
+    assert found["p"][1] == pytest.approx(0.2111793, abs=1e-5)
+    assert found["lr_chi2"][1] == pytest.approx(1.423650037, abs=1e-7)
+    assert found["lr_p"][1] == pytest.approx(chi2.sf(1.423650037, 1), abs=1e-8)
+    assert np.isnan(found["lr_chi2"][0])
+    assert found["note"][0] == "fewer than 10 studies for each coefficient: a hint at most"
+
+
+@pytest.mark.parametrize("name", ["debruin2009", "bcg_treated"])
+def test_regression_of_metafor(name):
+    known, arms = reference(name)
+    first = sorted(set(arms["mod"]))[0]
+    # metafor takes the first category of the alphabet as the base, meta_regression the most frequent.
+    indicators = {f"is_{word}": (arms["mod"] == word).astype(float) for word in sorted(set(arms["mod"]))[1:]}
+    found = meta_regression(arms.assign(**indicators), list(indicators))
+    assert first not in {name[3:] for name in indicators}
+    assert found["b"].tolist() == pytest.approx(known["b"], abs=2e-4)
+    assert found["se"].tolist() == pytest.approx(known["se"], rel=6e-4)
+    assert found["tau2"][0] == pytest.approx(known["tau2"], abs=2e-4)
+
+
+def test_regression_on_categories_is_the_subgroup_test():
+    arms = pd.concat([SIX, SIX.assign(responders=[2, 2, 5, 1, 3, 1], disease=list("cccbbb"))], ignore_index=True)
+    found, groups = meta_regression(arms, "disease"), subgroups(arms, "disease")
+    assert found["term"].tolist() == ["intercept", "disease: a against b", "disease: c against b"]
+    assert found["lr_chi2"][1] == pytest.approx(groups["chi2"][0], abs=1e-8)
+    assert found["lr_df"].tolist()[1:] == [2, 2]
+    b = groups.set_index("disease")["b"]
+    assert found["b"].tolist() == pytest.approx([b["b"], b["a"] - b["b"], b["c"] - b["b"]], abs=1e-7)
+
+
+def test_regression_does_not_mind_units():
+    year = meta_regression(SIX.assign(year=SIX["since_2005"] + 2005), "year", interval="profile")
+    since = meta_regression(SIX, "since_2005", interval="profile")
+    for name in ("b", "se", "ci_lb", "ci_ub", "lr_chi2"):
+        assert year[name][1] == pytest.approx(since[name][1], rel=1e-6)
+    assert year["ci_lb"][1] < year["b"][1] < year["ci_ub"][1]
+
+
+def test_profile_limit_meets_its_definition():
+    """With the slope held at its limit, a search over the intercept and tau finds half the critical value less."""
+    xi, ni, since = (SIX[name].to_numpy(float) for name in ("responders", "n", "since_2005"))
+    design = np.column_stack([np.ones(6), since])
+    model = fit_regression(xi, ni, design)
+    arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((6, 1), bool))
+    for limit in profile_limits(xi, ni, design, model, 1, chi2.ppf(0.95, 1)):
+
+        def loss(where, limit=limit):
+            tau = np.full(6, abs(where[1]))
+            return -glmm.evaluate(arms, np.arange(6), where[0] + limit * since, tau).ll.sum()
+
+        best = min(minimize(loss, [0.0, start], method="Nelder-Mead", tol=1e-10).fun for start in (0.2, 1.0))
+        fall = model.loglik - (arms.constant.sum() - best)
+        assert fall == pytest.approx(chi2.ppf(0.95, 1) / 2, abs=1e-6)
+
+
+def test_category_in_which_all_respond_has_no_finite_slope():
+    arms = SIX.assign(responders=[8, 9, 10, 2, 1, 4])
+    found = meta_regression(arms, "disease")
+    assert found["term"][1] == "disease: b against a"
+    assert found["b"].isna().all()
+    assert "no finite estimate" in found["note"][1]
+    assert found["lr_chi2"][1] == pytest.approx(subgroups(arms, "disease")["chi2"][0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arms", "covariates", "note"),
+    [
+        (SIX.assign(x=1.0), "x", "the covariates do not vary, or one tells the other"),
+        (
+            SIX.assign(x=SIX["since_2005"] * 2),
+            ["since_2005", "x"],
+            "the covariates do not vary, or one tells the other",
+        ),
+        (SIX.iloc[:3], "since_2005", "3 studies for 2 coefficients and tau2"),
+        (SIX.assign(responders=0), "since_2005", "all or no patients respond"),
+        (
+            SIX.assign(responders=[8, 9, 0, 0, 0, 12]),
+            "since_2005",
+            "every study has only responders or none: tau2 grows without bound",
+        ),
+    ],
+)
+def test_regression_that_cannot_be_fitted(arms, covariates, note):
+    found = meta_regression(arms, covariates)
+    assert found["status"].tolist() == ["not_estimable"] * len(found)
+    assert found["note"][0] == note
+    assert found["b"].isna().all()
+
+
+def test_regression_leaves_out_what_is_not_known():
+    arms = SIX.assign(since_2005=[-7, np.nan, -1, 2, 5, 8])
+    found = meta_regression(arms, "since_2005")
+    known = meta_regression(arms.dropna(), "since_2005")
+    assert found["k"][0] == 5
+    assert found["note"][0].startswith("1 without covariate left out")
+    assert found["b"].tolist() == known["b"].tolist()
+
+
+def test_regression_errors():
+    with pytest.raises(ValueError, match=r"^one or two covariates, not 3: the studies are too few for more$"):
+        meta_regression(SIX, ["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"^more responders than patients: arm 1 of 6 has 30 of n = 8$"):
+        meta_regression(SIX.assign(responders=30), "since_2005")
+    with pytest.raises(ValueError, match=r"^interval 'hk' is not known to subgroups; one of profile, wald_z$"):
+        subgroups(SIX, "disease", interval="hk")
+
+
+# --- small-study effects --------------------------------------------------------------------------------------------
+
+
+def test_small_study_test_needs_ten():
+    found = small_study_test(SIX).loc[0]
+    assert (found["tested"], found["reason"], found["k"]) == ("no", "6 studies, 10 needed", 6)
+    assert np.isnan(found["b"])
+    same = pd.DataFrame({"responders": [1, 2, 3, 4, 5] * 2, "n": 8})
+    assert small_study_test(same)["reason"][0] == "all studies have the same size"
+
+
+def test_small_study_test_finds_a_slope():
+    """Small studies report more: the slope on 1/n is that of the regression, and its test rejects."""
+    n = np.array([4, 4, 5, 6, 8, 10, 20, 40, 60, 80, 100, 120])
+    arms = pd.DataFrame({"n": n, "responders": np.round(n * expit(-1 + 8 / n))})
+    found = small_study_test(arms).loc[0]
+    slope = meta_regression(arms.assign(inverse=1 / n), "inverse").loc[1]
+    assert (found["tested"], found["reason"]) == ("yes", "")
+    assert found["b"] == pytest.approx(slope["b"])
+    assert found["b"] > 0
+    assert found["lr_p"] < 0.001
+    level = small_study_test(arms.assign(responders=np.round(n * 0.4))).loc[0]
+    assert level["lr_p"] > 0.5
+
+
+# --- variants of one pool -------------------------------------------------------------------------------------------
+
+
+def test_leave_one_out_is_the_pool_of_the_rest():
+    """lme4 1.1.31, glmer with 25 nodes, without each study: 0.6206897, 0.4592797, 0.6139687, 0.5523447."""
+    found = leave_one_out(DILTIAZEM)
+    assert found["left_out"].tolist() == ["", "a", "b", "c", "d"]
+    assert found["estimate"].tolist()[1:] == pytest.approx([0.6206897, 0.4592797, 0.6139687, 0.5523447], abs=5e-6)
+    assert found["tau2"].tolist()[1:] == pytest.approx([0, 0.01370648, 1.588379, 1.067653], abs=5e-5)
+    pd.testing.assert_series_equal(
+        found.loc[0, list(RECORD)], pool_responses(DILTIAZEM["responders"], DILTIAZEM["n"]), check_names=False
+    )
+
+
+def test_leave_one_out_by_group():
+    arms = pd.concat([DILTIAZEM.assign(therapy="x"), SIX.iloc[:1].assign(therapy="y")], ignore_index=True)
+    arms = arms.iloc[[4, 0, 1, 2, 3]]
+    found = leave_one_out(arms, by="therapy", interval="wald_z")
+    assert found["therapy"].tolist() == ["y", "y", "x", "x", "x", "x", "x"]
+    assert found["left_out"].tolist() == ["", "u", "", "a", "b", "c", "d"]
+    assert found["status"].tolist()[:2] == ["single_study", "no_data"]
+    assert found["note"][1] == ""
+    assert found["estimate"].tolist()[2:] == leave_one_out(DILTIAZEM, interval="wald_z")["estimate"].tolist()
+
+
+def test_leave_one_out_drops_all_arms_of_a_study():
+    arms = pd.concat([DILTIAZEM, DILTIAZEM.iloc[[0]].assign(responders=1, n=3)], ignore_index=True)
+    found = leave_one_out(arms)
+    assert found["k"].tolist() == [5, 3, 4, 4, 4]
+
+
+def test_influence_is_with_minus_without():
+    found, every = influence(DILTIAZEM), leave_one_out(DILTIAZEM)
+    assert found["study_id"].tolist() == ["a", "b", "c", "d"]
+    assert found["n"].tolist() == [12, 4, 17, 8]
+    assert found["delta_estimate"].tolist() == (every["estimate"][0] - every["estimate"][1:]).tolist()
+    assert found["delta_tau2"].tolist() == (every["tau2"][0] - every["tau2"][1:]).tolist()
+    assert found["delta_b"].abs().idxmax() == 1  # 4 of 4
+    arms = pd.concat([DILTIAZEM.assign(therapy="x"), SIX.assign(therapy="y")], ignore_index=True)
+    assert influence(arms, by=["therapy"]).groupby("therapy").size().to_dict() == {"x": 4, "y": 6}
+
+
+def test_cumulative_by_year():
+    found = cumulative(DILTIAZEM)
+    assert found["added"].tolist() == ["b", "a;d", "c"]
+    assert found["year"].tolist() == [1995, 1998, 2012]
+    assert found["k"].tolist() == [1, 3, 4]
+    assert found["events"].tolist() == [4, 12, 21]
+    assert found["estimate"].iloc[-1] == pool_responses(DILTIAZEM["responders"], DILTIAZEM["n"])["estimate"]
+
+
+def test_cumulative_puts_the_unknown_last():
+    arms = DILTIAZEM.assign(year=["NR", "1995", "2012", "1998"], therapy="x")
+    found = cumulative(arms, by="therapy")
+    assert found["added"].tolist() == ["b", "d", "c", "a"]
+    assert found["k"].tolist() == [1, 2, 3, 4]
+    assert np.isnan(found["year"].iloc[-1])
+    assert len(cumulative(DILTIAZEM.iloc[:0])) == 0
+
+
+def test_scenarios():
+    arms = pd.concat([DILTIAZEM.assign(therapy="x"), SIX.assign(therapy="y")], ignore_index=True)
+    found = pool_scenarios(arms, {"all": arms["n"] > 0, "n > 9": arms["n"] > 9, "none": arms["n"] > 99}, by="therapy")
+    assert found["scenario"].tolist() == ["all", "all", "n > 9", "n > 9", "none", "none"]
+    assert found["left_out"].tolist() == [0, 0, 2, 4, 4, 6]
+    assert found["k"].tolist() == [4, 6, 2, 2, 0, 0]
+    assert found["status"].tolist()[4:] == ["no_data"] * 2
+    plain = pool_many(arms[arms["n"] > 9], by="therapy")
+    assert found["estimate"][2:4].tolist() == plain["estimate"].tolist()
+    assert not found["note"].str.contains("without patients").any()
+
+
+def test_all_methods_side_by_side():
+    arms = pd.concat([DILTIAZEM.assign(therapy="x"), SIX.assign(therapy="y")], ignore_index=True)
+    found = all_methods(arms, by="therapy", level=0.9)
+    assert set(found["method"]) == set(METHODS)
+    assert found["label"].groupby(found["therapy"]).apply(lambda labels: labels.is_unique).all()
+    assert found["therapy"].is_monotonic_increasing
+    assert (found["level"] == 0.9).all()
+    for _, row in found.iterrows():
+        options = {name: row[name] for name in ("interval", "measure", "tau2_method") if row[name]}
+        if row["method"] == "fixed":
+            options = {"measure": row["measure"]}
+        mine = arms[arms["therapy"] == row["therapy"]]
+        one = pool_responses(mine["responders"], mine["n"], method=row["method"], level=0.9, **options)
+        assert one["estimate"] == pytest.approx(row["estimate"], abs=1e-10)
+    assert logit(found["estimate"]).between(-3, 3).all()
