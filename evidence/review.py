@@ -17,7 +17,8 @@ from evidence.schema import TABLES
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
 RESULT_TABLES = (
-    "study_levels", "arms", "pooled", "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
+    "study_levels", "arms", "pooled", "sensitivity", "heterogeneity", "therapy_levels", "level_sensitivity",
+    "reconciliation", "awaiting",
 )  # fmt: skip
 
 

@@ -10,9 +10,20 @@ import numpy as np
 import pandas as pd
 
 from evidence.pooling import pool_many
+from evidence.pooling.heterogeneity import small_study_test, subgroups
 from evidence.pooling.proportions import proportion_interval
+from evidence.pooling.record import RECORD, TEXT_COLUMNS
+from evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
 from evidence.schema import LABELS, numbers
 
+# Choices of the policy that are changed one at a time in the sensitivity table
+CHOICES = {
+    "without secondary sources": {"secondary_sources": "exclude"},
+    "with arms of any size": {"least_arm": 1},
+    "complete responses only": {"response": "complete"},
+}
+VARIANTS = ("leave one out", "cumulative", "method", *CHOICES)
+FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
 ALL = "all"  # the value of `disease` in an analysis over all diseases
 UNKNOWN = ("", "NR", "UNCLEAR")
 NO_COUNTS = "counts not in hand"
@@ -128,13 +139,8 @@ def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.Dat
     enough = table["k"] >= policy["least_studies"]
     table["pooled"] = np.where(enough, "yes", "no")
     table["reason"] = [_why_not_pooled(row, policy) for row in table.itertuples()]
-    records = pool_many(
-        entered[entered["analysis"].isin(table.index[enough])],
-        by=["analysis"],
-        method=policy["method"],
-        interval=policy["interval"],
-        level=policy["level"],
-    ).set_index("analysis")
+    pooled_arms = entered[entered["analysis"].isin(table.index[enough])]
+    records = pool_many(pooled_arms, by=["analysis"], **_method(policy)).set_index("analysis")
     table = table.join(records.drop(columns=["k", "events", "n"]))
 
     interval = table[["ci_lb", "ci_ub"]].where(enough, table[["crude_ci_lb", "crude_ci_ub"]].to_numpy())
@@ -155,15 +161,128 @@ def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.Dat
     return table[[*first, *record, *last]].reset_index()
 
 
+def sensitivity(
+    arms: pd.DataFrame, studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.DataFrame, policy: dict
+) -> pd.DataFrame:
+    """What each result hangs on: the same analysis with a study, a year, a choice or the method changed.
+
+    Parameters
+    ----------
+    arms : DataFrame from `select_arms` under this policy
+    studies, responses, therapies : DataFrame; checked extraction tables
+    policy : dict; the section `synthesis` of the config
+
+    Returns
+    -------
+    DataFrame, a row a variant: analysis, variant (one of VARIANTS), change (the study left out, the year reached, the
+    method), pooled and reason as in `pool_arms`, k, events, n, crude with its exact interval, and the record of the
+    pooling engine (empty where too few studies are left). Variants of choice are listed for every analysis over all
+    diseases whose arms they change; the others for those that are pooled.
+    """
+    entered = arms[arms["entered"] == "yes"]
+    size = entered.groupby("analysis")["study_id"].nunique()
+    pooled = entered[entered["analysis"].isin(size.index[size >= policy["least_studies"]])]
+    options = _method(policy)
+    without = leave_one_out(pooled, by="analysis", **options).query("left_out != ''")
+    grown = cumulative(pooled, by="analysis", **options)
+    years = [f"{year:.0f}" if year == year else "year not reported" for year in grown["year"].astype(float)]
+    methods = all_methods(pooled, by="analysis", level=policy["level"], priors=policy["priors"])
+    parts = [
+        without.rename(columns={"left_out": "change"}).assign(variant="leave one out"),
+        grown.assign(variant="cumulative", change=years),
+        methods.rename(columns={"label": "change"}).assign(variant="method"),
+    ]
+    for variant, changed in CHOICES.items():
+        other = select_arms(studies, responses, therapies, policy | changed)
+        whole = other[(other["entered"] == "yes") & (other["disease"] == ALL)]
+        same = _fingerprint(whole).eq(_fingerprint(entered))
+        differs = same.index[~same]
+        # an analysis that loses all its arms keeps its row
+        lost = entered[entered["analysis"].isin(differs.difference(whole["analysis"])) & (entered["disease"] == ALL)]
+        kept = pd.concat([whole[whole["analysis"].isin(differs)], lost.assign(responders=0, n=0)])
+        parts.append(pool_many(kept, by="analysis", **options).assign(variant=variant, change=""))
+    table = pd.concat(parts, ignore_index=True)
+    few = (table["k"] < policy["least_studies"]) & (table["variant"] != "method")
+    table["pooled"] = np.where(few, "no", "yes")
+    table["reason"] = [_too_few(k, policy) if short else "" for k, short in zip(table["k"], few, strict=True)]
+    table["crude"] = table["events"] / table["n"].where(table["n"] > 0)
+    table["crude_ci_lb"], table["crude_ci_ub"] = proportion_interval(
+        table["events"].to_numpy(float), table["n"].to_numpy(float), level=policy["level"]
+    )
+    record = [column for column in RECORD if column not in ("k", "events", "n")]
+    numeric = [column for column in record if column not in TEXT_COLUMNS]
+    table.loc[few, numeric] = np.nan
+    table.loc[few, list(TEXT_COLUMNS)] = ""
+    first = ["analysis", "variant", "change", "pooled", "reason", "k", "events", "n"]
+    order = {analysis: place for place, analysis in enumerate(arms["analysis"].unique())}
+    table = table.sort_values("analysis", key=lambda names: names.map(order), kind="stable")
+    return table[[*first, "crude", "crude_ci_lb", "crude_ci_ub", *record]].reset_index(drop=True)
+
+
+def heterogeneity(arms: pd.DataFrame, study_levels: pd.DataFrame, policy: dict) -> pd.DataFrame:
+    """Whether subgroups and small studies of each pooled analysis differ.
+
+    Parameters
+    ----------
+    arms : DataFrame from `select_arms`
+    study_levels : DataFrame from `grading.grade_studies`; design and level of each study
+    policy : dict; the section `synthesis` of the config
+
+    Returns
+    -------
+    DataFrame, a row a subgroup: analysis, factor (one of FACTORS, or "small studies"), subgroup, the record of the
+    pooling engine with one tau2 for all subgroups, and the test: chi2, df, p, test_note ("" or why there is no test).
+    For small studies b is the slope of the log odds on 1/n.
+    """
+    facts = study_levels.set_index("study_id")
+    entered = arms[arms["entered"] == "yes"].rename(columns={"arm_disease": "by_disease"})
+    entered = entered.assign(
+        design=entered["study_id"].map(facts["design"]), level_of_evidence=entered["study_id"].map(facts["level"])
+    )
+    parts = []
+    for analysis, group in entered.groupby("analysis", sort=False):
+        if group["study_id"].nunique() < policy["least_studies"]:
+            continue
+        for factor, column in FACTORS.items():
+            known = group[group[column].notna() & (group[column] != "")]
+            if known[column].nunique() < 2:
+                continue
+            found = subgroups(known, column, level=policy["level"]).rename(columns={column: "subgroup"})
+            parts.append(found.assign(analysis=analysis, factor=factor))
+        test = small_study_test(group, level=policy["level"]).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
+        parts.append(test.assign(analysis=analysis, factor="small studies", test_note=test["reason"]))
+    columns = ["analysis", "factor", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+
+def _method(policy: dict) -> dict:
+    """Options of the pooling engine that the policy names."""
+    options = {key: policy[key] for key in ("method", "interval", "level")}
+    return options | ({"priors": policy["priors"]} if policy["method"] == "bayes" else {})
+
+
+def _fingerprint(entered: pd.DataFrame) -> pd.Series:
+    """The counts of each analysis over all diseases in one word, to tell whether a choice changed them."""
+    whole = entered[entered["disease"] == ALL]
+    words = whole["study_id"] + " " + whole["responders"].astype(str) + "/" + whole["n"].astype(str)
+    return words.groupby(whole["analysis"]).agg(lambda counts: ";".join(sorted(counts)))
+
+
 def _why_not_pooled(row, policy: dict) -> str:
     least = policy["least_studies"]
     if row.k >= least:
         return ""
     if row.k:
-        return f"{row.k} {'study' if row.k == 1 else 'studies'}, {least} needed"
+        return _too_few(row.k, policy)
     if row.largest_left_out < policy["least_arm"]:
         return f"no arm of {policy['least_arm']} or more {policy['unit']}s"
     return "counts held back" if row.k_left_out else NO_COUNTS
+
+
+def _too_few(k: int, policy: dict) -> str:
+    return f"{k} {'study' if k == 1 else 'studies'}, {policy['least_studies']} needed"
 
 
 def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict) -> pd.DataFrame:

@@ -4,11 +4,12 @@ import pandas as pd
 import pytest
 
 from evidence.extraction import check_extraction
-from evidence.synthesis import pool_arms, select_arms
+from evidence.synthesis import VARIANTS, heterogeneity, pool_arms, select_arms, sensitivity
 
 POLICY = {
     "method": "glmm",
     "interval": "profile",
+    "priors": {"b_sd": 2.5, "tau_scale": 1.0},
     "level": 0.95,
     "least_studies": 3,
     "least_arm": 3,
@@ -166,3 +167,52 @@ def test_all_responding_is_an_answer():
     assert (row["pooled"], row["estimate"], row["ci_ub"], row["status"]) == ("yes", 1, 1, "all_responders")
     assert row["ci_lb"] == pytest.approx(0.025 ** (1 / 21))  # exact bound of 21 of 21
     assert row["direction"] == "above"
+
+
+def sensitivity_of(tables, **changes):
+    policy = POLICY | changes
+    return sensitivity(arms_of(tables, **changes), tables["studies"], tables["responses"], tables["therapies"], policy)
+
+
+def test_diltiazem_stands_with_and_without_the_unidentified_cohort(tables):
+    table = sensitivity_of(tables).query("analysis == 'diltiazem'")
+    assert set(table["variant"]) == set(VARIANTS) - {"with arms of any size"}  # it has no smaller arm
+    without = table.query("variant == 'without secondary sources'").iloc[0]
+    left_out = table.query("variant == 'leave one out' and change == 'unidentified_cohort'").iloc[0]
+    assert without[["k", "events", "n"]].tolist() == [3, 16, 33]
+    assert without["estimate"] == left_out["estimate"] == pytest.approx(0.552, abs=5e-4)
+
+
+def test_a_variant_with_too_few_studies_is_not_pooled(tables):
+    table = sensitivity_of(tables)
+    surgery = table.query("analysis == 'surgical_excision' and variant == 'without secondary sources'").iloc[0]
+    assert surgery[["k", "events", "n", "pooled", "reason"]].tolist() == [1, 27, 28, "no", "1 study, 3 needed"]
+    assert surgery["crude"] == pytest.approx(27 / 28)
+    assert pd.isna(surgery["estimate"])
+
+
+def test_the_last_step_of_the_cumulative_pool_is_the_pool(tables):
+    table = sensitivity_of(tables).query("analysis == 'diltiazem' and variant == 'cumulative'")
+    assert table["change"].tolist() == ["1995", "1998", "2012", "year not reported"]
+    assert table["estimate"].iloc[-1] == pooled_of(tables).loc["diltiazem", "estimate"]
+
+
+def test_every_method_stands_beside_the_others(tables):
+    table = sensitivity_of(tables).query("analysis == 'diltiazem' and variant == 'method'")
+    assert {"glmm", "beta_binomial", "bayes", "inverse_variance", "fixed", "crude"} == set(table["method"])
+    assert not table["change"].duplicated().any()
+
+
+def test_an_analysis_without_arms_has_no_variants():
+    tables = small_review([("a", "a", "one", "ssc", 1, 2)])
+    assert sensitivity_of(tables, secondary_sources="exclude").query("variant == 'method'").empty
+
+
+def test_subgroups_of_one_study_are_not_pooled_and_small_studies_need_ten(tables):
+    levels = tables["studies"].assign(level="IV")
+    table = heterogeneity(arms_of(tables), levels, POLICY).query("analysis == 'diltiazem'")
+    disease = table.query("factor == 'disease'").set_index("subgroup")
+    assert disease.loc["ssc", "status"] == "single_study"
+    assert disease.loc["ctd_mixed", ["events", "n"]].tolist() == [14, 25]
+    assert disease["df"].iloc[0] == 2
+    assert table.query("factor == 'small studies'")["test_note"].tolist() == ["4 studies, 10 needed"]

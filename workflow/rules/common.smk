@@ -79,6 +79,8 @@ RESULTS = [
     "study_levels",
     "arms",
     "pooled",
+    "sensitivity",
+    "heterogeneity",
     "therapy_levels",
     "level_sensitivity",
     "reconciliation",

@@ -22,6 +22,27 @@ rule pool_responses:
         "../scripts/pool_responses.py"
 
 
+rule probe_sensitivity:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        therapies="data/processed/therapies.csv",
+        study_levels="results/tables/study_levels.csv",
+        arms="results/tables/arms.csv",
+        library=LIBRARY,
+    output:
+        sensitivity="results/tables/sensitivity.csv",
+        heterogeneity="results/tables/heterogeneity.csv",
+    log:
+        "results/logs/probe_sensitivity.log",
+    conda:
+        "../../environment.yml"
+    params:
+        policy=config["synthesis"],
+    script:
+        "../scripts/probe_sensitivity.py"
+
+
 rule grade_therapies:
     input:
         studies="data/processed/studies.csv",
