@@ -16,6 +16,7 @@ import pandas as pd
 
 from evidence import ReviewError, rules
 from evidence.schema import (
+    LONGEST_TEXT,
     TABLES,
     check_cell,
     columns,
@@ -104,7 +105,8 @@ def fault_lines(issues):
         place += f", sheet {issue.sheet}" if issue.sheet else ""
         place += f", row {issue.row}" if pd.notna(issue.row) else ""
         place += f", column {issue.column}" if issue.column else ""
-        lines.append(f"{place}: {issue.message}" + (f" (study {issue.study_id})" if issue.study_id else ""))
+        line = f"{place}: {issue.message}" + (f" (study {shown(issue.study_id)[1:-1]})" if issue.study_id else "")
+        lines.append(shown(line, width=len(line) + LONGEST_TEXT)[1:-1])  # names in it may hold line feeds
     return lines
 
 
@@ -541,9 +543,8 @@ def _check_cells(table, frame):
 def _issues(faults, severity):
     """Faults of one severity as a DataFrame, sorted by file, sheet, row and column; the same fault once."""
     rows = [(severity, *fault) for fault in faults if RULES[fault[0]][0] == severity]
-    order = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
-    issues = pd.DataFrame(rows, columns=order).drop_duplicates()
-    issues = issues.astype(dict.fromkeys(set(order) - {"row"}, "str") | {"row": "Int64"})
+    issues = pd.DataFrame(rows, columns=_ISSUE_COLUMNS).drop_duplicates()
+    issues = issues.astype(dict.fromkeys(set(_ISSUE_COLUMNS) - {"row"}, "str") | {"row": "Int64"})
     by = ["file", "sheet", "row", "column", "rule"]
     return issues.sort_values(by, na_position="first", kind="stable", ignore_index=True)
 
@@ -554,7 +555,7 @@ def _issues(faults, severity):
 def save_csv(frame, path):
     """Write a table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
 
-    A text that begins with = + - @, a tab or a line feed gets an apostrophe before it, unless it is a plain
+    A text that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it is a plain
     number (-17.67). `read_processed` and `read_result` take that apostrophe away again, so a table comes back
     as it was, and people can open the file in a spreadsheet.
     """

@@ -576,8 +576,8 @@ def data_dictionary(rules, notes=""):
     lines = [
         "# Data dictionary",
         "",
-        "Generated from `evidence/schema.py` and `evidence/extraction.py` by",
-        "`python -m evidence.schema > data/README.md`; a test fails when this page is older than they are.",
+        "Generated from `evidence/schema.py`, the rules of `evidence/extraction.py` and `evidence/rules.py`, and",
+        "`data/notes.md` by `python -m evidence.schema > data/README.md`; a test fails when this page is older.",
         "",
         "`raw/` holds one CSV file a table (`raw/studies.csv`, …; UTF-8, commas or semicolons, one header row) or one",
         "workbook `raw/extraction.xlsx` with a sheet of the same name a table; never both for one table. Only people",

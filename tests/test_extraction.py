@@ -27,7 +27,7 @@ from evidence.extraction import (
     save_csv,
     save_tables,
 )
-from evidence.schema import TABLES, columns, empty_table
+from evidence.schema import TABLES, allowed_words, columns, empty_table, numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = ROOT / "data" / "raw"
@@ -621,6 +621,20 @@ def test_one_cell_is_named_once():
     assert (len(lines), rules) == (3, {"not_a_count", "blank_cell"})
 
 
+def test_a_fault_stays_on_one_line_whatever_the_cells_hold():
+    lines, _ = found(put("responses", 2, study_id="doe\nroe\x1b[31m" + "x" * 99))
+    seen = r"doe\u000aroe\u001b[31m" + "x" * 37 + "…"
+    assert lines == [
+        f'data/raw/responses.csv, row 2, column study_id: "{seen}" holds a character that cannot be printed (U+001B); '
+        "type it again"
+    ]
+    lines, _ = found(put("adverse_events", 2, study_id="doe\nroe"))
+    assert lines == [
+        r'data/raw/adverse_events.csv, row 2, column study_id: "doe\u000aroe" is not in the table studies '
+        r"(study doe\u000aroe)"
+    ]
+
+
 def test_marked_subgroups_may_stand_beside_the_row_for_all():
     assert found(
         put("responses", 2, disease="all"),
@@ -1194,12 +1208,24 @@ VALUES = st.one_of(st.sampled_from(WORDS), st.integers(-5, 200).map(str), st.tex
 COUNT_COLUMNS = ["n", "n_complete", "n_partial", "n_none", "responders"]
 
 
+POOLED = [row for row, pool in REAL["responses"]["pool"].items() if pool == "yes"]
+VOCABULARIES = [(name, column) for name in TABLES for column in columns(name) if allowed_words(name, column)]
+
+
 @st.composite
 def damages(draw):
-    kind = draw(st.sampled_from(["cell"] * 4 + ["count"] * 5 + ["copy row", "drop row", "swap columns", "drop column"]))
+    """One change: half of them to counts of pooled rows and to words, where a fault may look like sound data."""
+    kind = draw(st.sampled_from(["count", "word", "cell", "copy row", "drop row", "swap columns", "drop column"]))
     if kind == "count":
-        row = draw(st.integers(2, 117))
-        return "cell", "responses", row, draw(st.sampled_from(COUNT_COLUMNS)), draw(VALUES)
+        name, column = draw(
+            st.sampled_from([*(("responses", column) for column in COUNT_COLUMNS), ("adverse_events", "n_patients")])
+        )
+        row = draw(st.sampled_from(POOLED) if name == "responses" else st.integers(2, 31))
+        return "cell", name, row, column, str(draw(st.integers(0, 40)))
+    if kind == "word":
+        name, column = draw(st.sampled_from(VOCABULARIES))
+        row = draw(st.sampled_from(POOLED) if name == "responses" else st.integers(2, len(REAL[name]) + 1))
+        return "cell", name, row, column, draw(st.sampled_from(allowed_words(name, column)))
     name = draw(st.sampled_from(list(TABLES)))
     row = draw(st.integers(2, len(REAL[name]) + 1))
     column = draw(st.sampled_from(columns(name)))
@@ -1273,7 +1299,27 @@ def impossible(tables):
     return wrong
 
 
-@given(st.lists(damages(), min_size=1, max_size=3))
+@pytest.mark.parametrize("column", COUNT_COLUMNS)
+@pytest.mark.parametrize("count", ["1", "30", "9999"])
+def test_no_row_passes_with_an_impossible_count(column, count):
+    tables = copy_tables()
+    tables["responses"][column] = count
+    counts = {name: numbers(tables["responses"][name]) for name in COUNT_COLUMNS}
+    parts = counts["n_complete"] + counts["n_partial"]
+    known = pd.DataFrame(counts)[["n_complete", "n_partial", "n_none"]].sum(axis=1)
+    patients = tables["responses"]["study_id"].map(REAL["studies"].set_index("study_id")["n_patients"])
+    wrong = counts["responders"] > counts["n"]
+    wrong |= (parts.notna() & counts["responders"].notna() & (parts != counts["responders"])) | (known > counts["n"])
+    wrong |= counts["responders"] + counts["n_none"] > counts["n"]
+    wrong |= tables["responses"]["unit"].eq("patient") & (counts["n"] > numbers(patients))
+    with pytest.raises(ExtractionError) as error:
+        check_tables(tables, RAW, year=YEAR)
+    named = set(error.value.faults.loc[error.value.faults["file"] == "data/raw/responses.csv", "row"])
+    assert wrong.sum() >= 5
+    assert set(wrong.index[wrong]) <= named
+
+
+@given(st.lists(damages(), min_size=1, max_size=2))
 @example([("cell", "responses", 6, "responders", "9")])
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_random_damage_to_cells_rows_and_columns(changes):
