@@ -264,10 +264,10 @@ def test_intervals_and_prediction():
 
 
 def test_mean_proportion_is_the_integral():
-    for b, tau in ((0.4, 0.7), (-3.0, 9.0), (1.0, 40.0)):
+    for b, tau in ((0.4, 0.0), (0.4, 0.7), (-3.0, 9.0), (1.0, 40.0), (50.0, 280.0)):
         found = glmm.mean_proportion(np.array([b]), np.array([tau]))[0]
         density = lambda u, b=b, tau=tau: expit(b + tau * u) * np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)  # noqa: E731
-        cut = -b / tau
+        cut = -b / max(tau, 0.1)
         known = sum(
             quad(density, *ends, epsabs=1e-13, epsrel=1e-13)[0]
             for ends in ((-12, cut - 0.3), (cut - 0.3, cut + 0.3), (cut + 0.3, 12))
@@ -297,3 +297,32 @@ def test_unknown_interval():
         ValueError, match=r"^interval 'hk' is not known to glmm; one of profile, profile_t, wald_z, wald_t$"
     ):
         fit_one([1, 2], [3, 4], interval="hk")
+
+
+def test_studies_of_the_same_counts_share_the_work():
+    """Merged into weighted arms, they give what they give one by one."""
+    rng = np.random.default_rng(4)
+    ni = rng.integers(0, 9, (5, 60)).astype(float)
+    mask = ni > 0
+    xi = rng.binomial(ni.astype(int), 0.6).astype(float)
+    merged = glmm.make_arms(xi, ni, mask)
+    assert merged.x.shape[1] <= 45  # distinct pairs of x <= n <= 8
+    assert merged.weight.sum(1).tolist() == mask.sum(1).tolist()
+    assert (merged.weight * merged.x).sum(1).tolist() == xi.sum(1).tolist()
+    parts = [glmm.make_arms(*(v[:, i : i + 10] for v in (xi, ni, mask))) for i in range(0, 60, 10)]
+    b, tau, row = rng.normal(0, 1, 5), np.array([0.0, 0.3, 1, 2, 8]), np.arange(5)
+    whole = glmm.evaluate(merged, row, b, tau)
+    pieces = [glmm.evaluate(part, row, b, tau) for part in parts]
+    for name in ("ll", "g_b", "g_t", "h_bb", "h_bt", "h_tt"):
+        assert getattr(whole, name) == pytest.approx(
+            sum(getattr(piece, name) for piece in pieces), rel=1e-10, abs=1e-10
+        )
+    assert merged.constant == pytest.approx(sum(part.constant for part in parts))
+
+
+def test_maximum_out_of_reach_is_named():
+    """400 studies of all or none and one of 1 in 2: tau runs beyond 1000."""
+    found = pool_responses([50] * 200 + [0] * 200 + [1], [50] * 400 + [2])
+    assert found["status"] == "not_converged"
+    assert found["note"] == "no maximum of the likelihood with tau below 1000"
+    assert found[["estimate", "ci_lb", "ci_ub", "b", "tau2"]].isna().all()

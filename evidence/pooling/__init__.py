@@ -227,7 +227,7 @@ def _batches(rows, bucket):
     """Split rows into batches of like numbers of studies and bounded size."""
     for width in np.unique(bucket[rows]):
         alike = rows[bucket[rows] == width]
-        yield from np.array_split(alike, -(-alike.size * width // ARMS_AT_ONCE))
+        yield from np.array_split(alike, min(-(-alike.size * width // ARMS_AT_ONCE), alike.size))
 
 
 def _spread(values, rows, size):

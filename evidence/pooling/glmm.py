@@ -41,9 +41,11 @@ DEFAULT_INTERVAL = "profile"
 REACH = 8.7  # the shared grid spans b +- REACH tau; the normal density there is 1e-17 of its peak
 DROP = 38.0  # a study's own grid ends where the integrand has fallen by exp(-DROP) = 3e-17
 SHARED_NODES = np.array([24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512])
+MANY_ARMS = 12  # from so many studies on it pays to look for arms with the same counts
 BLOCK = 1 << 17  # numbers in the largest temporary array (1 MiB): keeps the passes within the processor's cache
 TAU_SMALL = 3e-4  # below, tau is 0: tau2 changes by less than 1e-7
 TAU_LARGE = 100.0  # above, a limit of tau is given as not found: expit(+-100) are 0 and 1 to 40 digits
+TAU_LARGEST = 1000.0  # where the climb gives up; reached only by dozens of studies of all or none and one between
 B_LARGE = 40.0  # beyond, a limit of b is 0 or 1 to 17 digits
 SQRT_2PI = np.sqrt(2 * np.pi)
 
@@ -75,13 +77,33 @@ class Point(NamedTuple):
 
 
 def make_arms(xi, ni, mask):
-    """Pack counts (a, k_max) and what does not change between evaluations."""
+    """Pack counts (a, k_max) and what does not change between evaluations.
+
+    Where studies are many, those with the same counts become one arm with a weight, and k_max shrinks.
+    """
     weight = mask.astype(float)
     x, n = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)
+    if x.shape[1] >= MANY_ARMS:
+        x, n, weight = _merge_alike(x, n, weight)
     p = x / np.maximum(n, 1)
     peak = xlogy(x, p) + xlog1py(n - x, -p)
     choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
     return Arms(x, n, weight, peak, n.max(1) / 4, (weight * (peak + choose)).sum(1))
+
+
+def _merge_alike(x, n, weight):
+    """The distinct arms of each analysis and how often each occurs; arrays (a, fewer)."""
+    order = np.lexsort((x, n, weight), axis=1)[:, ::-1]
+    x, n, weight = (np.take_along_axis(part, order, 1) for part in (x, n, weight))
+    new = np.ones(x.shape, bool)
+    new[:, 1:] = (x[:, 1:] != x[:, :-1]) | (n[:, 1:] != n[:, :-1]) | (weight[:, 1:] != weight[:, :-1])
+    place = new.cumsum(1) - 1
+    shape = x.shape[0], place.max(initial=0) + 1
+    row = np.broadcast_to(np.arange(x.shape[0])[:, None], x.shape)
+    merged = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    merged[0][row, place], merged[1][row, place] = x, n
+    np.add.at(merged[2], (row, place), weight)
+    return merged
 
 
 def _softplus(eta):
@@ -102,6 +124,11 @@ def _step_width(curvature, tau):
     exp(-w**2 tau**2 / 2); their product's width adds as curvatures do. The constants make either alone fall to 1e-13.
     """
     return 0.62 / np.sqrt(curvature + 3.3 + 0.6 / tau**2)
+
+
+def _split(rows, numbers):
+    """Split rows, of so many numbers each, into parts of about BLOCK numbers."""
+    return np.array_split(rows, min(-(-rows.size * int(numbers) // BLOCK), rows.size))
 
 
 _GRIDS = {}
@@ -233,7 +260,7 @@ def _on_own_grids(arms, row, b, tau, refine):
     log_l, moments = np.empty(x.shape), np.empty((4, *x.shape))
     for size in np.unique(nodes):
         of_size = np.nonzero(nodes == size)[0]
-        for part in np.array_split(of_size, -(-of_size.size * size // BLOCK)):
+        for part in _split(of_size, size):
             spacing = (right[part] - left[part]) / (size - 1)
             eta = left[part, None] + spacing[:, None] * np.arange(size)
             z = (eta - centre[part, None]) * np.sqrt(precision[part, None])
@@ -279,7 +306,7 @@ def evaluate(arms, row, b, tau, refine=1):
     for one in np.unique(size):
         where = np.nonzero(size == one)[0]
         per_analysis = arms.x.shape[1] * (SHARED_NODES[one] if one < SHARED_NODES.size else 1)
-        for part in np.array_split(where, -(-where.size * per_analysis // BLOCK)):
+        for part in _split(where, per_analysis):
             if one == -1:
                 point = _at_zero(arms, row[part], b[part])
             elif one < SHARED_NODES.size:
@@ -418,7 +445,7 @@ def _climb(arms, row, b, tau, ll_zero=None, may_jump=None):
         b, tau = b - np.where(worse, db, 0), tau - np.where(worse, dt, 0)
         db, dt = np.where(worse, db / 4, new_b), np.where(worse, dt / 4, new_t)
         ll = np.where(worse, ll, point.ll)
-        b, tau = b + db, np.minimum(tau + dt, TAU_LARGE)
+        b, tau = b + db, np.minimum(tau + dt, TAU_LARGEST)
         keep = ~(done | to_zero)
         if not keep.any():
             break
@@ -585,11 +612,12 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
 def mean_proportion(b, tau):
     """Mean of expit(b + tau u) over standard normal u; arrays (a,)."""
     out = np.empty(b.shape)
-    size = np.where(tau < 3, 64, np.where(tau < 12, 256, 2048))
+    # Steps of at most 0.3 in the logit: the singularities of expit are pi away.
+    size = 2 ** np.maximum(np.ceil(np.log2(60 * tau + 1)), 6).astype(int)
     for one in np.unique(size):
         where = np.nonzero(size == one)[0]
         u, columns = _grid(int(one))
-        for part in np.array_split(where, -(-where.size * int(one) // BLOCK)):
+        for part in _split(where, one):
             out[part] = expit(b[part, None] + tau[part, None] * u) @ columns[:, 0]
     return out
 
@@ -633,8 +661,9 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     b, tau, point, converged = maximise(arms, row)
     out["status"][row[tau == 0]] = "tau2_zero"
     out["status"][row[~converged]] = "not_converged"
+    _add_note(out, row[~converged], f"no maximum of the likelihood with tau below {TAU_LARGEST:.0f}")
     if not converged.all():
-        row, b, tau, point, k_row = row[converged], b[converged], tau[converged], point.take(converged), None
+        row, b, tau, point = row[converged], b[converged], tau[converged], point.take(converged)
     k_row = k[row]
     interior = tau > 0
     se = 1 / np.sqrt(np.where(interior, point.h_bt, 0) ** 2 / np.where(interior, point.h_tt, -1) - point.h_bb)
@@ -657,6 +686,8 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
         _add_note(out, row[np.isinf(t_ub)], f"no upper limit of tau2 below {TAU_LARGE**2:.0f}")
         _add_note(out, row[np.isnan(t_lb) | np.isnan(t_ub)], "a limit of tau2 was not found")
         _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of the interval was not found")
+        _add_note(out, row[np.isinf(lb)], "the data set no lower limit")
+        _add_note(out, row[np.isinf(ub)], "the data set no upper limit")
     out["ci_lb"][row], out["ci_ub"][row] = expit(lb), expit(ub)
     wide = k_row >= 3
     spread = stdtrit(k_row[wide] - 2, (1 + level) / 2) * np.sqrt(tau[wide] ** 2 + se[wide] ** 2)

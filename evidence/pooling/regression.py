@@ -152,7 +152,7 @@ def _climb(arms, design, beta, tau, offset=0.0):
         step[p] = np.clip(step[p], -0.8 * tau, 1.5 * tau + 0.2)
         for _ in range(30):
             trial = beta + step[:p], tau + step[p]
-            trial = trial[0], (0.0 if trial[1] < glmm.TAU_SMALL else min(trial[1], glmm.TAU_LARGE))
+            trial = trial[0], (0.0 if trial[1] < glmm.TAU_SMALL else min(trial[1], glmm.TAU_LARGEST))
             seen = look(*trial)
             if seen.ll.sum() >= ll - 1e-11:
                 break
