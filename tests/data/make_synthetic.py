@@ -58,7 +58,7 @@ def main() -> None:
         studies.append(
             {
                 "study_id": study, "label": f"{MARK} {number:02d}", "first_author": MARK, "year": year,
-                "title": f"{MARK} study of {label.lower()}", "journal": MARK, "doi": "NR", "pmid": "NR",
+                "title": f"{MARK} study {number:02d} of {label.lower()}", "journal": MARK, "doi": "NR", "pmid": "NR",
                 "design": design, "controlled": "yes" if design == "rct" else "no", "n_patients": n,
                 "cohort_id": study, "published_review": "no", "status": "included", "notes": MARK,
             }
