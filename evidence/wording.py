@@ -19,6 +19,8 @@ from evidence.schema import LABELS, humanise
 NOTHING = "—"
 SILENT = ("", "NR", "UNCLEAR")
 
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
+
 ACRONYMS = ("ocebm", "eular", "grade", "jaad", "nice", "sign")  # of bodies that publish schemes of levels
 
 MODELS = {
@@ -175,6 +177,15 @@ def cell(value) -> str:
         return NOTHING
     text = " ".join(str(value).split())
     return {"": NOTHING, "UNCLEAR": "unclear"}.get(text, text)
+
+
+def printable(value) -> str:
+    r"""Text without the characters that no document may hold; nothing for a value that is missing.
+
+    >>> printable("a\x07b\ud800"), printable(3), printable(float("nan"))
+    ('ab', '3', '')
+    """
+    return "" if missing(value) else UNPRINTABLE.sub("", str(value))
 
 
 def word(vocabulary: str, value: str) -> str:

@@ -2,18 +2,28 @@
 
 import csv
 import datetime
+import html.parser
 import math
+import re
+import shutil
+import subprocess
 import time
 import zipfile
 
+import docx
 import openpyxl
 import pandas as pd
 import pytest
+from docx.enum.section import WD_ORIENT
+from docx.oxml.ns import qn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence import documents
+from evidence.documents import latex, measures, plain, save_documents, webpage, word, workbook
+from evidence.documents.archive import save_archive
 from evidence.tables.table import Column, Table
+from evidence.text import Heading, Item, Text
+from evidence.wording import printable
 
 HOSTILE = [
     "=1+1",
@@ -62,7 +72,7 @@ def small():
 
 def written(tables, folder):
     path = folder / "book.xlsx"
-    documents.save_workbook(tables, path)
+    workbook.save_workbook(tables, path)
     return openpyxl.load_workbook(path)
 
 
@@ -140,15 +150,15 @@ def test_text_is_never_a_formula_a_link_or_a_number(text, tmp_path):
 
 def test_same_tables_give_the_same_bytes(small, tmp_path):
     paths = [tmp_path / "one.xlsx", tmp_path / "two.xlsx"]
-    documents.save_workbook([small, small], paths[0])
+    workbook.save_workbook([small, small], paths[0])
     time.sleep(1.1)  # a date of the run in the file would differ by now
-    documents.save_workbook([small, small], paths[1])
+    workbook.save_workbook([small, small], paths[1])
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_created_date_is_the_one_given(small, tmp_path):
     path = tmp_path / "book.xlsx"
-    documents.save_workbook(small, path, created=datetime.datetime(2026, 1, 2))
+    workbook.save_workbook(small, path, created=datetime.datetime(2026, 1, 2))
     properties = openpyxl.load_workbook(path).properties
     assert properties.created == datetime.datetime(2026, 1, 2)
     assert properties.title == "Table IX. A title"
@@ -172,7 +182,7 @@ def test_a_table_of_one_column_is_not_merged(tmp_path):
 
 def test_a_cell_longer_than_a_spreadsheet_holds_is_cut_with_a_sign(tmp_path):
     sheet = written(table_of(pd.DataFrame({"A": ["x" * 40_000], "B": ["y"]})), tmp_path).active
-    assert len(sheet["A3"].value) == documents.CELL_LIMIT
+    assert len(sheet["A3"].value) == workbook.CELL_LIMIT
     assert sheet["A3"].value.endswith("…")
 
 
@@ -188,8 +198,8 @@ def test_rows_are_high_enough_for_wrapped_text(tmp_path):
     frame = pd.DataFrame({"A": [text.strip()], "B": ["x"]})
     sheet = written(table_of(frame, footnotes=(text.strip() * 3,)), tmp_path).active
     # 60 words of 5 characters, two to three of which go into 12 characters: 20 lines at least
-    assert sheet.row_dimensions[3].height >= 20 * documents.LINE
-    assert sheet.row_dimensions[4].height >= 8 * documents.LINE
+    assert sheet.row_dimensions[3].height >= 20 * workbook.LINE
+    assert sheet.row_dimensions[4].height >= 8 * workbook.LINE
 
 
 def test_a_column_is_as_wide_as_its_longest_word(tmp_path):
@@ -201,8 +211,8 @@ def test_a_column_is_as_wide_as_its_longest_word(tmp_path):
 
 @given(st.text(max_size=200), st.integers(40, 600))
 def test_lines_never_fall_short_of_the_text(text, room):
-    lines = documents._lines(text, room)
-    words = sum(documents._pixels(word) for word in text.split())
+    lines = measures.lines_of(text, room)
+    words = sum(measures.pixels(word) for word in text.split())
     assert lines >= math.ceil(words / room)
     assert lines >= text.count("\n") + 1
 
@@ -211,7 +221,7 @@ def test_lines_never_fall_short_of_the_text(text, room):
 def test_sheet_names_are_valid_and_different(wished):
     taken = set()
     for wish in wished:
-        name = documents.sheet_name(wish, taken)
+        name = workbook.sheet_name(wish, taken)
         assert 1 <= len(name) <= 31
         assert not set(name) & set("[]:*?/\\")
         assert "'" not in (name[0], name[-1])
@@ -227,7 +237,7 @@ def test_csv_holds_the_cells_and_is_safe(small, tmp_path):
     frame = small.frame.copy()
     frame.loc[0, "Response"] = "=1+1"
     path = tmp_path / "t.csv"
-    documents.save_table_csv(table_of(frame, small.columns, group="Class"), path)
+    plain.save_table_csv(table_of(frame, small.columns, group="Class"), path)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
@@ -241,6 +251,308 @@ def test_csv_holds_the_cells_and_is_safe(small, tmp_path):
 
 def test_documents_are_named_after_their_tables(small, tmp_path):
     listed = table_of(small.frame, small.columns, name="awaiting", number="Awaiting", listed=True)
-    documents.save_documents([small, listed], tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["all_tables.xlsx", "awaiting.xlsx", "t.csv", "t.xlsx"]
+    wanted = ["all_tables.xlsx", "awaiting.docx", "t.csv", "t.docx", "t.html", "t.tex", "t.xlsx"]
+    save_documents([small, listed], [tmp_path / name for name in wanted])
+    assert sorted(path.name for path in tmp_path.iterdir()) == wanted
     assert openpyxl.load_workbook(tmp_path / "all_tables.xlsx").sheetnames == ["Table IX", "Awaiting"]
+
+
+@pytest.mark.parametrize("name", ["other.csv", "t.md", "all_tables.html", "t"])
+def test_a_document_that_nobody_can_write_is_named(name, small, tmp_path):
+    with pytest.raises(
+        ValueError, match=rf"{name}: names are t and all_tables; formats are csv, xlsx, docx, html, tex"
+    ):
+        save_documents([small], [tmp_path / name])
+
+
+# Word, web pages, LaTeX, Markdown ------------------------------------------------------------------------------------
+
+HARMFUL = "<script>alert(1)</script>"
+INPUT = r"\input{/etc/passwd}"
+EVERYWHERE = [
+    *HOSTILE,
+    HARMFUL,
+    INPUT,
+    "a & b",
+    "50% of $x_1^2 ~ {y} #1",
+    "]]>",
+    "[x](javascript:y)",
+    "Ἱπποκράτης 中文 é",
+]
+
+
+@pytest.fixture
+def hostile():
+    """A table with one hostile text in every place a text can have."""
+
+    def make(text):
+        frame = pd.DataFrame({"Group": [text], "A": [text], "B": [text]})
+        columns = (Column("A", 10, heading=text), Column("B", 10, over=text, heading=text))
+        return table_of(frame, columns, group="Group", footnotes=(text,), title=text, number="")
+
+    return make
+
+
+def seen(text):
+    """A text as a reader finds it: what cannot be printed is gone, blanks are closed up."""
+    return " ".join(printable(text).split())
+
+
+def word_rows(path):
+    """Texts of the cells of each row of the first table, a merged cell once."""
+    table = docx.Document(path).tables[0]
+    return [[cell.text for cell in dict.fromkeys(row.cells)] for row in table.rows]
+
+
+def test_word_table_has_caption_header_groups_rows_and_notes(small, tmp_path):
+    word.save_word(small, tmp_path / "t.docx")
+    document = docx.Document(tmp_path / "t.docx")
+    assert [(p.style.name, p.text) for p in document.paragraphs] == [
+        ("Caption", "Table IX. A title"),
+        ("Table Note", "NR, not reported."),
+        ("Table Note", "=1+1"),
+    ]
+    assert word_rows(tmp_path / "t.docx") == [
+        ["Treatment", "Studies", "Response"],
+        ["Treatment", "Analysed", "Patients", "Response"],
+        ["Anticoagulants"],
+        ["Warfarin (low dose)", "1", "3", "2/3 (66.7%)"],
+        ["Surgery"],
+        ["Excision", "2", "NR", "34/35 (97.1%)"],
+        ["All surgery", "2", "35", "—"],
+    ]
+
+
+def test_word_header_repeats_and_no_row_is_broken(small, tmp_path):
+    word.save_word(small, tmp_path / "t.docx")
+    rows = docx.Document(tmp_path / "t.docx").tables[0]._tbl.tr_lst
+    assert [row.trPr.find(qn("w:tblHeader")) is not None for row in rows] == [True] * 2 + [False] * 5
+    assert all(row.trPr.find(qn("w:cantSplit")) is not None for row in rows)
+
+
+def test_word_marks_totals_and_fits_the_page(small, tmp_path):
+    word.save_word(small, tmp_path / "t.docx")
+    document = docx.Document(tmp_path / "t.docx")
+    table, section = document.tables[0], document.sections[0]
+    bold = [cell.text for row in table.rows for cell in dict.fromkeys(row.cells) if cell.paragraphs[0].runs[0].bold]
+    assert bold == ["All surgery", "2", "35", "—"]
+    assert (section.orientation, section.page_width.mm) == (WD_ORIENT.LANDSCAPE, pytest.approx(297, abs=0.1))
+    room = section.page_width - section.left_margin - section.right_margin
+    assert sum(column.width for column in table.columns) == pytest.approx(room, rel=0.002)
+
+
+def test_word_is_the_same_bytes_on_another_day(small, tmp_path, monkeypatch):
+    word.save_word(small, tmp_path / "one.docx")
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(2e9))
+    word.save_word(small, tmp_path / "two.docx")
+    assert (tmp_path / "one.docx").read_bytes() == (tmp_path / "two.docx").read_bytes()
+    facts = docx.Document(tmp_path / "one.docx").core_properties
+    assert (facts.title, facts.author, facts.last_modified_by) == ("Table IX. A title", "", "")
+
+
+def test_all_tables_in_one_word_file_turn_their_own_pages(small, tmp_path):
+    upright = table_of(small.frame, small.columns, name="u", landscape=False)
+    save_documents([small, upright], [tmp_path / "all_tables.docx"])
+    document = docx.Document(tmp_path / "all_tables.docx")
+    assert [section.orientation for section in document.sections] == [WD_ORIENT.LANDSCAPE, WD_ORIENT.PORTRAIT]
+    assert len(document.tables) == 2
+
+
+@pytest.mark.parametrize("text", EVERYWHERE)
+def test_text_is_text_in_word(text, hostile, tmp_path):
+    word.save_word(hostile(text), tmp_path / "t.docx")
+    told = {printable(text)} | ({"A", "B"} if not text else set())  # a column without a heading has its name
+    assert {cell for row in word_rows(tmp_path / "t.docx") for cell in row} == told
+    with zipfile.ZipFile(tmp_path / "t.docx") as package:
+        assert not [name for name in package.namelist() if "vba" in name.lower() or "embeddings" in name]
+        assert b"fldSimple" not in package.read("word/document.xml")
+        assert b'TargetMode="External"' not in package.read("word/_rels/document.xml.rels")
+
+
+class Page(html.parser.HTMLParser):
+    """Tags with their attributes, and the text between them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self._style = [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._style = tag == "style"
+
+    def handle_data(self, data):
+        if data.strip() and not self._style:
+            self.words.append(data)
+
+    def of(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def test_web_page_can_be_read_by_ear_and_without_a_network(small):
+    page = Page(webpage.webpage(small))
+    assert page.of("html") == [{"lang": "en-GB"}]
+    assert page.words[1:] == [
+        "Table IX. A title", "Treatment", "Studies", "Response", "Analysed", "Patients",
+        "Anticoagulants", "Warfarin (low dose)", "1", "3", "2/3 (66.7%)",
+        "Surgery", "Excision", "2", "NR", "34/35 (97.1%)", "All surgery", "2", "35", "—", "NR, not reported.", "=1+1",
+    ]  # fmt: skip
+    assert [th["scope"] for th in page.of("th")] == [
+        "col", "colgroup", "col", "col", "col", "rowgroup", "row", "rowgroup", "row", "row",
+    ]  # fmt: skip
+    assert len(page.of("caption")) == len(page.of("table")) == len(page.of("title")) == 1
+    assert page.of("table")[0]["aria-describedby"] == "t-notes"
+    assert {"tabindex": "0", "role": "region"}.items() <= page.of("div")[0].items()
+    assert not {"script", "link", "img", "iframe", "a"} & {tag for tag, _ in page.tags}
+    assert "default-src 'none'" in webpage.webpage(small)
+
+
+def test_web_page_rows_are_as_wide_as_the_header(small):
+    page = Page(webpage.webpage(small))
+    rows, here = [], None
+    for tag, attributes in page.tags:
+        if tag == "tr":
+            rows.append(here := [])
+        elif tag in ("td", "th"):
+            here.append(int(attributes.get("colspan", 1)))
+    assert [sum(row) for row in rows] == [4, 2, 4, 4, 4, 4, 4]  # two headings of the second row stand over both
+
+
+@pytest.mark.parametrize("text", EVERYWHERE)
+def test_text_is_text_on_a_web_page(text, hostile):
+    plain_page, page = Page(webpage.webpage(hostile("x"))), Page(webpage.webpage(hostile(text)))
+    told = [tag for tag, _ in page.tags if tag != "wbr"]
+    if text.strip():
+        assert told == [tag for tag, _ in plain_page.tags]
+        assert (
+            "".join(page.words).count(printable(text).strip()) >= 7
+        )  # title, caption, two headings, group, cells, note
+    assert "<script" not in webpage.webpage(hostile(text))
+
+
+def test_latex_table_has_rules_header_groups_and_notes(small):
+    lines = latex.latex(small).splitlines()
+    body = lines[lines.index(latex.BEGIN) + 1 : lines.index(latex.END)]
+    assert lines[1] == r"\documentclass[10pt,a4paper,landscape]{article}"
+    assert r"\caption*{\textbf{Table IX.} A title}\tabularnewline" in body
+    head = [r" & \multicolumn{2}{c}{\textbf{Studies}} &  \tabularnewline", r"\cmidrule(lr){2-3}"]
+    head.append(r"\textbf{Treatment} & \textbf{Analysed} & \textbf{Patients} & \textbf{Response} \tabularnewline")
+    first = body.index(r"\toprule")
+    assert body[first : first + 6] == [r"\toprule", *head, r"\midrule", r"\endfirsthead"]
+    assert body[first + 6 : first + 12] == [r"\toprule", *head, r"\midrule", r"\endhead"]
+    assert r"Warfarin (low dose) & 1 & 3 & 2/\allowbreak{}3 (66.7\%) \tabularnewline" in body
+    assert r"\textbf{All surgery} & \textbf{2} & \textbf{35} & \textbf{\textemdash{}} \tabularnewline" in body
+    assert next(line for line in body if "Anticoagulants" in line).startswith(r"\multicolumn{4}{p{")
+    assert body[-3:] == [r"\noindent NR{,} not reported.\par", r"\noindent =1+1\par", r"\endgroup"]
+
+
+def test_latex_columns_fill_the_line(small):
+    widths = [float(width) for width in re.findall(r"dimexpr(0\.\d+)\\linewidth", latex.latex(small))]
+    assert len(widths) == 4
+    assert sum(widths) == pytest.approx(1, abs=2e-4)
+
+
+@pytest.mark.parametrize("text", EVERYWHERE)
+def test_text_is_text_in_latex(text, hostile):
+    pattern = hostile("x")
+    assert latex_commands(latex.latex(hostile(text))) - latex_commands(latex.latex(pattern)) <= PRINTING
+    printed = latex.escaped(text)
+    assert latex_text(printed) == re.sub(r"\s", " ", printable(text))
+    assert not re.search(r"(?<!\\)[%$#&]", printed)
+    assert printed.count("{") == printed.count("}")
+
+
+PRINTING = {
+    r"\textbackslash", r"\{", r"\}", r"\$", r"\&", r"\#", r"\%", r"\_", r"\allowbreak", r"\textasciitilde",
+    r"\textasciicircum", r"\textless", r"\textgreater", r"\textbar", r"\textquotedbl", r"\textquotesingle",
+    r"\textasciigrave", r"\textasteriskcentered", r"\DeclareUnicodeCharacter", r"\ensuremath", r"\kappa", r"\tau",
+}  # fmt: skip
+
+
+def latex_commands(text):
+    return set(re.findall(r"\\(?:[A-Za-z]+|.)", text))
+
+
+def latex_text(printed):
+    """What LaTeX prints for an escaped text."""
+    back = {command.removesuffix("{}"): sign for sign, command in latex.COMMANDS.items() if command.startswith("\\")}
+    back |= {
+        r"\ensuremath": "",
+        r"\kappa": "κ",
+        r"\tau": "τ",
+        r"\allowbreak": "",
+        r"\_": "_",
+        r"\textasteriskcentered": "*",
+        r"\{": "\0",
+        r"\}": "\1",
+    }
+    text = re.sub(r"\\(?:[A-Za-z]+|.)(?:\{\})?", lambda m: back[m[0].removesuffix("{}")], printed)
+    return text.replace("{", "").replace("}", "").replace("\0", "{").replace("\1", "}")
+
+
+@given(st.text(max_size=60))
+def test_no_text_leaves_latex_unbalanced(text):
+    printed = re.sub(r"\\[{}]", "", latex.escaped(text))
+    assert printed.count("{") == printed.count("}")
+    assert not re.search(r"(?<!\\)[%$#&_^~]", latex.escaped(text.replace("\u00a0", "")))
+
+
+ENGINE = next((name for name in ("pdflatex", "tectonic", "lualatex", "xelatex") if shutil.which(name)), None)
+
+
+@pytest.mark.skipif(ENGINE is None, reason="no LaTeX engine here: pdflatex, tectonic, lualatex or xelatex")
+def test_latex_compiles(small, hostile, tmp_path):
+    for name, table in (("small", small), *((f"t{at}", hostile(text)) for at, text in enumerate(EVERYWHERE))):
+        latex.save_latex(table, tmp_path / f"{name}.tex")
+        options = [] if ENGINE == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape"]
+        done = subprocess.run([ENGINE, *options, f"{name}.tex"], cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_markdown_text_has_headings_lists_and_tables(small):
+    blocks = (Heading("Methods"), "We pooled 5/8 (62.5%) [24.5, 91.5].", Item("one"), Item("two"), "1. not a list",
+              Item("Doe J. A title.", 1), Heading("More", 2), small)  # fmt: skip
+    assert plain.markdown(Text("t", "A title", blocks)) == (
+        "# A title\n\n## Methods\n\nWe pooled 5/8 (62.5%) [24.5, 91.5].\n\n- one\n- two\n\n1\\. not a list\n\n"
+        "1. Doe J. A title.\n\n### More\n\n**Table IX. A title**\n\n"
+        "| Class | Treatment | Studies: Analysed | Studies: Patients | Response |\n|:--|:--|:-:|:-:|--:|\n"
+        "| Anticoagulants | Warfarin (low dose) | 1 | 3 | 2/3 (66.7%) |\n"
+        "| Surgery | Excision | 2 | NR | 34/35 (97.1%) |\n"
+        "| Surgery | All surgery | 2 | 35 | — |\n\nNR, not reported.\n\n=1+1\n"
+    ).replace("\n=1+1", "\n\\=1+1")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (HARMFUL, r"\<script>alert(1)\</script>"),
+        ("[x](javascript:y)", r"[x\](javascript:y)"),
+        ("a|b `c` *d* _e_ f_g", r"a\|b \`c\` \*d\* \_e\_ f_g"),
+        ("# no heading", r"\# no heading"),
+        ("- no list", r"\- no list"),
+        ("![x](y)", r"\![x\](y)"),
+        ("&lt;b&gt; R&D", r"\&lt;b\&gt; R&D"),
+        ("<0.1% to >99.9%", "<0.1% to >99.9%"),
+    ],
+)
+def test_text_is_text_in_markdown(text, written):
+    assert plain.markdown(Text("t", "T", (text,))).splitlines()[2] == written
+
+
+def test_word_text_has_real_headings_and_lists(small, tmp_path):
+    blocks = (Heading("Methods"), HARMFUL, Item("one"), Item("Doe J.", 1), Heading("More", 2), small)
+    save_documents([Text("t", "A title", blocks)], [tmp_path / "t.docx", tmp_path / "t.md"])
+    document = docx.Document(tmp_path / "t.docx")
+    assert [(p.style.name, p.text) for p in document.paragraphs][:6] == [
+        ("Title", "A title"), ("Heading 1", "Methods"), ("Normal", HARMFUL), ("List Bullet", "one"),
+        ("Normal", "1.\tDoe J."), ("Heading 2", "More"),
+    ]  # fmt: skip
+    assert len(document.tables) == 1
+    assert (tmp_path / "t.md").read_text(encoding="utf-8").startswith("# A title\n")
+
+
+def test_archive_refuses_names_that_lead_out_of_it(tmp_path):
+    for name in ("/etc/passwd", "../x", "a/../../x", "a\\b"):
+        with pytest.raises(ValueError, match="cannot be a name in an archive"):
+            save_archive({name: b""}, tmp_path / "a.zip")

@@ -51,7 +51,7 @@ class Table:
     emphasised : tuple of int; positions of the rows set in bold (totals, pooled lines)
     footnotes : tuple of str
     landscape : bool
-    listed : bool; a machine table has the same rows under the same name, so that a second CSV would only overwrite it
+    listed : bool; a machine table has the same rows under the same name; a CSV of this one would only overwrite it
     """
 
     name: str
@@ -69,6 +69,29 @@ class Table:
     def caption(self) -> str:
         """Number and title in one line."""
         return f"{self.number}. {self.title}" if self.number else self.title
+
+    @property
+    def spans(self) -> list[tuple[str, int]]:
+        """Shared headings from left to right with the number of columns below each; "" and 1 where there is none."""
+        if not any(column.over for column in self.columns):
+            return []
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and column.over and spans[-1][0] == column.over:
+                spans[-1] = (column.over, spans[-1][1] + 1)
+            else:
+                spans.append((column.over, 1))
+        return spans
+
+    def sections(self) -> list[tuple[str, list[tuple[list, bool]]]]:
+        """Rows under their group ("" without groups): cells in the order of the columns, and whether they are bold."""
+        made: list[tuple[str, list[tuple[list, bool]]]] = []
+        for position, row in enumerate(self.frame.to_dict("records")):
+            group = str(row[self.group]) if self.group else ""
+            if not made or made[-1][0] != group:
+                made.append((group, []))
+            made[-1][1].append(([row[column.name] for column in self.columns], position in self.emphasised))
+        return made
 
 
 class Marks:

@@ -89,9 +89,14 @@ RESULTS = [
 ]
 PRINTED = ["table_i", "table_ii", "table_iii", "table_iv", "adverse_events", "levels"]
 LISTS = ["reconciliation", "awaiting"]
+DOCUMENTS = ["xlsx", "docx", "html", "tex"]  # beside CSV, which the lists have already
+BOOKS = ["xlsx", "docx"]  # all tables in one file
 TABLES = [
     *expand("results/tables/{table}.csv", table=[*RESULTS, *PRINTED]),
-    *expand("results/tables/{table}.xlsx", table=[*PRINTED, *LISTS, "all_tables"]),
+    *expand(
+        "results/tables/{table}.{format}", table=[*PRINTED, *LISTS], format=DOCUMENTS
+    ),
+    *expand("results/tables/all_tables.{format}", format=BOOKS),
 ]
 FORESTS = forest_plots()
 FIGURE_NAMES = ["summary_forest", *(f"forest_{analysis}" for analysis in FORESTS)]

@@ -20,8 +20,12 @@ rule write_tables:
         library=LIBRARY,
     output:
         csv=expand("results/tables/{table}.csv", table=PRINTED),
-        xlsx=expand("results/tables/{table}.xlsx", table=[*PRINTED, *LISTS]),
-        book="results/tables/all_tables.xlsx",
+        documents=expand(
+            "results/tables/{table}.{format}",
+            table=[*PRINTED, *LISTS],
+            format=DOCUMENTS,
+        ),
+        books=expand("results/tables/all_tables.{format}", format=BOOKS),
     log:
         "results/logs/write_tables.log",
     conda:

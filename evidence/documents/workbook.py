@@ -1,69 +1,30 @@
-"""Printed tables as files: the only module that knows CSV and XLSX as documents for people.
-
-Text of the tables is data everywhere: never a formula, a link or markup. The same tables give the same bytes.
-"""
+"""Printed tables as workbooks: the only module that writes XLSX. Text is never a formula or a link."""
 
 from __future__ import annotations
 
 import datetime
-import functools
 import math
 import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 import xlsxwriter
 
-from evidence.extraction import save_csv
+from evidence.documents.measures import MARGIN, SIZE, lines_of, pixels
 from evidence.schema import humanise
 from evidence.tables.table import Column, Table
 
 FONT = "Arial"
-SIZE = 9  # points; body text
-LINE = 12.0  # points; height of a line of body text
 PIXELS = 7  # of one unit of column width, with the font that a spreadsheet measures columns in
+LINE = 12.0  # points; height of a line of body text
 INDENT = 9  # pixels; keeps the text of neighbouring columns apart
 CREATED = datetime.datetime(2000, 1, 1)  # a date of the run would make two runs differ
 CELL_LIMIT = 32_767  # characters; of a cell in XLSX
 ROW_LIMIT = 409.0  # points; height of a row
-MARGIN = 4  # pixels; what a cell keeps free at its sides
 SHEET_LIMIT = 31  # characters; of the name of a sheet
 A4 = 9  # XLSX number of the paper
 RULE, HAIR, SHADE = "#808080", "#D4D4D4", "#EAEAEA"
-
-# Advance widths of Arial (and of its metric twins) in thousandths of the size. Row heights are reckoned from them,
-# since not every program fits the rows to wrapped text by itself.
-ADVANCES = {
-    character: width
-    for characters, width in (
-        ("'ijl", 222), (" !,./:;I[\\]ft|", 278), ("()-`r{}°", 333), ('"*²†', 389), ("Jcksvxyz", 500), ("+<=>~−", 584),
-        ("FTZ", 611), ("&ABEKPSVXY", 667), ("CDHNRUw", 722), ("GOQ", 778), ("Mm", 833), ("%", 889), ("W", 944),
-        ("@—…", 1000),
-    )
-    for character in characters
-}  # fmt: skip
-ADVANCE, BOLD = 556, 1.08  # the other characters, digits among them; bold is that much wider
-
-
-def save_table_csv(table: Table, path: Path | str) -> None:
-    """Write the cells of a table as CSV, the group as its first column; caption and footnotes are in the documents."""
-    frame = table.frame.rename(columns=dict(zip(_names(table), _headings(table), strict=True)))
-    save_csv(frame, path)
-
-
-def save_documents(tables: Iterable[Table], folder: Path | str, book: str = "all_tables.xlsx") -> None:
-    """Write every table as `<name>.xlsx` and `<name>.csv`, and all of them as sheets of one workbook.
-
-    A listed table gets no CSV: the machine table of that name has its rows.
-    """
-    folder, tables = Path(folder), list(tables)
-    for table in tables:
-        save_workbook(table, folder / f"{table.name}.xlsx")
-        if not table.listed:
-            save_table_csv(table, folder / f"{table.name}.csv")
-    save_workbook(tables, folder / book)
 
 
 def save_workbook(tables: Table | Iterable[Table], path: Path | str, created: datetime.datetime = CREATED) -> None:
@@ -172,7 +133,7 @@ def _write_header(sheet, table: Table, styles: _Styles, widths: list[float]) -> 
             _merge(sheet, 1, start, stop, over, shared)
         start = stop + 1
     rooms = _rooms(table, widths)
-    lines = max(_lines(column.title, room, bold=True) for column, room in zip(table.columns, rooms, strict=True))
+    lines = max(lines_of(column.title, room, bold=True) for column, room in zip(table.columns, rooms, strict=True))
     sheet.set_row(1 + two, LINE * lines + 3)
     return 2 + two
 
@@ -194,7 +155,7 @@ def _write_body(sheet, table: Table, styles: _Styles, row: int, widths: list[flo
             look = styles.get(**_aligned(column, column_position), bottom=1, bottom_color=HAIR, **bold)
             _write_cell(sheet, row, column_position, cells[column.name], look)
         lines = max(
-            _lines(str(cells[column.name]), room, bold=bool(bold))
+            lines_of(str(cells[column.name]), room, bold=bool(bold))
             for column, room in zip(table.columns, rooms, strict=True)
         )
         sheet.set_row(row, min(LINE * lines + 3, ROW_LIMIT))
@@ -218,7 +179,7 @@ def _write_across(
 ) -> None:
     """A paragraph over the whole width."""
     _merge(sheet, row, 0, last, text, style)
-    lines = _lines(text, total * PIXELS, size, bold)
+    lines = lines_of(text, total * PIXELS, size, bold)
     sheet.set_row(row, min(LINE * size / SIZE * lines + 3, ROW_LIMIT))
 
 
@@ -251,52 +212,11 @@ def _width(table: Table, position: int) -> float:
     """The wished width, wider for a longer word so that none is broken, but never by more than half."""
     column = table.columns[position]
     words = {word for text in (column.title, *table.frame[column.name]) for word in str(text).split()}
-    longest = max((_pixels(word, bold=True) for word in words), default=0)
+    longest = max((pixels(word, bold=True) for word in words), default=0)
     indent = INDENT if _indented(column, position) else 0
     return max(column.width, min((longest + indent + MARGIN) / PIXELS, 1.5 * column.width))
-
-
-@functools.cache  # the same words come back in every table
-def _pixels(text: str, size: float = SIZE, bold: bool = False) -> float:
-    """Width of a text on one line, at 96 pixels an inch."""
-    advance = sum(
-        ADVANCES.get(character) or (1000 if unicodedata.east_asian_width(character) in "WF" else ADVANCE)
-        for character in text
-    )
-    return advance / 1000 * size * 96 / 72 * (BOLD if bold else 1)
-
-
-def _lines(text: str, room: float, size: float = SIZE, bold: bool = False) -> int:
-    """Lines that a text takes when it is wrapped at blanks, and inside words that are too long for a line."""
-    room = 0.98 * room - MARGIN  # programs differ a little in how they set text
-    blank = _pixels(" ", size, bold)
-    lines = 0
-    for paragraph in text.split("\n"):
-        lines, used = lines + 1, 0.0
-        for word in paragraph.split():
-            width = _pixels(word, size, bold)
-            if used and used + blank + width > room:
-                lines, used = lines + 1, 0.0
-            elif used:
-                used += blank
-            while width > room > 0:
-                lines, width = lines + 1, width - room
-            used += width
-    return lines
 
 
 def _text(value) -> str:
     text = "" if pd.isna(value) else str(value)
     return text if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - 1] + "…"
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.columns]
-
-
-def _headings(table: Table) -> list[str]:
-    """Headings for one header row: the shared part before the own."""
-    return [
-        f"{c.over}: {c.title}" if c.over and c.over.casefold() not in ("by disease",) else c.title
-        for c in table.columns
-    ]
