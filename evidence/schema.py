@@ -88,6 +88,7 @@ LABELS = {
     },
     "stage": {"identification": "Identification", "screening": "Screening", "included": "Included"},
     "role": {"first": "first choice", "add": "in addition", "consider": "to consider", "adjunct": "adjunct"},
+    "decision": {"same_patients": "the same patients", "distinct": "different patients", "undecided": "undecided"},
 }
 
 # Names Windows keeps for devices, and words that mean something else where a slug stands.
@@ -281,6 +282,7 @@ EvidenceBasis, Confidence, Pool = _words("evidence_basis"), _words("confidence")
 Serious, Reporting, Kind = _words("serious"), _words("reporting"), _words("kind")
 DesignAsPublished, InTableIv = _words("design_as_published"), _words("in_table_iv")
 Quantity, Stage, Role = _words("quantity"), _words("stage"), _words("role")
+Decision = _words("decision")
 
 
 def _column(meaning, unit="", optional=False):
@@ -436,6 +438,39 @@ class Scenario(Row):
     source: Text = _column("Where it was read.")
 
 
+class RiskOfBias(Row):
+    study_id: Reference = _column("A study_id of the table studies.")
+    result: Note = _column(
+        "The result that is judged, where the instrument judges results and not studies; else empty."
+    )
+    tool: Reference = _column("An instrument of workflow/standards/risk_of_bias.")
+    item: Text = _column("An item or domain of the instrument, or overall.")
+    answer: Note = _column("The answer to the item, one of those that the instrument allows.", optional=True)
+    judgement: Note = _column("The judgement of the domain or overall, in the instrument's words.", optional=True)
+    support: Note = _column("What the answer or judgement rests on.", optional=True)
+    rater: Note = _column("Who appraised; consensus where several raters agreed on one version.")
+
+
+class Overlap(Row):
+    study_a: Reference = _column("A study_id of the table studies.")
+    study_b: Reference = _column("The study_id of a study that may report on the same patients.")
+    decision: Decision = _column("Whether the two report on the same patients, as far as anyone can tell.")
+    keep: Note = _column("The study_id of the report that is pooled; needed for same_patients.", optional=True)
+    reason: Note = _column("What the decision rests on; needed unless undecided.", optional=True)
+    decided_by: Note = _column("Who decided.", optional=True)
+
+
+class AdjudicatedCell(Row):
+    table: Text = _column("The table that two people extracted.")
+    row_key: Text = _column("The row, as results/tables/disagreements.csv names it.")
+    column: Text = _column("The column, or (row) where one of the two has no such row.")
+    first: Note = _column("Value of the first extraction at the time of the decision.")
+    second: Note = _column("Value of the second extraction at the time of the decision.")
+    agreed: Note = _column("The value that both agreed on; empty while undecided. Of (row): present or absent.")
+    decided_by: Note = _column("Who decided.", optional=True)
+    reason: Note = _column("What the decision rests on.", optional=True)
+
+
 class Table(NamedTuple):
     """One table: its model, the columns that name a row, whether a review must have it, what a row is."""
 
@@ -462,6 +497,13 @@ TABLES = {
     ),
     "screening": Table(ScreeningBox, ("stage", "label"), False, "box of the PRISMA flow"),
     "scenarios": Table(Scenario, ("scenario", "therapy"), False, "clinical scenario and suggested therapy"),
+    "risk_of_bias": Table(
+        RiskOfBias, ("study_id", "result", "tool", "item", "rater"), False, "study, instrument and item or domain"
+    ),
+    "overlaps": Table(Overlap, ("study_a", "study_b"), False, "pair of studies that may share patients"),
+    "adjudication": Table(
+        AdjudicatedCell, ("table", "row_key", "column"), False, "difference between two extractions and its settlement"
+    ),
 }
 
 _ADAPTERS = {}

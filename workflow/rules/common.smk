@@ -72,6 +72,9 @@ PROCESSED = expand(
         "published_claims",
         "screening",
         "scenarios",
+        "risk_of_bias",
+        "overlaps",
+        "adjudication",
     ],
 )
 # results that other programs read, and the tables that people print
@@ -87,7 +90,16 @@ RESULTS = [
     "awaiting",
     "extraction_issues",
 ]
-PRINTED = ["table_i", "table_ii", "table_iii", "table_iv", "adverse_events", "levels"]
+PRINTED = [
+    "table_i",
+    "table_ii",
+    "table_iii",
+    "table_iv",
+    "findings",
+    "scenarios",
+    "adverse_events",
+    "levels",
+]
 LISTS = ["reconciliation", "awaiting"]
 DOCUMENTS = ["xlsx", "docx", "html", "tex"]  # beside CSV, which the lists have already
 BOOKS = ["xlsx", "docx"]  # all tables in one file

@@ -16,6 +16,9 @@ rule check_extraction:
         published_claims=update("data/processed/published_claims.csv"),
         screening=update("data/processed/screening.csv"),
         scenarios=update("data/processed/scenarios.csv"),
+        risk_of_bias=update("data/processed/risk_of_bias.csv"),
+        overlaps=update("data/processed/overlaps.csv"),
+        adjudication=update("data/processed/adjudication.csv"),
         issues=update("results/tables/extraction_issues.csv"),
     log:
         "results/logs/check_extraction.log",
