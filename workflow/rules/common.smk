@@ -82,6 +82,7 @@ RESULTS = [
     "study_levels",
     "arms",
     "pooled",
+    "trace",
     "sensitivity",
     "heterogeneity",
     "therapy_levels",

@@ -11,6 +11,7 @@ rule pool_responses:
     output:
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
+        trace="results/tables/trace.csv",
     log:
         "results/logs/pool_responses.log",
     conda:
