@@ -21,6 +21,8 @@ SILENT = ("", "NR", "UNCLEAR")
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 
+SPANS = re.compile(r"(\[[<>]?[\d.]+,) ([<>]?[\d.]+\])")
+
 ACRONYMS = ("ocebm", "eular", "grade", "jaad", "nice", "sign")  # of bodies that publish schemes of levels
 
 MODELS = {
@@ -186,6 +188,15 @@ def printable(value) -> str:
     ('ab', '3', '')
     """
     return "" if missing(value) else UNPRINTABLE.sub("", str(value))
+
+
+def unbroken(text: str) -> str:
+    """Text whose intervals are not torn apart at the end of a line.
+
+    >>> unbroken("54.8 [25.4, 90.6]") == "54.8 [25.4,\N{NO-BREAK SPACE}90.6]"
+    True
+    """
+    return SPANS.sub("\\1\N{NO-BREAK SPACE}\\2", text)
 
 
 def word(vocabulary: str, value: str) -> str:

@@ -15,6 +15,7 @@ from evidence.extraction import check_extraction, read_result, save_csv
 from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
 from evidence.schema import LABELS, TABLES, columns, empty_table
 from evidence.synthesis import pool_arms, select_arms
+from evidence.tables.findings import certainty_notes
 
 POLICY = {
     "method": "glmm",
@@ -565,7 +566,7 @@ def test_no_cell_or_note_is_raw(made, extraction):
         for value in extraction[table][key]
         if re.search(r"\d|_", value)
     }
-    assert len(made) == 6
+    assert len(made) == 8
     for table in made.values():
         texts = [str(value) for value in table.frame.to_numpy().ravel()] + list(table.footnotes) + [table.caption]
         for text in texts:
@@ -759,3 +760,107 @@ def test_bundled_review_prints_nothing_raw(review):
             assert text
             assert not words & (slugs | vocabulary | {"nan", "NaN", "None"}), text
             assert not re.search(r"(?<![\d.])0\.\d{4,}", text), text
+
+
+def test_bundled_review_findings_of_diltiazem(review):
+    row = row_of(review[1]["findings"], Treatment="Diltiazem")
+    assert row.to_dict() == {
+        "Class": "Calcium-channel blockers",
+        "Treatment": "Diltiazem",
+        "Outcome": "radiological response; clinical response",
+        "Studies": 4,
+        "Patients": 41,
+        "Responders/n (%) [95% CI]": "21/41 (51.2%) [35.1, 67.1]",
+        "Pooled % [95% CI]": "54.8 [25.4, 90.6]",
+        "95% prediction interval, %": "[2.9, 98.0]",
+        "Level": "IV",
+        "What limits certainty": "few studies (4); small arms (4 to 17 patients); wide interval (65 percentage "
+        "points); studies differ (P = 0.026); a further study may find anything from 2.9% to 98.0%; 1 of 4 known from a "
+        "secondary source only; 3 of 4 read as an abstract only; no comparison group; counts of 2 further studies "
+        "awaited",
+    }
+
+
+def test_bundled_review_findings_of_warfarin_do_not_borrow_its_level(review):
+    row = row_of(review[1]["findings"], Treatment="Warfarin (low dose)")
+    assert row["Pooled % [95% CI]"] == "not pooled: 1 study, 3 needed"
+    assert row["What limits certainty"] == (
+        "1 study only; small arm (3 patients); wide interval (90 percentage points); known from a secondary source "
+        "only; no comparison group; counts of 1 further study awaited; level IB rests on 1 study whose counts did not "
+        "enter"
+    )
+
+
+def test_findings_have_the_treatments_with_counts_and_name_the_others(review):
+    frames, tables = review
+    over_all = frames["pooled"].query("disease == 'all' and scope == 'therapy'")
+    labels = frames["therapies"].set_index("therapy")["label"]
+    with_counts = set(labels[over_all.loc[over_all["k"] > 0, "therapy"]])
+    shown = tables["findings"].frame["Treatment"]
+    assert set(shown) == with_counts  # no class here has counts of two members
+    without = next(note for note in tables["findings"].footnotes if note.startswith("No counts"))
+    assert all(labels[slug] in without for slug in over_all.loc[over_all["k"] == 0, "therapy"])
+
+
+def test_findings_never_claim_a_rating(review):
+    words = " ".join([*review[1]["findings"].footnotes, *review[1]["findings"].frame.to_numpy().ravel().astype(str)])
+    assert "no rating of certainty, since none was made" in words
+    assert not re.search(r"\bGRADE\b|([Vv]ery low|[Ll]ow|[Mm]oderate|[Hh]igh) (certainty|quality)|[Dd]owngrad", words)
+
+
+@pytest.mark.parametrize(
+    ("line", "arms", "expected"),
+    [
+        ({"k": 6}, [(30, "full_text")] * 6, []),
+        ({"k": 1, "pooled": "no"}, [(30, "full_text")], ["1 study only"]),
+        ({"k": 2, "pooled": "no"}, [(30, "full_text")] * 2,
+         ["few studies (2)", "difference between studies not estimated"]),
+        ({"k": 6}, [(9, "full_text")] * 3 + [(30, "full_text")] * 3, ["small arms (9 to 30 patients)"]),
+        ({"k": 6}, [(10, "full_text")] * 6, []),
+        ({"k": 6, "ci_lb": 0.2, "ci_ub": 0.7001}, [(30, "full_text")] * 6, ["wide interval (50 percentage points)"]),
+        ({"k": 6, "q_p": 0.00001}, [(30, "full_text")] * 6, ["studies differ (P <0.001)"]),
+        ({"k": 6, "q_p": 0.10}, [(30, "full_text")] * 6, []),
+        ({"k": 6, "pi_lb": float("nan")}, [(30, "full_text")] * 6, ["difference between studies cannot be estimated"]),
+        ({"k": 6, "pi_lb": 0.1, "pi_ub": 0.9}, [(30, "full_text")] * 6,
+         ["a further study may find anything from 10.0% to 90.0%"]),
+        ({"k": 6}, [(30, "secondary")] * 2 + [(30, "full_text")] * 4, ["2 of 6 known from a secondary source only"]),
+        ({"k": 6}, [(30, "full_text;abstract")] * 6, []),
+        ({"k": 6, "k_awaiting": 1}, [(30, "full_text")] * 6, ["counts of 1 further study awaited"]),
+    ],
+)  # fmt: skip
+def test_certainty_notes_are_read_from_the_numbers(line, arms, expected):
+    usual = {"pooled": "yes", "ci_lb": 0.4, "ci_ub": 0.6, "crude_ci_lb": 0.4, "crude_ci_ub": 0.6, "pi_lb": 0.3,
+             "pi_ub": 0.7, "q_p": 0.5, "k_awaiting": 0}  # fmt: skip
+    frame = pd.DataFrame(
+        [{"study_id": f"s{at}", "n": float(n), "evidence_basis": basis} for at, (n, basis) in enumerate(arms)]
+    )
+    assert certainty_notes(usual | line, frame, controlled={"s0"}) == expected
+
+
+def test_bundled_review_scenarios_put_the_evidence_beside_the_suggestion(review):
+    table = review[1]["scenarios"]
+    assert table.frame["Scenario"].drop_duplicates().tolist() == [
+        "Active dermatomyositis or juvenile dermatomyositis",
+        "Localised, symptomatic calcinosis",
+        "Severe, refractory calcinosis",
+    ]
+    row = row_of(table, Treatment="Diltiazem†")
+    assert row.to_dict() == {
+        "Scenario": "Active dermatomyositis or juvenile dermatomyositis",
+        "Treatment": "Diltiazem†",
+        "Suggested": "in addition",
+        "Why, as its source says": "Added for symptomatic calcinosis; partial response at best.",
+        "Level": "IV",
+        "Studies": "4 analysed; 2 awaiting",
+        "Responders/n (%) [95% CI]": "21/41 (51.2%) [35.1, 67.1]",
+        "Pooled % [95% CI]": "54.8 [25.4, 90.6]",
+        "By disease": "SSc: 1 study, 3/12 (25.0%); JDM: 2 awaiting; ACTD: 2 studies, 14/25 (56.0%); "
+        "Other or not separable: 1 study, 4/4 (100.0%)",
+    }
+
+
+def test_a_suggestion_without_evidence_says_so(review):
+    table = review[1]["scenarios"]
+    row = row_of(table, Treatment="Mycophenolate mofetil†")
+    assert row[["Level", "Studies", "Pooled % [95% CI]"]].tolist() == ["—", "no evidence in these tables", "—"]
+    assert table.footnotes[0] == "Of 12 suggestions, 2 have no evidence in these tables."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evidence.documents.measures import shares
 from evidence.tables.table import Table
-from evidence.wording import printable
+from evidence.wording import printable, unbroken
 
 COMMANDS = {
     "\\": r"\textbackslash{}",
@@ -95,8 +95,8 @@ def escaped(value) -> str:
     >>> print(escaped(r"50% & more_"), escaped(r"\input{x}"))
     50\% \& more\_\allowbreak{} \textbackslash{}input\{x\}
     """
-    text = " ".join(printable(value).split(" "))
-    return "".join(COMMANDS.get(sign) or SYMBOLS.get(sign) or sign for sign in re.sub(r"\s", " ", text))
+    text = unbroken(re.sub(r"[^\S\u00a0\u2009\u202f]", " ", printable(value)))
+    return "".join(COMMANDS.get(sign) or SYMBOLS.get(sign) or sign for sign in text)
 
 
 def _declared(body: str) -> list[str]:

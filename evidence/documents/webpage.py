@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evidence.documents.measures import shares
 from evidence.tables.table import Column, Table
-from evidence.wording import printable
+from evidence.wording import printable, unbroken
 
 LANGUAGE = "en-GB"
 LONG = 16  # letters of a word that may be broken
@@ -144,7 +144,8 @@ def _row(columns: Sequence[Column], cells: Sequence, bold: bool) -> str:
 
 def _text(value) -> str:
     """Text that is never markup; a long identifier may be broken after its slash."""
-    return html.escape(printable(value)).replace("/", "/<wbr>") if _long(value) else html.escape(printable(value))
+    text = html.escape(unbroken(printable(value)))
+    return text.replace("/", "/<wbr>") if _long(value) else text
 
 
 def _long(value) -> bool:

@@ -24,7 +24,7 @@ from evidence.documents.archive import save_archive
 from evidence.documents.measures import shares
 from evidence.tables.table import Column, Table
 from evidence.text import Heading, Item, Text
-from evidence.wording import printable
+from evidence.wording import printable, unbroken
 
 FONT, LANGUAGE = "Arial", "en-GB"
 CREATED = datetime.datetime(2000, 1, 1)  # a date of the run would make two runs differ
@@ -204,7 +204,7 @@ def _cell(
     properties += '<w:vAlign w:val="bottom"/>' if style == HEAD else ""
     strong, small = "<w:b/>" if bold else "", f'<w:sz w:val="{round(2 * size)}"/>' if size != BODY else ""
     look = f"<w:rPr>{strong}{small}</w:rPr>" if strong or small else ""
-    words = printable(value)
+    words = unbroken(printable(value))
     text = f'<w:r>{look}<w:t xml:space="preserve">{escape(words)}</w:t></w:r>' if words else ""
     placed = f'<w:jc w:val="{align}"/>' if align != "left" else ""
     paragraph = f'<w:p><w:pPr><w:pStyle w:val="{style.replace(" ", "")}"/>{placed}</w:pPr>{text}</w:p>'

@@ -8,10 +8,12 @@ import pandas as pd
 
 from evidence.schema import empty_table
 from evidence.tables.characteristics import table_i, table_ii
+from evidence.tables.findings import findings_table
 from evidence.tables.harms import adverse_event_table
 from evidence.tables.levels import level_table
 from evidence.tables.lists import awaiting_table, reconciliation_table
 from evidence.tables.responses import table_iii, table_iv
+from evidence.tables.scenarios import scenario_table
 from evidence.tables.table import Table
 
 
@@ -21,8 +23,8 @@ def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config
     Parameters
     ----------
     frames : mapping; the checked extraction tables and the results by name (`review.read_frames`): studies, responses,
-        therapies, diseases, arms, pooled, study_levels, therapy_levels; adverse_events and level_sensitivity may be
-        absent, and without reconciliation and awaiting there is no such table
+        therapies, diseases, arms, pooled, study_levels, therapy_levels; adverse_events, scenarios and
+        level_sensitivity may be absent, and without reconciliation and awaiting there is no such table
     schemes : mapping from `grading.read_schemes`
     config : mapping; the sections review, grading and synthesis
     """
@@ -30,6 +32,8 @@ def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config
     studies, responses, therapies, diseases, arms, pooled, graded, levels = (frames[name] for name in names)
     events = frames.get("adverse_events")
     events = empty_table("adverse_events") if events is None else events
+    scenarios = frames.get("scenarios")
+    scenarios = empty_table("scenarios") if scenarios is None else scenarios
     review, policy = config["review"], config["synthesis"]
     class_labels, follows = review["class_labels"], "" if review["follows"] == "none" else review["follows"]
     made = [
@@ -40,6 +44,10 @@ def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config
             pooled, arms, levels, studies, responses, therapies, diseases, schemes, policy,
             config["grading"]["reference_line"], class_labels, review["condition"],
         ),
+        findings_table(
+            pooled, arms, levels, studies, responses, therapies, schemes, policy, class_labels, review["condition"]
+        ),
+        scenario_table(scenarios, pooled, levels, therapies, diseases, schemes, policy),
         adverse_event_table(events, studies, responses, therapies),
         level_table(
             levels, therapies, diseases, studies, schemes, class_labels, frames.get("level_sensitivity")

@@ -9,6 +9,7 @@ rule write_tables:
         adverse_events="data/processed/adverse_events.csv",
         therapies="data/processed/therapies.csv",
         diseases="data/processed/diseases.csv",
+        scenarios="data/processed/scenarios.csv",
         study_levels="results/tables/study_levels.csv",
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
