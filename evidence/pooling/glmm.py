@@ -351,27 +351,34 @@ def maximise(arms, row):
     if zero.any():
         where = np.flatnonzero(zero)
         ladder = _ladder(unit[where])
-        scanned = np.tile(where, len(ladder))
-        start = _weighted_centre(arms, row[scanned], ladder.ravel())
-        for _ in range(2):
-            seen = evaluate(arms, row[scanned], start, ladder.ravel(), 0.5)
-            start = start - seen.g_b / seen.h_bb
-        uphill = (seen.g_t - seen.h_bt * seen.g_b / seen.h_bb).reshape(ladder.shape)
+        _, uphill, start = _look_along(arms, row[where], ladder)
         higher = (uphill > 0).any(0)
         if higher.any():
             again = where[higher]
             last = np.where(uphill > 0, ladder, 0).argmax(0)[higher]
             chosen = last, np.flatnonzero(higher)
-            other = _climb(arms, row[again], start.reshape(ladder.shape)[chosen], ladder[chosen])
-            better = other[3] & (other[2].ll > at_zero.ll[again])
-            b[again[better]], tau[again[better]] = other[0][better], other[1][better]
-            for whole, piece in zip(point, other[2], strict=True):
-                whole[again[better]] = piece[better]
+            other = _climb(arms, row[again], start[chosen], ladder[chosen])
+            _keep_better((b, tau, point, converged), other, again, at_zero.ll)
+    # Not at a maximum, though higher than the one that was found: there is another close to tau = 0.
+    close = np.flatnonzero(converged & ~peaked & (at_zero.ll >= point.ll))
+    if close.size:
+        other = _climb(arms, row[close], common[close], 0.3 * unit[close])
+        _keep_better((b, tau, point, converged), other, close, at_zero.ll)
     zero = converged & ((at_zero.ll >= point.ll) | (tau < TAU_SMALL))
     b[zero], tau[zero] = common[zero], 0.0
     for whole, piece in zip(point, at_zero, strict=True):
         whole[zero] = piece[zero]
     return b, tau, point, converged
+
+
+def _keep_better(found, other, rows, ll_zero):
+    """Put another climb's maxima in place of those found, where they are higher and above tau = 0."""
+    b, tau, point, converged = found
+    better = other[3] & (other[2].ll > np.maximum(point.ll[rows], ll_zero[rows]))
+    where = rows[better]
+    b[where], tau[where], converged[where] = other[0][better], other[1][better], True
+    for whole, piece in zip(point, other[2], strict=True):
+        whole[where] = piece[better]
 
 
 def _common_proportion(arms, row):
@@ -383,9 +390,36 @@ def _common_proportion(arms, row):
 
 
 def _ladder(unit):
-    """Values of tau to look at, array (6, a): from below the sampling error of a study to above any likely spread."""
-    low = 0.4 * unit
-    return low * (6 / low) ** (np.arange(6)[:, None] / 5)
+    """Values of tau to look at, array (rungs, a), NaN where an analysis needs no more.
+
+    From below the sampling error of a study to 6, above any likely spread, each 1.7 times the one before.
+    """
+    low, ratio = 0.4 * unit, 15 ** (1 / 5)
+    rungs = np.ceil(np.log(6 / low) / np.log(ratio) - 1e-9) + 1
+    step = np.arange(int(rungs.max(initial=1)))[:, None]
+    return np.where(step < rungs, low * ratio**step, np.nan)
+
+
+def _look_along(arms, row, ladder, b=None):
+    """Log-likelihood and slope in tau along a ladder, arrays as it, -inf and nan beyond its end; and b, maximised.
+
+    With b given it is held there, and the slope is at that b. Half the points do for a look.
+    """
+    rung, column = np.nonzero(np.isfinite(ladder))
+    tau = ladder[rung, column]
+    if b is not None:
+        held, point = b[column], evaluate(arms, row[column], b[column], tau, 0.5)
+        slope = point.g_t
+    else:
+        held = _weighted_centre(arms, row[column], tau)
+        for _ in range(2):
+            point = evaluate(arms, row[column], held, tau, 0.5)
+            held = held - point.g_b / point.h_bb
+        slope = point.g_t - point.h_bt * point.g_b / point.h_bb
+    out = np.full((3, *ladder.shape), np.nan)
+    out[0] = -np.inf
+    out[:, rung, column] = point.ll, slope, held
+    return out
 
 
 def _moment_spread(arms, row):
@@ -478,32 +512,57 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     limit = np.full(2 * a, np.nan)
     common, at_zero, unit = _common_proportion(arms, row)
     edge = _limit_at_zero(arms, row, common, at_zero, ll_hat - target**2 / 2, side)
-    tau, floor = np.maximum(tau_hat, 0.3 * unit), TAU_SMALL * unit
-    settled = np.zeros(2 * a, bool)
+    floor = ll_hat - target**2 / 2
+    tau, settled = np.maximum(tau_hat, 0.3 * unit), np.zeros(2 * a, bool)
+    b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
+    b = np.where(side * (edge - b) > 0, edge, b)  # never so for an edge that is NaN
     reached = np.flatnonzero(np.isfinite(edge))
     if reached.size:
-        peaked = _at_zero(arms, row[reached], edge[reached]).h_tt <= 0
-        reached = reached[peaked]
+        reached = reached[_at_zero(arms, row[reached], edge[reached]).h_tt <= 0]
         ladder = _ladder(unit[reached])
-        scanned = np.tile(reached, len(ladder))
-        seen = evaluate(arms, row[scanned], edge[scanned], ladder.ravel())
-        level_there = seen.ll.reshape(ladder.shape)
-        rises = seen.g_t.reshape(ladder.shape) > 0
-        below = (level_there <= ll_hat[reached] - target[reached] ** 2 / 2).all(0)
+        level_there, slope, _ = _look_along(arms, row[reached], ladder, edge[reached])
+        rises = slope > 0
+        below = (level_there <= floor[reached]).all(0)
         limit[reached[below]] = edge[reached[below]]
         # Where the likelihood rises towards a larger tau a ridge may lead further out; elsewhere the limit stands.
         settled[reached[below & ~rises.any(0)]] = True
+        b[reached] = edge[reached]
         tau[reached] = np.where(
             rises.any(0),
             np.where(rises, ladder, 0).max(0) * 1.3,
             np.take_along_axis(ladder, level_there.argmax(0)[None], 0)[0],
         )
+
+    def follow(rows):
+        problem = (part[rows] for part in (row, side, b_hat, ll_hat, target, unit, b, tau))
+        found = _follow_ridge(arms, *problem)
+        # Of two ridges the one that reaches further out is the profile's; a ridge that fades leaves the limit it had.
+        return side[rows] * np.fmax(side[rows] * limit[rows], side[rows] * found)
+
     active = np.flatnonzero(~settled)
-    b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
-    # Never so for an edge that is NaN.
-    b = np.where((side * (edge - b) > 0) | np.isin(np.arange(2 * a), reached), edge, b)[active]
-    tau, before = tau[active], np.zeros(active.size)
+    limit[active] = follow(active)
+    # There may be another ridge, at another tau, that is higher where the first has come down to the limit.
+    active = active[np.abs(limit[active]) < B_LARGE]
+    ladder = _ladder(unit[active])
+    level_there, _, _ = _look_along(arms, row[active], ladder, limit[active])
+    higher = (level_there > floor[active] + 1e-5).any(0)
+    if higher.any():
+        top = level_there.argmax(0)[None]
+        b[active], tau[active] = limit[active], np.take_along_axis(ladder, top, 0)[0]
+        again = active[higher]
+        limit[again] = follow(again)
+    return limit[:a], limit[a:]
+
+
+def _follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
+    """From b and tau, Newton's steps to where the likelihood on its ridge over tau has fallen by target**2 / 2."""
+    limit = np.full(row.size, np.nan)
+    floor = TAU_SMALL * unit
+    active, before = np.arange(row.size), np.zeros(row.size)
+    b, tau = b.copy(), tau.copy()
     for _ in range(80):
+        if active.size == 0:
+            break
         point = evaluate(arms, row[active], b, tau)
         concave = point.h_tt < 0
         curve = np.where(concave, point.h_tt, -1.0)
@@ -521,19 +580,15 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
         step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
         step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1 * unit[active]), 0.0)
         done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
-        found = side[active] * b + step
-        held = np.nan_to_num(side * limit, nan=-np.inf)[active]
-        limit[active[done]] = (side[active] * np.maximum(found, held))[done]
+        limit[active[done]] = (b + side[active] * step)[done]
         turn = np.clip(turn * side[active] * step, -0.5 * tau, 0.5 * tau + 0.3 * unit[active])
         tau = np.maximum(np.maximum(tau + dt + turn, 0.1 * tau), floor[active])
         b = b + side[active] * step
         endless = (np.abs(b) > B_LARGE) | (tau > TAU_LARGE)
         limit[active[endless & ~done]] = side[active[endless & ~done]] * np.inf
         keep = ~(done | endless)
-        if not keep.any():
-            break
         active, b, tau, before = active[keep], b[keep], tau[keep], dt[keep]
-    return limit[:a], limit[a:]
+    return limit
 
 
 def _limit_at_zero(arms, row, common, at_zero, floor, side):
