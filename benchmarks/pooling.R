@@ -1,0 +1,13 @@
+# Seconds that metafor takes for each data set of a file of arms (columns group, responders, n):
+# Rscript benchmarks/pooling.R <arms.csv> <glmm fits> <inverse-variance fits>
+suppressMessages(library(metafor))
+arguments <- commandArgs(trailingOnly = TRUE)
+arms <- split(read.csv(arguments[1]), read.csv(arguments[1])$group)
+time <- function(fits, fit) {
+  chosen <- arms[seq_len(min(as.numeric(fits), length(arms)))]
+  spent <- system.time(for (part in chosen) suppressWarnings(try(fit(part), silent = TRUE)))["elapsed"]
+  spent / length(chosen)
+}
+glmm <- time(arguments[2], function(part) rma.glmm(measure = "PLO", xi = responders, ni = n, data = part, nAGQ = 21))
+two_step <- time(arguments[3], function(part) rma(measure = "PLO", xi = responders, ni = n, data = part, method = "DL"))
+cat(glmm, two_step, "\n")
