@@ -17,7 +17,7 @@ from evidence.schema import TABLES
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
 RESULT_TABLES = (
-    "study_levels", "arms", "pooled", "trace", "sensitivity", "heterogeneity", "therapy_levels", "level_sensitivity",
+    "study_levels", "arms", "pooled", "trace", "overlap_candidates", "sensitivity", "heterogeneity", "therapy_levels", "level_sensitivity",
     "reconciliation", "awaiting",
 )  # fmt: skip
 

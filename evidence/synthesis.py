@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evidence.overlap import assumed, chosen, cohorts, exchanged
 from evidence.pooling import pool_many
 from evidence.pooling.heterogeneity import small_study_test, subgroups
 from evidence.pooling.proportions import proportion_interval
 from evidence.pooling.record import RECORD, TEXT_COLUMNS
 from evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
-from evidence.schema import LABELS, numbers
+from evidence.schema import LABELS, empty_table, numbers
 
 # Choices of the policy that are changed one at a time in the sensitivity table
 CHOICES = {
@@ -22,7 +23,9 @@ CHOICES = {
     "with arms of any size": {"least_arm": 1},
     "complete responses only": {"response": "complete"},
 }
-VARIANTS = ("leave one out", "cumulative", "method", *CHOICES)
+NO_OVERLAP = "without overlapping reports"
+OTHER_REPORT = "with the other report of the same patients"
+VARIANTS = ("leave one out", "cumulative", "method", *CHOICES, NO_OVERLAP, OTHER_REPORT)
 FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
 ALL = "all"  # the value of `disease` in an analysis over all diseases
 UNKNOWN = ("", "NR", "UNCLEAR")
@@ -34,17 +37,24 @@ ARMS = [
 ]  # fmt: skip
 
 
-def select_arms(studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.DataFrame, policy: dict) -> pd.DataFrame:
+def select_arms(
+    studies: pd.DataFrame,
+    responses: pd.DataFrame,
+    therapies: pd.DataFrame,
+    policy: dict,
+    overlaps: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Study arms of every analysis: those that enter and those that do not, with the reason.
 
     Analyses are each therapy and each class of two or more therapies, over all diseases and by disease. Within one
     analysis a cohort is counted once: its disjoint disease rows are summed, and of two therapies or reports of the
-    same patients the larger is kept.
+    same patients the one chosen in the table overlaps is kept, or else the larger.
 
     Parameters
     ----------
     studies, responses, therapies : DataFrame; checked extraction tables (text cells)
     policy : dict; the section `synthesis` of the config
+    overlaps : DataFrame; the checked table overlaps, by default without rows
 
     Returns
     -------
@@ -63,7 +73,7 @@ def select_arms(studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.Da
         for scope, group, disease in zip(rows["scope"], rows["group"], rows["analysed"], strict=True)
     ]
     arms = _one_arm_a_study(rows)
-    arms = _one_arm_a_cohort(arms, studies, therapies)
+    arms = _one_arm_a_cohort(arms, studies, therapies, empty_table("overlaps") if overlaps is None else overlaps)
     small = (arms["reason"] == "") & (arms["n"] < policy["least_arm"])
     arms.loc[small, "reason"] = [
         f"fewer than {policy['least_arm']} {policy['unit']}s ({n:.0f})" for n in arms.loc[small, "n"]
@@ -162,7 +172,13 @@ def pool_arms(arms: pd.DataFrame, policy: dict, reference_line: float) -> pd.Dat
 
 
 def sensitivity(
-    arms: pd.DataFrame, studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.DataFrame, policy: dict
+    arms: pd.DataFrame,
+    studies: pd.DataFrame,
+    responses: pd.DataFrame,
+    therapies: pd.DataFrame,
+    policy: dict,
+    overlaps: pd.DataFrame | None = None,
+    overlap_candidates: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """What each result hangs on: the same analysis with a study, a year, a choice or the method changed.
 
@@ -171,6 +187,9 @@ def sensitivity(
     arms : DataFrame from `select_arms` under this policy
     studies, responses, therapies : DataFrame; checked extraction tables
     policy : dict; the section `synthesis` of the config
+    overlaps : DataFrame; the checked table overlaps, by default without rows
+    overlap_candidates : DataFrame from `overlap.overlap_candidates`; in the variant without overlapping reports each of
+        these pairs counts once, unless it was decided to be of different patients. By default without rows
 
     Returns
     -------
@@ -192,8 +211,13 @@ def sensitivity(
         grown.assign(variant="cumulative", change=years),
         methods.rename(columns={"label": "change"}).assign(variant="method"),
     ]
-    for variant, changed in CHOICES.items():
-        other = select_arms(studies, responses, therapies, policy | changed)
+    others = {variant: (policy | changed, overlaps) for variant, changed in CHOICES.items()}
+    if overlap_candidates is not None and len(overlap_candidates):
+        others[NO_OVERLAP] = (policy, assumed(overlap_candidates.fillna("")))
+    if overlaps is not None and len(overlaps):
+        others[OTHER_REPORT] = (policy, exchanged(overlaps))
+    for variant, (choices, taken_as_one) in others.items():
+        other = select_arms(studies, responses, therapies, choices, taken_as_one)
         whole = other[(other["entered"] == "yes") & (other["disease"] == ALL)]
         same = _fingerprint(whole).eq(_fingerprint(entered))
         differs = same.index[~same]
@@ -350,20 +374,28 @@ def _one_arm_a_study(rows: pd.DataFrame) -> pd.DataFrame:
     return together
 
 
-def _one_arm_a_cohort(arms: pd.DataFrame, studies: pd.DataFrame, therapies: pd.DataFrame) -> pd.DataFrame:
-    """Keep the largest arm of the same patients in an analysis; say of the others where their patients are counted."""
-    cohorts = studies.set_index("study_id")["cohort_id"]
+def _one_arm_a_cohort(
+    arms: pd.DataFrame, studies: pd.DataFrame, therapies: pd.DataFrame, overlaps: pd.DataFrame
+) -> pd.DataFrame:
+    """Keep one arm of the same patients in an analysis; say of the others where their patients are counted.
+
+    Where people chose a report and it has an arm in the analysis, that arm is kept, otherwise the largest.
+    """
     study_labels = studies.set_index("study_id")["label"]
     therapy_labels = therapies.set_index("therapy")["label"]
-    cohort = arms["study_id"].map(cohorts)
-    cohort = cohort.where(~cohort.isin(UNKNOWN), arms["study_id"])
     # in this order: pandas fills an empty frame with the rows of a column assigned to it
-    free = arms.assign(cohort=cohort)[arms["reason"] == ""]
-    free = free.sort_values("n", ascending=False, kind="stable")
+    free = arms.assign(cohort=arms["study_id"].map(cohorts(studies, overlaps)))[arms["reason"] == ""]
+    aside = chosen(overlaps)
+    there = set(zip(free["analysis"], free["study_id"], strict=True))
+    free["aside"] = [
+        any((row.analysis, kept) in there for kept in aside.get(row.study_id, ())) for row in free.itertuples()
+    ]
+    free = free.sort_values(["aside", "n"], ascending=[True, False], kind="stable")
     kept = free.drop_duplicates(["analysis", "cohort"]).set_index(["analysis", "cohort"])
     for row in free[free.duplicated(["analysis", "cohort"])].itertuples():
         first = kept.loc[(row.analysis, row.cohort)]
         same_study = first["study_id"] == row.study_id
         words = therapy_labels[first["arm_therapy"]] if same_study else study_labels[first["study_id"]]
-        arms.loc[row.Index, "reason"] = f"same patients as {words}"
+        why = aside.get(row.study_id, {}).get(first["study_id"], "")
+        arms.loc[row.Index, "reason"] = f"same patients as {words}" + (f", which was chosen: {why}" if why else "")
     return arms

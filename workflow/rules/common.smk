@@ -83,6 +83,7 @@ RESULTS = [
     "arms",
     "pooled",
     "trace",
+    "overlap_candidates",
     "sensitivity",
     "heterogeneity",
     "therapy_levels",

@@ -7,11 +7,13 @@ rule pool_responses:
         studies="data/processed/studies.csv",
         responses="data/processed/responses.csv",
         therapies="data/processed/therapies.csv",
+        overlaps="data/processed/overlaps.csv",
         library=LIBRARY,
     output:
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
         trace="results/tables/trace.csv",
+        overlap_candidates="results/tables/overlap_candidates.csv",
     log:
         "results/logs/pool_responses.log",
     conda:
@@ -28,6 +30,8 @@ rule probe_sensitivity:
         studies="data/processed/studies.csv",
         responses="data/processed/responses.csv",
         therapies="data/processed/therapies.csv",
+        overlaps="data/processed/overlaps.csv",
+        overlap_candidates="results/tables/overlap_candidates.csv",
         study_levels="results/tables/study_levels.csv",
         arms="results/tables/arms.csv",
         library=LIBRARY,

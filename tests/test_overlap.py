@@ -1,0 +1,205 @@
+"""Reports on the same patients: found with their evidence, decided by people, counted once."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from evidence.extraction import check_extraction
+from evidence.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
+from evidence.schema import empty_table
+from evidence.synthesis import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
+
+PROJECT = Path(__file__).parents[1]
+POLICY = yaml.safe_load((PROJECT / "config/config.yaml").read_text(encoding="utf-8"))["synthesis"]
+NONE = empty_table("overlaps")
+
+
+def table(name, rows):
+    """Rows of a table, the cells that are not given empty."""
+    blank = dict.fromkeys(empty_table(name), "")
+    return pd.DataFrame([blank | row for row in rows], columns=list(blank), dtype="str")
+
+
+def study(name, **cells):
+    usual = {"label": name.title(), "status": "included", "title": f"SYNTHETIC paper called {name}", "year": "2000"}
+    return {"study_id": name, "doi": "NR", "pmid": "NR", "first_author": "NR", "cohort_id": name} | usual | cells
+
+
+def response(name, responders, n, therapy="balm"):
+    cells = {"response_id": f"{name}_{therapy}", "study_id": name, "therapy": therapy, "disease": "gout"}
+    counts = {"n": str(n), "responders": str(responders)}
+    return cells | counts | {"primary_outcome": "yes", "unit": "patient", "pool": "yes", "source": "SYNTHETIC"}
+
+
+def decision(a, b, word, keep="", reason="SYNTHETIC"):
+    return {"study_a": a, "study_b": b, "decision": word, "keep": keep, "reason": reason}
+
+
+THERAPIES = table("therapies", [{"therapy": "balm", "label": "Balm", "therapy_class": "salve", "display_order": "1"}])
+RESPONSES = table("responses", [response("ahn", 3, 9), response("berg", 4, 6), response("cole", 5, 8)])
+
+
+def candidates(*studies, responses=RESPONSES, overlaps=NONE):
+    return overlap_candidates(table("studies", studies), responses, overlaps)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "strength", "evidence"),
+    [
+        ({"cohort_id": "c1"}, {"cohort_id": "c1"}, "same", "cohort_id c1 of both"),
+        ({"doi": "10.1000/AB"}, {"doi": "10.1000/ab"}, "same", "DOI 10.1000/ab of both"),
+        ({"pmid": "77"}, {"pmid": "77"}, "same", "PubMed number 77 of both"),
+        ({"title": "Balm in gout: a trial"}, {"title": "Balm in Gout - a trial."}, "same", "same title"),
+        (
+            {"title": "Balm in gouty arthritis: a trial"},
+            {"title": "Balm in gouty artritis: a trial"},
+            "same",
+            "titles alike (0.98 of 1)",
+        ),
+        (
+            {"first_author": "Ahn B", "year": "2001"},
+            {"first_author": "Ahn B", "year": "2004"},
+            "similar",
+            "one first author on balm, 2001 and 2004",
+        ),
+        ({"first_author": "Ahn"}, {"first_author": "Ahn BC"}, "similar", "one first author on balm, 2000 and 2000"),
+        (
+            {"cohort_id": "c1", "pmid": "77"},
+            {"cohort_id": "c1", "pmid": "77"},
+            "same",
+            "cohort_id c1 of both; PubMed number 77 of both",
+        ),
+    ],
+)
+def test_evidence_for_an_overlap(first, second, strength, evidence):
+    found = candidates(study("ahn", **first), study("berg", **second), study("cole"))
+    assert found[["study_a", "study_b", "strength", "evidence"]].to_numpy().tolist() == [
+        ["ahn", "berg", strength, evidence]
+    ]
+    assert found.loc[0, "pooled_together"] == "balm"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"cohort_id": "NR"}, {"cohort_id": "NR"}),
+        ({"cohort_id": ""}, {"cohort_id": ""}),
+        ({"title": "[title not seen]"}, {"title": "[title not seen]"}),
+        ({"title": "NR"}, {"title": "NR"}),
+        ({"title": "Balm in gout. Part 1"}, {"title": "Balm in gout. Part 2"}),
+        ({"first_author": "Ahn B", "year": "2001"}, {"first_author": "Ahn B", "year": "2005"}),
+        ({"first_author": "Ahn B"}, {"first_author": "Ahn C"}),
+        ({"first_author": "Ahn B", "year": "NR"}, {"first_author": "Ahn B", "year": "NR"}),
+        ({"first_author": "NR"}, {"first_author": "NR"}),
+    ],
+)
+def test_what_is_not_known_is_no_evidence(first, second):
+    found = candidates(study("ahn", **first), study("berg", **second))
+    assert found.empty
+    assert list(found.columns) == CANDIDATES
+
+
+def test_one_author_on_two_therapies_is_no_evidence():
+    responses = table("responses", [response("ahn", 3, 9), response("berg", 4, 6, therapy="oil")])
+    assert candidates(
+        study("ahn", first_author="Ahn B"), study("berg", first_author="Ahn B"), responses=responses
+    ).empty
+
+
+def test_decisions_stand_beside_the_candidates_and_name_pairs_nothing_else_shows():
+    overlaps = table(
+        "overlaps", [decision("berg", "ahn", "same_patients", "berg"), decision("ahn", "cole", "distinct")]
+    )
+    found = candidates(study("ahn", pmid="7"), study("berg", pmid="7"), study("cole"), overlaps=overlaps)
+    assert found[["study_a", "study_b", "strength", "decision", "keep"]].to_numpy().tolist() == [
+        ["ahn", "berg", "same", "same_patients", "berg"],
+        ["ahn", "cole", "named", "distinct", ""],
+    ]
+
+
+def test_the_bundled_review_has_one_pair_and_none_in_a_pool():
+    tables, _ = check_extraction(PROJECT / "data/raw", year=2026)
+    found = overlap_candidates(tables["studies"], tables["responses"], tables["overlaps"])
+    assert found[["study_a", "study_b", "evidence", "pooled_together"]].to_numpy().tolist() == [
+        ["wang2020", "pachman2012", "cohort_id wang2020 of both", ""]
+    ]
+
+
+def test_near_titles_among_thousands_are_those_of_comparing_all():
+    tables, _ = check_extraction(PROJECT / "data/raw", year=2026)
+    titles = tables["studies"].set_index("study_id")["title"]
+    spoilt = {f"{name}_copy": title[:-3] + title[-2:] for name, title in titles.items()}
+    everything = pd.concat([titles, pd.Series(spoilt, dtype="str")])
+    plain = {name: plain_title(title) for name, title in everything.items()}
+    names = list(plain)
+    expected = {
+        (a, b)
+        for position, a in enumerate(names)
+        for b in names[position + 1 :]
+        if title_ratio(plain[a], plain[b]) >= 0.9
+    }
+    assert {(a, b) for a, b, _ in near_titles(everything)} == expected
+    assert len(expected) >= 60
+
+
+STUDIES = table("studies", [study("ahn", pmid="7"), study("berg", pmid="7"), study("cole")])
+
+
+def pooled(overlaps):
+    arms = select_arms(STUDIES, RESPONSES, THERAPIES, POLICY, overlaps)
+    return arms.set_index(["analysis", "study_id"]), pool_arms(arms, POLICY, 0.5).set_index("analysis").loc["balm"]
+
+
+def test_the_chosen_report_is_kept_though_it_is_smaller():
+    decided = decision("ahn", "berg", "same_patients", "berg", "longer follow-up")
+    arms, row = pooled(table("overlaps", [decided]))
+    assert row[["k", "events", "n", "studies"]].tolist() == [2, 9, 14, "berg;cole"]
+    assert arms.loc[("balm", "ahn"), "reason"] == "same patients as Berg, which was chosen: longer follow-up"
+    assert row["left_out"] == "ahn 3/9: same patients as Berg, which was chosen: longer follow-up"
+
+
+def test_where_the_chosen_report_has_no_counts_the_other_one_stands():
+    responses = RESPONSES.copy()
+    responses.loc[1, ["n", "responders", "pool", "pool_reason"]] = ["NR", "NR", "no", "no counts"]
+    overlaps = table("overlaps", [decision("ahn", "berg", "same_patients", "berg")])
+    arms = select_arms(STUDIES, responses, THERAPIES, POLICY, overlaps)
+    assert arms.query("analysis == 'balm' and entered == 'yes'")["study_id"].tolist() == ["ahn", "cole"]
+
+
+def test_of_three_reports_joined_by_decisions_one_is_counted():
+    overlaps = [decision("ahn", "berg", "same_patients", "berg"), decision("cole", "ahn", "same_patients", "cole")]
+    _, row = pooled(table("overlaps", overlaps))
+    assert row[["k", "studies"]].tolist() == [1, "cole"]  # of berg and cole, of which neither was set aside, the larger
+
+
+@pytest.mark.parametrize("word", ["distinct", "undecided"])
+def test_other_decisions_leave_the_pool_as_it_is(word):
+    _, row = pooled(table("overlaps", [decision("ahn", "berg", word)]))
+    assert row[["k", "events", "n"]].tolist() == [3, 12, 23]
+
+
+def variants(overlaps, **changes):
+    policy = POLICY | changes
+    arms = select_arms(STUDIES, RESPONSES, THERAPIES, policy, overlaps)
+    found = overlap_candidates(STUDIES, RESPONSES, overlaps)
+    return sensitivity(arms, STUDIES, RESPONSES, THERAPIES, policy, overlaps, found).set_index(["analysis", "variant"])
+
+
+def test_an_undecided_overlap_is_shown_with_and_without():
+    table = variants(NONE)
+    assert table.loc[("balm", NO_OVERLAP), ["k", "events", "n", "pooled"]].tolist() == [2, 8, 17, "no"]
+    assert ("balm", OTHER_REPORT) not in table.index
+
+
+def test_a_decided_overlap_is_shown_with_the_other_report():
+    overlaps = table("overlaps", [decision("ahn", "berg", "same_patients", "berg")])
+    found = variants(overlaps, least_studies=2)
+    assert found.loc[("balm", OTHER_REPORT), ["k", "events", "n"]].tolist() == [2, 8, 17]
+    assert ("balm", NO_OVERLAP) not in found.index  # it would change nothing
+
+
+def test_a_pair_of_different_patients_has_no_variant():
+    found = variants(table("overlaps", [decision("ahn", "berg", "distinct")]))
+    assert not {NO_OVERLAP, OTHER_REPORT} & set(found.index.get_level_values("variant"))
