@@ -3,18 +3,13 @@
 All faults of all tables are found before anything is said or written, so that a reviewer mends them in one go.
 """
 
-import csv
 import datetime
-import io
 import re
-import warnings
-import zipfile
-from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 
-from evidence import ReviewError, rules
+from evidence import ReviewError, rules, shown
 from evidence.schema import (
     LONGEST_TEXT,
     TABLES,
@@ -24,12 +19,12 @@ from evidence.schema import (
     nearest,
     needed_columns,
     numeric_columns,
-    shown,
 )
+from evidence.spreadsheets import UnreadableFileError, open_file, read_csv, read_workbook, spell
 
 WORKBOOK = "extraction.xlsx"
-LARGEST_FILE = 256 * 2**20  # bytes: five times 100,000 response rows as CSV
-LARGEST_UNPACKED = 400 * 2**20  # bytes of a workbook unpacked: three times 100,000 response rows
+# Sheets of the form that explain it and hold its lists; they are no tables and need no warning.
+FORM_SHEETS = ("Read me", "Lists")
 
 # The rules on files, headers and cells; those between rows are in their own module.
 RULES = {
@@ -40,12 +35,15 @@ RULES = {
     "misspelt_table": ("error", "A file or sheet is not named nearly like a table that is missing."),
     "extra_table": ("warning", "Files and sheets that are no table of the review are left out."),
     "unreadable_file": ("error", "A file can be opened."),
+    "link_outside": ("error", "A file is not a link to a file outside the folder."),
     "file_too_large": ("error", "A file is not larger than anyone's extraction."),
     "not_utf8": ("error", "A CSV file is text in UTF-8."),
     "bad_csv": ("error", "Quotation marks in a CSV file come in pairs."),
     "ragged_row": ("error", "Every row of a CSV file has as many cells as the header."),
     "bad_workbook": ("error", "The workbook is a whole, unencrypted .xlsx file without macros."),
+    "external_links": ("warning", "The workbook holds no links to other files; they are never followed."),
     "merged_cells": ("error", "No cells of a table are merged."),
+    "hidden_cells": ("warning", "No sheet, row or column of a table is hidden; what is hidden is read all the same."),
     "uncached_formula": ("error", "Every formula in the workbook has its value stored beside it."),
     "error_cell": ("error", "No cell shows an error of the spreadsheet, such as #REF!."),
     "date_cell": ("warning", "No column holds dates; a spreadsheet makes dates of ranges such as 3-78."),
@@ -71,9 +69,10 @@ RULES = {
 }
 
 _SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
-_CELL_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!"}
 _ISSUE_COLUMNS = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_DATE_LIKE = re.compile(f"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}", re.IGNORECASE)
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -153,42 +152,50 @@ def _read(folder):
     files = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _SPREADSHEETS and path.is_file() and not path.name.startswith((".", "~$"))
+        if path.suffix.lower() in _SPREADSHEETS and not path.name.startswith((".", "~$"))
     ]
-    sheets, faults = {}, []
+    sheets, faults, unread_workbook = {}, [], False
     if folder / WORKBOOK in files:
-        sheets, faults = _read_workbook(folder / WORKBOOK, f"{where}/{WORKBOOK}")
+        try:
+            sheets, found = _read_sheets(folder, f"{where}/{WORKBOOK}")
+            faults += found
+        except UnreadableFileError as error:
+            faults.append((error.rule, f"{where}/{WORKBOOK}", "", None, "", "", error.words))
+            unread_workbook = True
     csv_files = {path.stem: path for path in files if path.suffix == ".csv"}
-    unread_workbook = any(fault[0] in ("bad_workbook", "unreadable_file", "file_too_large") for fault in faults)
 
     tables = {}
     for table, (_, _, required, _) in TABLES.items():
+        file = f"{where}/{table}.csv"
         if table in csv_files and table in sheets:
             words = f"also in {where}/{WORKBOOK}, sheet {table}; keep one of the two"
-            faults.append(("two_sources", f"{where}/{table}.csv", "", None, "", "", words))
+            faults.append(("two_sources", file, "", None, "", "", words))
         elif table in csv_files:
             try:
-                rows, found = _read_csv(csv_files[table], table, f"{where}/{table}.csv")
-            except OSError as error:
-                words = f"cannot be opened ({error.strerror})"
-                rows, found = None, [("unreadable_file", f"{where}/{table}.csv", "", None, "", "", words)]
+                rows = read_csv(open_file(csv_files[table], folder), columns(table))
+            except UnreadableFileError as error:
+                faults.append((error.rule, file, "", error.row, error.column, "", error.words))
+                continue
+            tables[table], found = _frame(rows, table, file, "")
             faults += found
-            if rows is not None:
-                tables[table], found = _frame(rows, table, f"{where}/{table}.csv", "")
-                faults += found
         elif table in sheets:
-            tables[table], found = _frame(sheets[table], table, f"{where}/{WORKBOOK}", table)
+            sheet = sheets[table]
+            tables[table], found = _frame(sheet.rows, table, f"{where}/{WORKBOOK}", table, sheet.row_numbers[1:])
             faults += found
         elif not required:
-            tables[table], _ = _frame([columns(table)], table, f"{where}/{table}.csv", "")
+            tables[table], _ = _frame([columns(table)], table, file, "")
         elif not unread_workbook:
-            words = f"missing; sought {where}/{table}.csv and the sheet {table} of {where}/{WORKBOOK}"
-            faults.append(("missing_table", f"{where}/{table}.csv", "", None, "", "", words))
+            words = f"missing; sought {file} and the sheet {table} of {where}/{WORKBOOK}"
+            faults.append(("missing_table", file, "", None, "", "", words))
 
     absent = [table for table in TABLES if table not in csv_files and table not in sheets]
     others = [(path.stem, f"{where}/{path.name}", "") for path in files if path.name != WORKBOOK]
     others = [other for other in others if f"{where}/{other[0]}.csv" != other[1] or other[0] not in TABLES]
-    others += [(name, f"{where}/{WORKBOOK}", name) for name, rows in sheets.items() if name not in TABLES and rows]
+    others += [
+        (name, f"{where}/{WORKBOOK}", name)
+        for name, sheet in sheets.items()
+        if name not in (*TABLES, *FORM_SHEETS) and any(sheet.rows)
+    ]
     for name, file, sheet in others:
         faults.append(_other_table(name, file, sheet, absent))
     for table in tables.values():
@@ -209,169 +216,16 @@ def _other_table(name, file, sheet, absent):
     return "extra_table", file, sheet, None, "", "", "not a table of the review; left out"
 
 
-def _read_csv(path, table, file):
-    """The rows of a CSV file, the header first, as lists of strings; None where the file cannot be read."""
-
-    def unreadable(rule, words, row=None, column=""):
-        return None, [(rule, file, "", row, column, "", words)]
-
-    if path.stat().st_size > LARGEST_FILE:
-        return unreadable("file_too_large", f"larger than {LARGEST_FILE // 2**20} MiB")
-    raw = path.read_bytes()
-    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return unreadable("not_utf8", f"a workbook, not a CSV file; save it as {WORKBOOK} or as CSV UTF-8")
-    if b"\0" in raw:
-        return unreadable("not_utf8", "not text in UTF-8; save it as CSV UTF-8")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        rows, faults = _parse_csv(raw.decode("latin-1"), table, file)
-        for number, row in enumerate(rows or [], start=1):
-            for position, cell in enumerate(row):
-                try:
-                    cell.encode("latin-1").decode("utf-8")
-                except UnicodeDecodeError:
-                    column = rows[0][position].strip() if position < len(rows[0]) else ""
-                    words = f"{shown(cell)} is not UTF-8; save the file as CSV UTF-8"
-                    return unreadable("not_utf8", words, number, column)
-        return None, faults or [("not_utf8", file, "", None, "", "", "not UTF-8; save the file as CSV UTF-8")]
-    return _parse_csv(text, table, file)
-
-
-def _parse_csv(text, table, file):
-    def records(separator):
-        return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-
-    csv.field_size_limit(LARGEST_FILE)
-    known, rows = set(columns(table)), []
-    try:
-        # spreadsheets of countries with a decimal comma write semicolons: take what finds the most columns
-        separator = max(",;\t", key=lambda mark: sum(name.strip() in known for name in next(records(mark), [])))
-        for row in records(separator):
-            rows.append(row)
-    except csv.Error:
-        words = "a quotation mark in this row is not closed, or stands inside a text and is not doubled"
-        return None, [("bad_csv", file, "", len(rows) + 1, "", "", words)]
-    return rows, []
-
-
-def _read_workbook(path, file):
-    """The sheets of the workbook, each a list of rows of strings, and the faults found."""
-
-    def unreadable(words, rule="bad_workbook"):
-        return {}, [(rule, file, "", None, "", "", words)]
-
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            return unreadable(f"larger than {LARGEST_FILE // 2**20} MiB", "file_too_large")
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        return unreadable(f"cannot be opened ({error.strerror})", "unreadable_file")
-    if start.startswith(b"\xd0\xcf\x11\xe0"):
-        return unreadable("encrypted, or an old .xls file; save it as .xlsx without a password")
-    if not start.startswith(b"PK"):
-        return unreadable("not a workbook; save it as .xlsx")
-    import openpyxl  # costs 0.2 s, and most reviews are CSV files
-
-    try:
-        with zipfile.ZipFile(path) as parts:
-            if any(part.flag_bits & 1 for part in parts.infolist()):
-                return unreadable("encrypted; save it as .xlsx without a password")
-            if sum(part.file_size for part in parts.infolist()) > LARGEST_UNPACKED:
-                return unreadable(f"unpacks to more than {LARGEST_UNPACKED // 2**20} MiB", "file_too_large")
-            if any(name.lower().endswith("vbaproject.bin") for name in parts.namelist()):
-                return unreadable("holds macros; save it as .xlsx")
-            for name in parts.namelist():
-                if name.endswith((".xml", ".rels")) and b"<!" in parts.open(name).read(1024):
-                    return unreadable("holds an XML document type, which no spreadsheet writes")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles and drop-downs it drops
-                book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-                sheets, faults = {}, []
-                for sheet in book.worksheets:
-                    sheet.reset_dimensions()  # the size a file claims may be wrong
-                    cells = [list(row) for row in sheet.iter_rows(values_only=True)]
-                    merged, formulas = _sheet_marks(parts, sheet._worksheet_path)
-                    if sheet.title in TABLES:
-                        faults += _sheet_faults(path, file, sheet.title, cells, merged, formulas)
-                    sheets[sheet.title] = [[_spell(value) for value in row] for row in cells]
-                book.close()
-    except Exception as error:  # damaged files make zipfile, zlib, expat and openpyxl raise almost anything
-        return unreadable(f"damaged, it cannot be read ({type(error).__name__}); save it again as .xlsx")
+def _read_sheets(folder, file):
+    """The sheets of the workbook by name and what is wrong with, or to be said of, those that are tables."""
+    sheets, marks = read_workbook(open_file(folder / WORKBOOK, folder), TABLES)
+    faults = [(mark.rule, file, "", None, "", "", mark.words) for mark in marks]
+    for table in set(TABLES) & set(sheets):
+        header = sheets[table].rows[0]
+        for rule, row, position, words in sheets[table].marks:
+            column = header[position].strip() if position is not None and position < len(header) else ""
+            faults.append((rule, file, table, row, column, "", words))
     return sheets, faults
-
-
-def _sheet_marks(parts, name):
-    """Merged ranges of a sheet and whether it has formulas, from its XML: the fast reader of openpyxl tells neither."""
-    merged, formulas, rest = [], False, b""
-    with parts.open(name.lstrip("/")) as stream:
-        while chunk := stream.read(2**20):
-            chunk = rest + chunk
-            formulas = formulas or re.search(rb"<(?:\w+:)?f[ />]", chunk) is not None
-            merged += re.findall(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z0-9:]+)"[^>]*>', chunk)
-            rest = chunk[chunk.rfind(b">") + 1 :]  # a tag cut in two is read with the next chunk
-    return [name.decode() for name in merged], formulas
-
-
-def _sheet_faults(path, file, sheet, cells, merged, formulas):
-    import openpyxl
-
-    header = [_spell(value).strip() for value in cells[0]] if cells else []
-
-    def fault(rule, row, position, words):
-        column = header[position] if position < len(header) else ""
-        return rule, file, sheet, row, column, "", words
-
-    faults = [
-        (
-            "merged_cells",
-            file,
-            sheet,
-            int(re.search(r"\d+", area)[0]),
-            "",
-            "",
-            f"the cells {area} are merged; split them and fill each",
-        )
-        for area in merged
-    ]
-    for number, row in enumerate(cells[1:], start=2):
-        for position, value in enumerate(row):
-            if isinstance(value, str):
-                if value in _CELL_ERRORS:
-                    faults.append(fault("error_cell", number, position, f"the cell shows {value}"))
-            elif isinstance(value, datetime.date | datetime.time | datetime.timedelta):
-                words = f"a date, read as {_spell(value)}; if a range was typed, format the cell as text"
-                faults.append(fault("date_cell", number, position, words))
-    if formulas:
-        book = openpyxl.load_workbook(path, read_only=True)
-        book[sheet].reset_dimensions()
-        for number, row in enumerate(book[sheet].iter_rows(values_only=True), start=1):
-            for position, value in enumerate(row):
-                is_formula = (isinstance(value, str) and value.startswith("=")) or hasattr(value, "ref")
-                value = getattr(value, "text", value)
-                stored = cells[number - 1][position : position + 1] if number <= len(cells) else []
-                if is_formula and stored in ([], [None]):
-                    words = f"the formula {shown(value)} has no stored value; type the value"
-                    faults.append(fault("uncached_formula", number, position, words))
-        book.close()
-    return faults
-
-
-def _spell(value):
-    """A cell of a workbook as a person reads it: 12.0 -> "12", a date -> "2018-07-01", nothing -> ""."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float):
-        # 15 digits are what a spreadsheet shows; more would print 0.1 + 0.2 as 0.30000000000000004
-        return str(int(value)) if value.is_integer() else format(Decimal(f"{value:.15g}"), "f")
-    if isinstance(value, datetime.datetime):
-        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ")
-    return str(value)
 
 
 def _frame(rows, table, file, sheet, row_numbers=None):
@@ -379,7 +233,7 @@ def _frame(rows, table, file, sheet, row_numbers=None):
 
     `row_numbers` are those of the rows below the header, as a spreadsheet shows them, by default 2, 3, …
     """
-    faults, row_numbers = [], row_numbers or range(2, len(rows) + 1)
+    faults, row_numbers = [], row_numbers if row_numbers is not None else range(2, len(rows) + 1)
 
     def fault(rule, words, row=None, column=""):
         faults.append((rule, file, sheet, row, column, "", words))
@@ -488,7 +342,7 @@ def check_tables(tables, folder="data/raw", year=None):
         if table in tables:
             frame = tables[table]
             cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-            rows = [[str(name) for name in frame.columns], *([_spell(cell) for cell in row] for row in cells)]
+            rows = [[str(name) for name in frame.columns], *([spell(cell) for cell in row] for row in cells)]
             row_numbers = list(frame.index) if frame.index.name == "row" else None
             file, sheet = frame.attrs.get("file", f"{where}/{table}.csv"), frame.attrs.get("sheet", "")
             framed[table], found = _frame(rows, table, file, sheet, row_numbers)
@@ -505,8 +359,11 @@ def _check(tables, faults, where, year):
     for table, frame in tables.items():
         checked[table], found = _check_cells(table, frame)
         cell_faults += found
+    # what is wrong with a cell in the file itself makes the cell empty, which need not be said
+    in_file = {fault[1:5] for fault in faults if fault[4] and RULES[fault[0]][0] == "error"}
+    cell_faults = [fault for fault in cell_faults if fault[1:5] not in in_file]
     faults = [*faults, *cell_faults]
-    bad_cells = {(file, sheet, row, column) for _, file, sheet, row, column, *_ in cell_faults}
+    bad_cells = in_file | {fault[1:5] for fault in cell_faults}
     # a table that was not read as a whole would only make more faults of the one that is named already
     sound = {table: frame for table, frame in checked.items() if not tables[table].attrs.get("broken")}
     year = year or datetime.date.today().year
@@ -529,8 +386,9 @@ def _check_cells(table, frame):
         if name not in attrs.get("absent", []):  # a needed column that is missing is one fault, not one a row
             found = {cell: check_cell(table, name, cell) for cell in set(cells)}
             broken = {cell: (rule, words) for cell, (_, rule, words) in found.items() if rule}
-            for position in [i for i, cell in enumerate(cells) if cell in broken] if broken else []:
-                rule, words = broken[cells[position]]
+            said = {cell: ("date_cell", _date_words(cell)) for cell in found if _DATE_LIKE.fullmatch(cell)} | broken
+            for position in [i for i, cell in enumerate(cells) if cell in said] if said else []:
+                rule, words = said[cells[position]]
                 who = study[position] if study and name != "study_id" else ""
                 faults.append((rule, attrs["file"], attrs["sheet"], frame.index[position], name, who, words))
             # no rule reckons with a number that is a fault already
@@ -538,6 +396,10 @@ def _check_cells(table, frame):
             cells = [empty.get(cell, found[cell][0]) for cell in cells]
         checked[name] = pd.Series(cells, dtype="str")
     return pd.DataFrame(checked | {"_row": frame.index.to_numpy()}), faults
+
+
+def _date_words(cell):
+    return f"{shown(cell)} looks like a range that a spreadsheet made a date of; type the range again, as text"
 
 
 def _issues(faults, severity):

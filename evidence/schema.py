@@ -13,6 +13,8 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from evidence import shown
+
 MISSING = ("NR", "UNCLEAR")
 LARGEST_COUNT = 10_000_000  # more patients or records than any review has: a typing error
 LONGEST_TEXT = 32_767  # characters a cell of a spreadsheet can hold
@@ -99,16 +101,11 @@ _RESERVED_GROUP = {"class", "summary"}  # they begin the names of analyses and f
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
 _COUNT = re.compile(r"0*([0-9]{1,15})(?:\.0+)?")
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_DECIMAL_COMMA = re.compile(r"[-<>=≤≥]*[0-9]+(?:,[0-9]+)+")
 _DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
 _PMID = re.compile(r"0*([1-9][0-9]{0,8})(?:\.0+)?")
 _LEVEL = re.compile(r"(?:[1-5]|I{1,3}|IV|V)[A-Ca-c]?[+-]?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
-
-
-def shown(value, width=60):
-    """The value as a message shows it: in quotation marks, on one line, not longer than `width`."""
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(value))
-    return f'"{text if len(text) <= width else text[: width - 1] + "…"}"'
 
 
 def nearest(word, allowed, cutoff=0.6):
@@ -202,6 +199,14 @@ def _plain_number(value):
     return number if number == "0" else sign + number
 
 
+def _value(value):
+    if _DECIMAL_COMMA.fullmatch(value):
+        raise _fault(
+            "not_a_number", f"{shown(value)} has a comma; write a decimal point, and nothing between thousands"
+        )
+    return _plain_number(value)
+
+
 def _number(value):
     if not value or value in MISSING:
         return value
@@ -270,8 +275,8 @@ Order = _cell("whole number from 0 on", _order)
 Year = _cell("four digits, NR or UNCLEAR", _year)
 Number = _cell("number with a decimal point, NR, UNCLEAR or empty", _number)
 Share = _cell("number from 0 to 1, NR, UNCLEAR or empty", _share)
-Value = _cell("number or text", _plain_number)
-FilledValue = _cell("number or text, never empty", _filled, _plain_number)
+Value = _cell("number or text", _value)
+FilledValue = _cell("number or text, never empty", _filled, _value)
 Doi = _cell("10.…/…, NR or empty", _doi)
 Pmid = _cell("digits, NR or empty", _pmid)
 Level = _cell("a level of the scheme in use, or empty", _level)
@@ -466,6 +471,10 @@ class AdjudicatedCell(Row):
     column: Text = _column("The column, or (row) where one of the two has no such row.")
     first: Note = _column("Value of the first extraction at the time of the decision.")
     second: Note = _column("Value of the second extraction at the time of the decision.")
+    first_source: Note = _column("Where the first extraction has its value from.", optional=True)
+    second_source: Note = _column("Where the second extraction has its value from.", optional=True)
+    pooled: Note = _column("yes where a pooled analysis rests on the cell. Not read.", optional=True)
+    state: Note = _column("open, agreed, or out of date. Not read.", optional=True)
     agreed: Note = _column("The value that both agreed on; empty while undecided. Of (row): present or absent.")
     decided_by: Note = _column("Who decided.", optional=True)
     reason: Note = _column("What the decision rests on.", optional=True)

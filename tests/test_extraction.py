@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 import re
 import shutil
 import zipfile
@@ -11,10 +12,11 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+import python_calamine
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from evidence import extraction
+from evidence import spreadsheets
 from evidence.extraction import (
     RULES,
     ExtractionError,
@@ -541,6 +543,33 @@ CASES = [
         ],
     ),
     (
+        "not_a_number",
+        [put("published_claims", 6, value="0,22"), put("published_claims", 3, value="3,032")],
+        [
+            f'data/raw/published_claims.csv, row {row}, column value: "{cell}" has a comma; write a decimal point, and '
+            "nothing between thousands"
+            for row, cell in [(3, "3,032"), (6, "0,22")]
+        ],
+    ),
+    (
+        "date_cell",
+        [put("published_claims", 5, value="Mar-78"), put("responses", 2, follow_up="3-Jul")],
+        [
+            'data/raw/published_claims.csv, row 5, column value: "Mar-78" looks like a range that a spreadsheet made a '
+            "date of; type the range again, as text",
+            'data/raw/responses.csv, row 2, column follow_up: "3-Jul" looks like a range that a spreadsheet made a '
+            "date of; type the range again, as text (study vayssairat1998)",
+        ],
+    ),
+    (
+        "unknown_word",
+        [put("responses", 2, unit="Mar-78")],
+        [
+            'data/raw/responses.csv, row 2, column unit: "Mar-78" is not known; allowed are patient, lesion '
+            "(study vayssairat1998)"
+        ],
+    ),
+    (
         "not_a_share",
         [put("published_claims", 6, i2="57")],
         ['data/raw/published_claims.csv, row 6, column i2: "57" is not a share from 0 to 1 (57 % is 0.57)'],
@@ -996,7 +1025,7 @@ def test_a_quotation_mark_that_is_not_closed(review):
 
 
 def test_a_file_that_is_too_large(review, monkeypatch):
-    monkeypatch.setattr(extraction, "LARGEST_FILE", 10_000)
+    monkeypatch.setattr(spreadsheets, "LARGEST_FILE", 10_000)
     assert faults_of(review) == (
         [f"data/raw/{name}.csv: larger than 0 MiB" for name in ("published_claims", "responses", "studies")],
         {"file_too_large"},
@@ -1004,10 +1033,10 @@ def test_a_file_that_is_too_large(review, monkeypatch):
 
 
 def test_a_file_that_cannot_be_opened(review, monkeypatch):
-    def refuse(path):
+    def refuse(path, mode="r", **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     lines, rules = faults_of(review)
     assert rules == {"unreadable_file"}
     assert lines[0] == "data/raw/adjudication.csv: cannot be opened (Permission denied)"
@@ -1100,6 +1129,48 @@ def test_cells_of_a_workbook(review):
     ]
 
 
+def test_hidden_cells_are_read_and_named(review, tmp_path):
+    expected = processed(review, tmp_path / "expected")
+
+    def change(book):
+        for row in (3, 4, 5, 9):
+            book["studies"].row_dimensions[row].hidden = True
+        book["studies"].row_dimensions[900].hidden = True  # nothing in it
+        book["studies"].column_dimensions["R"].hidden = True
+        book["studies"].column_dimensions["Z"].hidden = True
+        book["screening"].sheet_state = "hidden"
+
+    write_workbook(review, change=change)
+    assert processed(review, tmp_path / "got") == expected
+    _, issues = check_extraction(review, year=YEAR)
+    assert fault_lines(issues[issues["rule"] == "hidden_cells"]) == [
+        "data/raw/extraction.xlsx, sheet screening: the sheet is hidden; it is read",
+        "data/raw/extraction.xlsx, sheet studies: hidden rows are read too: 3 to 5, 9",
+        "data/raw/extraction.xlsx, sheet studies, row 1, column notes: the column is hidden; it is read",
+    ]
+
+
+def test_a_workbook_is_read_as_two_other_readers_do(review):
+    write_workbook(review)
+    book = review / "extraction.xlsx"
+    sheets, _ = spreadsheets.read_workbook(book.read_bytes(), TABLES)
+    theirs = openpyxl.load_workbook(book, read_only=True, data_only=True)
+    calamine = python_calamine.CalamineWorkbook.from_path(str(book))
+    for name in TABLES:
+        ours = sheets[name].rows
+        width = len(ours[0])
+        for rows in (theirs[name].values, calamine.get_sheet_by_name(name).to_python(skip_empty_area=False)):
+            spelled = [[spreadsheets.spell(value) for value in row][:width] for row in rows]
+            assert spelled == [row + [""] * (width - len(row)) for row in ours]
+
+
+def test_floats_of_results_come_back_with_every_digit(tmp_path):
+    digits = random.Random(4)
+    frame = pd.DataFrame({"x": [digits.random() * 10.0 ** digits.randint(-300, 300) for _ in range(2000)]})
+    save_csv(frame, tmp_path / "x.csv")
+    assert read_result(tmp_path / "x.csv")["x"].tolist() == frame["x"].tolist()
+
+
 def test_dates_in_a_workbook_are_read_and_named(review):
     def change(book):
         book["studies"]["R2"] = datetime(2018, 7, 1)
@@ -1123,7 +1194,7 @@ def test_dates_in_a_workbook_are_read_and_named(review):
     [(12.0, "12"), (12, "12"), (0.1 + 0.2, "0.3"), (1e-7, "0.0000001"), (1e20, "1" + "0" * 20), (True, "TRUE")],
 )
 def test_numbers_of_a_workbook_as_a_spreadsheet_shows_them(value, text):
-    assert extraction._spell(value) == text
+    assert spreadsheets.spell(value) == text
 
 
 # -------------------------------------------------------------------------------------- broken reviews
@@ -1137,7 +1208,8 @@ def test_broken_reviews(folder):
 
 
 def test_every_rule_has_a_test():
-    tests = Path(__file__).read_text(encoding="utf-8")
+    files = [Path(__file__), Path(__file__).with_name("test_hostile_files.py")]
+    tests = "".join(path.read_text(encoding="utf-8") for path in files)
     assert {rule for rule in RULES if f'"{rule}"' not in tests} == set()
     assert {case[0] for case in CASES} <= set(RULES)
 

@@ -1,8 +1,9 @@
 # What several rules share: where the library and the standards are, and which forest plots this review has.
 # Parsed at every call of snakemake, so it reads the two raw tables that it needs without pandas.
 
-import csv
 import os
+import re
+import sys
 import time
 from pathlib import Path
 
@@ -12,43 +13,37 @@ PROJECT = Path(workflow.basedir)
 os.environ.update(
     PYTHONPATH=str(PROJECT)
 )  # scripts use the library beside this Snakefile
+sys.path.insert(0, str(PROJECT))
+
+from evidence.spreadsheets import peek
+
 LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
 RAW = sorted(
-    str(path) for path in Path("data/raw").glob("*") if path.suffix in (".csv", ".xlsx")
+    str(path)
+    for path in Path("data/raw").glob("*")
+    if path.suffix in (".csv", ".xlsx") and path.is_file()
 )
-
-
-def raw_rows(table):
-    """Rows of a raw table; none where it cannot be read, since check_extraction says what is wrong with it."""
-    path = Path("data/raw") / f"{table}.csv"
-    workbook = Path("data/raw/extraction.xlsx")
-    try:
-        if path.exists():
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                return list(csv.DictReader(file))
-        if workbook.exists():
-            from openpyxl import load_workbook
-
-            header, *rows = load_workbook(workbook, read_only=True)[table].values
-            return [dict(zip(header, row)) for row in rows]
-    except (
-        Exception
-    ):  # whatever is wrong with the file, one rule reports it, with its cell
-        pass
-    return []
 
 
 def forest_plots():
     """Analyses with a forest plot: therapies with a row offered for pooling, and classes of two or more of these."""
+    # what is wrong with a file or a name, check_extraction says; here it only must do no harm
+    raw = peek(
+        Path("data/raw"),
+        {"responses": ["therapy", "pool"], "therapies": ["therapy", "therapy_class"]},
+    )
     offered = {
-        row.get("therapy") for row in raw_rows("responses") if row.get("pool") == "yes"
+        row.get("therapy") for row in raw["responses"] if row.get("pool") == "yes"
     }
     classes = {}
-    for row in raw_rows("therapies"):
-        if row.get("therapy") in offered:
-            classes.setdefault(row.get("therapy_class"), []).append(row["therapy"])
+    for row in raw["therapies"]:
+        names = row.get("therapy", ""), row.get("therapy_class", "")
+        if names[0] in offered and all(
+            re.fullmatch("[a-z0-9_]{1,100}", name) for name in names
+        ):
+            classes.setdefault(names[1], set()).add(names[0])
     unlike = config["synthesis"]["classes_not_combined"]
     combined = [
         f"class-{name}"
