@@ -62,6 +62,12 @@ def copy_review(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def review_in():
+    """Function that takes a folder that holds a review, to be run by the Snakefile of the project."""
+    return lambda folder: Review(folder, PROJECT)
+
+
+@pytest.fixture(scope="session")
 def calcinosis(tmp_path_factory):
     """The bundled review, run once; a test that changes it brings it back."""
     folder = tmp_path_factory.mktemp("calcinosis") / "project"

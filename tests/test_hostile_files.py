@@ -6,8 +6,12 @@ import resource
 import shutil
 import time
 import zipfile
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
+import openpyxl
+import pandas as pd
 import pytest
 
 from evidence import spreadsheets
@@ -467,3 +471,185 @@ def test_dates_of_both_calendars_and_days_that_are_none(review):
     write_parts(review, parts)
     sheets, _ = spreadsheets.read_workbook((review / "extraction.xlsx").read_bytes(), ["diseases"])
     assert sheets["diseases"].rows[1][1] == "2022-07-02"
+
+
+# ------------------------------------------------------------------------------------- whole runs
+
+
+def test_a_run_names_all_hostile_files_at_once_and_keeps_the_last_good_tables(copy_review):
+    review = copy_review("tests/data/minimal")
+    review.run("data/processed/studies.csv")
+    before = review.files("data/processed", "results/tables")
+    raw = review.path("data/raw")
+    a_link_out_of_the_folder(raw)
+    with (raw / "screening.csv").open("wb") as stream:
+        stream.truncate(2**30)
+    os.mkfifo(raw / "scenarios.csv")
+    (raw / "adverse_events.csv").symlink_to("/dev/zero")
+    with zipfile.ZipFile(raw / "extraction.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", LAUGHS)
+    with (raw / "therapies.csv").open("a") as stream:
+        stream.write("../../x,X,calcium_channel_blocker,drug,NR,2,\n{y},Y,calcium_channel_blocker,drug,NR,3,\n")
+    with (raw / "responses.csv").open("a") as stream:
+        for name in ("../../x", "{y}"):
+            cells = (raw / "responses.csv").read_text().splitlines()[2].replace("diltiazem,ssc", f"{name},ssc")
+            stream.write(cells.replace("synthetic02_diltiazem", "more_" + "ab"[name == "{y}"]) + "\n")
+    begin = time.perf_counter()
+    printed = review.run(code=1)
+    assert time.perf_counter() - begin < 30
+    slug = "cannot be part of a path: use at most 100 small letters, digits and underscores, as in doe_2022"
+    lines = [line for line in printed.splitlines() if line.startswith("data/raw/")]
+    assert list(dict.fromkeys(lines)) == [
+        "data/raw/adverse_events.csv: a link to a file outside this folder; put the file itself here",
+        "data/raw/diseases.csv: a link to a file outside this folder; put the file itself here",
+        f"{BOOK}: {DOCUMENT_TYPE}",
+        "data/raw/scenarios.csv: not a file",
+        "data/raw/screening.csv: larger than 128 MiB",
+        f'data/raw/therapies.csv, row 3, column therapy: "../../x" {slug}',
+        f'data/raw/therapies.csv, row 4, column therapy: "{{y}}" {slug}',
+    ]
+    assert "7 faults in data/raw; nothing was changed:" in printed
+    assert "Traceback" not in printed
+    assert "root:" not in printed
+    assert review.files("data/processed", "results/tables") == before
+
+
+TEXTS = [
+    "=1+1",
+    "=HYPERLINK('http://x','y')",
+    "+cmd|' /C calc'!A0",
+    "-2+3 cases",
+    "@SUM(1)",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    r"\input{/etc/passwd} \write18{reboot} $x^2$ ${HOME} % & # _ ~ ^",
+    "{{ 7*7 }} {0} {words} %s",
+    "]]><!-- &amp; &lt; -->",
+    "javascript:alert(1)",
+    "http://example.org/x",
+    "$\\frac{1}{0}$ and $unclosed",
+]
+
+
+@pytest.fixture(scope="module")
+def hostile_run(tmp_path_factory, review_in):
+    """A run of a review whose titles, labels and notes are commands of every language that it is written in."""
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copytree(MINIMAL.parents[1], folder, dirs_exist_ok=True)
+    raw = folder / "data" / "raw"
+
+    def put(table, columns):
+        frame = pd.read_csv(raw / f"{table}.csv", dtype=str, keep_default_na=False)
+        if table in ("studies", "responses"):
+            frame = pd.concat([frame.iloc[[0]]] * len(TEXTS), ignore_index=True)
+            frame["study_id"] = frame["cohort_id" if table == "studies" else "study_id"] = [
+                f"s{number}" for number in range(len(TEXTS))
+            ]
+            if table == "responses":
+                frame["response_id"] = [f"r{number}" for number in range(len(TEXTS))]
+        for column in columns:
+            frame[column] = [TEXTS[number % len(TEXTS)] for number in range(len(frame))]
+        frame.to_csv(raw / f"{table}.csv", index=False)
+
+    put("studies", ["label", "first_author", "title", "journal", "notes"])
+    put("responses", ["dose", "follow_up", "response_definition", "source", "location", "paraphrase", "notes"])
+    put("therapies", ["label", "route", "synonyms"])
+    put("diseases", ["label", "mondo", "synonyms"])
+    review = review_in(folder)
+    review.printed = review.run("--config", "figures={preset: screen, formats: [svg], order: year}")
+    return review
+
+
+def files_of(review, suffix):
+    found = sorted(review.path("results").rglob(f"*.{suffix}"))
+    assert found, f"the run writes no .{suffix}"
+    return found
+
+
+def test_no_cell_of_a_csv_file_is_a_formula(hostile_run):
+    seen = set()
+    for path in [*files_of(hostile_run, "csv"), *sorted(hostile_run.path("data/processed").glob("*.csv"))]:
+        cells = pd.read_csv(path, dtype=str, keep_default_na=False).to_numpy().ravel()
+        bad = [cell for cell in cells if re.match(r"[=+\-@\t\r]", cell) and not re.fullmatch(r"-?[\d.e-]+", cell)]
+        assert bad == [], path
+        seen |= set(cells)
+    assert "'=1+1" in seen
+
+
+def test_no_cell_of_a_workbook_is_a_formula_or_a_link(hostile_run):
+    seen = set()
+    for path in files_of(hostile_run, "xlsx"):
+        for sheet in openpyxl.load_workbook(path):
+            for cell in (cell for row in sheet.iter_rows() for cell in row):
+                assert cell.data_type != "f", (path, cell)
+                assert cell.hyperlink is None, (path, cell)
+                seen.add(cell.value)
+    assert "=1+1" in seen
+
+
+class Elements(HTMLParser):
+    """Names of the elements of a page, their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.attributes, self.text = [], set(), ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append(tag)
+        self.attributes |= {(name, value) for name, value in attributes}
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_no_text_is_an_element_of_a_web_page(hostile_run):
+    seen = ""
+    for path in files_of(hostile_run, "html"):
+        page = Elements(path.read_text(encoding="utf-8"))
+        assert "img" not in page.elements, path
+        assert "alert(1)" not in "".join(re.findall(r"<script.*?</script>", path.read_text("utf-8"), re.S)), path
+        assert not [name for name, _ in page.attributes if name.startswith("on")], path
+        assert not [value for _, value in page.attributes if str(value).lower().startswith("javascript:")], path
+        seen += page.text
+    assert "<script>alert(1)</script>" in seen
+
+
+def test_no_text_is_a_command_of_latex(hostile_run):
+    seen = ""
+    for path in files_of(hostile_run, "tex"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\\(input|write18|frac)\b", text), path
+        assert not re.search(r"(?<!\\)\$(HOME|unclosed)", text), path
+        seen += text
+    assert r"\textbackslash{}input" in seen.replace(r"\textbackslash input", r"\textbackslash{}input")
+
+
+def test_text_of_a_word_document_is_text(hostile_run):
+    seen = ""
+    for path in files_of(hostile_run, "docx"):
+        with zipfile.ZipFile(path) as parts:
+            document = ElementTree.fromstring(parts.read("word/document.xml"))
+            links = parts.read("word/_rels/document.xml.rels").decode()
+        assert "instrText" not in {item.tag.rpartition("}")[2] for item in document.iter()} or "PAGE" in "".join(
+            item.text or "" for item in document.iter() if item.tag.endswith("instrText")
+        )
+        assert "TargetMode" not in links, path
+        seen += "".join(document.itertext())
+    assert "=1+1" in seen
+    assert "<script>alert(1)</script>" in seen
+
+
+def test_text_of_a_figure_is_text(hostile_run):
+    seen = ""
+    for path in files_of(hostile_run, "svg"):
+        figure = ElementTree.parse(path).getroot()
+        assert not {"script", "image", "foreignObject"} & {item.tag.rpartition("}")[2] for item in figure.iter()}, path
+        seen += "".join(figure.itertext())
+    assert "Forest plot: =1+1" in seen
+
+
+def test_text_in_a_log_stays_on_its_line(hostile_run):
+    for path in files_of(hostile_run, "log"):
+        assert "\x1b" not in path.read_text(encoding="utf-8"), path
+    assert "Traceback" not in hostile_run.printed
