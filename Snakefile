@@ -25,6 +25,7 @@ rule all:
     input:
         PROCESSED,
         TABLES,
+        TEXTS,
         FIGURES,
         "results/provenance.json",
 

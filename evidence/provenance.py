@@ -31,6 +31,12 @@ def provenance(inputs: list[str], results: list[str], config: dict) -> dict:
     }
 
 
+def versions() -> dict[str, str]:
+    """Versions of this package, of Python and of the libraries, for a text that names them."""
+    own = {"small_evidence": version("small-evidence"), "python": platform.python_version()}
+    return own | {package: version(package) for package in PACKAGES}
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     with Path(path).open("rb") as file:

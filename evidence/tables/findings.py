@@ -100,7 +100,7 @@ def findings_table(
             result: pooled_value(line, marks) if line["pooled"] == "yes" else f"not pooled: {line['reason']}",
             predicted: interval(line["pi_lb"], line["pi_ub"]) if line["pooled"] == "yes" else NOTHING,
             "Level": level_text(best["level"]),
-            "What limits certainty": joined([*certainty_notes(line, own, controlled), *_level_notes(best)]),
+            "What limits certainty": joined([*certainty_notes(line, own, controlled), *level_notes(best)]),
         }
 
     for therapy_class, members in therapy_order(therapies):
@@ -195,7 +195,7 @@ def certainty_notes(line: Mapping, arms: pd.DataFrame, controlled: set[str]) -> 
     return notes
 
 
-def _level_notes(levels: Mapping) -> list[str]:
+def level_notes(levels: Mapping) -> list[str]:
     """A level that no study with usable counts has says nothing about the numbers beside it."""
     level = level_text(levels["level"])
     if levels.get(f"counts_{level}", 1):

@@ -20,6 +20,8 @@ from evidence.spreadsheets import peek
 LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
+STANDARD = str(PROJECT / "workflow/standards/{standard}.yaml")
+CHECKLISTS = ["prisma2020_checklist", "swim", "prisma_lsr"]
 RAW = sorted(
     str(path)
     for path in Path("data/raw").glob("*")
@@ -107,6 +109,11 @@ TABLES = [
     ),
     *expand("results/tables/all_tables.{format}", format=BOOKS),
 ]
+TEXTS = expand(
+    "results/text/{text}.{format}",
+    text=["methods", "results", *CHECKLISTS],
+    format=["md", "docx"],
+)
 FORESTS = forest_plots()
 FIGURE_NAMES = ["summary_forest", *(f"forest_{analysis}" for analysis in FORESTS)]
 FIGURES = expand(

@@ -1,5 +1,5 @@
 # in: checked tables and results
-# out: Tables I to IV and the others as CSV and XLSX, a forest plot a therapy, the summary forest
+# out: Tables I to IV and the others, text for the paper, figures, and all of it in one file for a journal
 
 
 rule write_tables:
@@ -35,6 +35,36 @@ rule write_tables:
         config=config,
     script:
         "../scripts/write_tables.py"
+
+
+rule write_text:
+    input:
+        studies="data/processed/studies.csv",
+        adverse_events="data/processed/adverse_events.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        screening="data/processed/screening.csv",
+        extraction_issues="results/tables/extraction_issues.csv",
+        study_levels="results/tables/study_levels.csv",
+        arms="results/tables/arms.csv",
+        pooled="results/tables/pooled.csv",
+        sensitivity="results/tables/sensitivity.csv",
+        therapy_levels="results/tables/therapy_levels.csv",
+        level_sensitivity="results/tables/level_sensitivity.csv",
+        reconciliation="results/tables/reconciliation.csv",
+        checklists=expand(STANDARD, standard=CHECKLISTS),
+        standard=LEVELS,
+        library=LIBRARY,
+    output:
+        texts=TEXTS,
+    log:
+        "results/logs/write_text.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config=config,
+    script:
+        "../scripts/write_text.py"
 
 
 rule draw_figures:
@@ -74,3 +104,37 @@ use rule draw_figures as draw_figure with:
 
 
 ruleorder: draw_figures > draw_figure
+
+
+# Everything for a journal at its preset, numbered and captioned: snakemake results/export/jaad.zip
+rule export_review:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        adverse_events="data/processed/adverse_events.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        scenarios="data/processed/scenarios.csv",
+        study_levels="results/tables/study_levels.csv",
+        arms="results/tables/arms.csv",
+        pooled="results/tables/pooled.csv",
+        sensitivity="results/tables/sensitivity.csv",
+        therapy_levels="results/tables/therapy_levels.csv",
+        level_sensitivity="results/tables/level_sensitivity.csv",
+        reconciliation="results/tables/reconciliation.csv",
+        awaiting="results/tables/awaiting.csv",
+        texts=TEXTS,
+        standard=LEVELS,
+        journals=JOURNALS,
+        library=LIBRARY,
+    output:
+        archive="results/export/{preset}.zip",
+    log:
+        "results/logs/export_{preset}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config=config,
+        figures=FIGURE_NAMES,
+    script:
+        "../scripts/export_review.py"

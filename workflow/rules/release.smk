@@ -5,9 +5,9 @@
 rule write_provenance:
     input:
         raw=RAW,
-        standards=[LEVELS, JOURNALS],
+        standards=[LEVELS, JOURNALS, *expand(STANDARD, standard=CHECKLISTS)],
         library=LIBRARY,
-        results=[PROCESSED, TABLES, FIGURES],
+        results=[PROCESSED, TABLES, TEXTS, FIGURES],
     output:
         provenance="results/provenance.json",
     log:

@@ -1,0 +1,149 @@
+"""What goes to a journal in one file: figures at its preset, tables and texts, numbered, captioned, with a manifest.
+
+The only module that numbers figures and supplementary tables: what the paper itself shows comes first (Figure 1, Tables
+I to IV), everything else is supplementary (S1, S2, …).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from evidence.documents import save_documents
+from evidence.documents.archive import save_archive
+from evidence.figures import SUMMARY, review_figure
+from evidence.figures.style import Style, save_figure
+from evidence.tables.table import Table
+from evidence.text import Heading, Text
+from evidence.wording import printable
+
+TABLE_FORMATS = ("docx", "xlsx", "tex")
+COLUMNS = ("file", "kind", "number", "caption", "description", "sha256")
+
+
+def export_review(
+    path: str | Path,
+    tables: Iterable[Table],
+    figures: Sequence[str],
+    frames: Mapping[str, pd.DataFrame],
+    config: Mapping,
+    style: Style,
+    texts: Iterable[str | Path] = (),
+) -> None:
+    """Write one archive with everything for the journal; the same review and preset give the same bytes.
+
+    Parameters
+    ----------
+    path : archive to write
+    tables : from `tables.evidence_tables`
+    figures : names of the figures, as `figures.review_figure` takes them
+    frames, config : as of `figures.review_figure`
+    style : Style; the preset of the journal, whose formats are written
+    texts : files to put in as they are
+    """
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        entries = [*_figures(folder, figures, frames, config, style), *_tables(folder, numbered(tables))]
+        legends = folder / "legends.docx"
+        save_documents([_legends(entries)], [legends])
+        entries.append(
+            {"file": legends.name, "kind": "text", "caption": "Legends of the figures, titles of the tables"}
+        )
+        members = {entry["file"]: (folder / entry["file"]).read_bytes() for entry in entries}
+        for text in map(Path, texts):
+            entries.append({"file": f"text/{text.name}", "kind": "text", "caption": text.stem.replace("_", " ")})
+            members[f"text/{text.name}"] = text.read_bytes()
+    save_archive({"manifest.csv": _manifest(entries, members)} | members, path)
+
+
+def numbered(tables: Iterable[Table]) -> list[Table]:
+    """Tables with a number each: those that have one keep it, the others are Table S1, S2 and so on."""
+    made, further = [], 0
+    for table in tables:
+        if not table.number:
+            further += 1
+            table = replace(table, number=f"Table S{further}")
+        made.append(table)
+    return made
+
+
+def figure_numbers(names: Sequence[str]) -> dict[str, str]:
+    """Number of each figure: the summary is Figure 1, the others are supplementary in the order given.
+
+    >>> figure_numbers(["forest_diltiazem", "summary_forest", "forest_warfarin"])
+    {'summary_forest': 'Figure 1', 'forest_diltiazem': 'Figure S1', 'forest_warfarin': 'Figure S2'}
+    """
+    main = [name for name in names if name == SUMMARY]
+    others = [name for name in names if name != SUMMARY]
+    numbers = {name: f"Figure {at}" for at, name in enumerate(main, 1)}
+    return numbers | {name: f"Figure S{at}" for at, name in enumerate(others, 1)}
+
+
+def _figures(folder: Path, names: Sequence[str], frames, config, style: Style) -> list[dict]:
+    (folder / "figures").mkdir()
+    entries = []
+    for name, number in figure_numbers(names).items():
+        figure = review_figure(name, frames, config, style)
+        stem = f"{number.lower().replace(' ', '_')}_{name}"
+        for ending in style.formats:
+            save_figure(figure, folder / "figures" / f"{stem}.{ending}", style)
+        # a figure of several pages is several files in most formats
+        written = sorted((folder / "figures").glob(f"{stem}*"), key=lambda path: (path.suffix, path.stem))
+        caption, words = str(figure.get_label()), getattr(figure, "alt_text", "")
+        entries += [
+            {
+                "file": f"figures/{path.name}",
+                "kind": "figure",
+                "number": number,
+                "caption": caption,
+                "description": words,
+            }
+            for path in written
+        ]
+    return entries
+
+
+def _tables(folder: Path, tables: Sequence[Table]) -> list[dict]:
+    entries = []
+    for table in tables:
+        stem = (
+            table.name if table.name.startswith("table_") else f"{table.number.lower().replace(' ', '_')}_{table.name}"
+        )
+        files = [f"tables/{stem}.{ending}" for ending in TABLE_FORMATS]
+        save_documents([replace(table, name=stem)], [folder / name for name in files])
+        entries += [
+            {"file": name, "kind": "table", "number": table.number, "caption": printable(table.title)} for name in files
+        ]
+    return entries
+
+
+def _legends(entries: Iterable[Mapping]) -> Text:
+    """A page with every number and its caption, once each."""
+    blocks: list = []
+    for kind, title in (("figure", "Figures"), ("table", "Tables")):
+        lines = {entry["number"]: entry for entry in entries if entry["kind"] == kind}
+        blocks.append(Heading(title))
+        blocks += [
+            " ".join(part for part in (f"{number}. {entry['caption']}.", entry.get("description", "")) if part)
+            for number, entry in lines.items()
+        ]
+    return Text("legends", "Legends", tuple(blocks))
+
+
+def _manifest(entries: Iterable[Mapping], members: Mapping[str, bytes]) -> bytes:
+    """What each file is, with its checksum, as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for entry in entries:
+        row = dict(entry) | {"sha256": hashlib.sha256(members[entry["file"]]).hexdigest()}
+        # a spreadsheet must not take a caption for a formula
+        writer.writerow({key: f"'{value}" if value[:1] in tuple("=+-@\t") else value for key, value in row.items()})
+    return text.getvalue().encode("utf-8")
