@@ -18,8 +18,10 @@ import pandas as pd
 
 from evidence.documents import save_documents
 from evidence.documents.archive import save_archive
-from evidence.figures import SUMMARY, review_figure
+from evidence.figures import FOREST, SUMMARY, review_figure
 from evidence.figures.style import Style, save_figure
+from evidence.synthesis import analysis_id
+from evidence.tables.parts import therapy_order
 from evidence.tables.table import Table
 from evidence.text import Heading, Text
 from evidence.wording import printable
@@ -46,7 +48,7 @@ def export_review(
     figures : names of the figures, as `figures.review_figure` takes them
     frames, config : as of `figures.review_figure`
     style : Style; the preset of the journal, whose formats are written
-    texts : files to put in as they are
+    texts : files to put in as they are; each is there as Markdown too
     """
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -58,7 +60,7 @@ def export_review(
         )
         members = {entry["file"]: (folder / entry["file"]).read_bytes() for entry in entries}
         for text in map(Path, texts):
-            entries.append({"file": f"text/{text.name}", "kind": "text", "caption": text.stem.replace("_", " ")})
+            entries.append({"file": f"text/{text.name}", "kind": "text", "caption": _title(text)})
             members[f"text/{text.name}"] = text.read_bytes()
     save_archive({"manifest.csv": _manifest(entries, members)} | members, path)
 
@@ -89,7 +91,7 @@ def figure_numbers(names: Sequence[str]) -> dict[str, str]:
 def _figures(folder: Path, names: Sequence[str], frames, config, style: Style) -> list[dict]:
     (folder / "figures").mkdir()
     entries = []
-    for name, number in figure_numbers(names).items():
+    for name, number in figure_numbers(_in_order(names, frames["therapies"])).items():
         figure = review_figure(name, frames, config, style)
         stem = f"{number.lower().replace(' ', '_')}_{name}"
         for ending in style.formats:
@@ -110,6 +112,16 @@ def _figures(folder: Path, names: Sequence[str], frames, config, style: Style) -
     return entries
 
 
+def _in_order(names: Sequence[str], therapies: pd.DataFrame) -> list[str]:
+    """Names in the order of the tables: by treatment, each class after its members; others stay before them."""
+    order = [
+        f"{FOREST}{analysis}"
+        for therapy_class, members in therapy_order(therapies)
+        for analysis in (*members, analysis_id("class", therapy_class))
+    ]
+    return sorted(names, key=lambda name: order.index(name) if name in order else -1)
+
+
 def _tables(folder: Path, tables: Sequence[Table]) -> list[dict]:
     entries = []
     for table in tables:
@@ -122,6 +134,12 @@ def _tables(folder: Path, tables: Sequence[Table]) -> list[dict]:
             {"file": name, "kind": "table", "number": table.number, "caption": printable(table.title)} for name in files
         ]
     return entries
+
+
+def _title(path: Path) -> str:
+    """Title of a text that is written as Markdown and in other formats beside it."""
+    first, _, _ = path.with_suffix(".md").read_text(encoding="utf-8").partition("\n")
+    return first.removeprefix("# ")
 
 
 def _legends(entries: Iterable[Mapping]) -> Text:
