@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence import ReviewError, rules, shown
+from evidence import ReviewError, agreement, rules, shown
 from evidence.schema import (
     LONGEST_TEXT,
     TABLES,
@@ -23,6 +23,8 @@ from evidence.schema import (
 from evidence.spreadsheets import UnreadableFileError, open_file, read_csv, read_workbook, spell
 
 WORKBOOK = "extraction.xlsx"
+DECISIONS = "adjudication.xlsx"  # results/tables/disagreements.xlsx filled in
+SECOND = "second_extraction"  # folder below data/raw with the tables of a second person
 # Sheets of the form that explain it and hold its lists; they are no tables and need no warning.
 FORM_SHEETS = ("Read me", "Lists")
 
@@ -65,6 +67,15 @@ RULES = {
     "not_a_doi": ("error", "A DOI is written without an address."),
     "not_a_pmid": ("error", "A PubMed number has digits only."),
     "not_a_level": ("error", "A level of evidence set by hand looks like one."),
+    "adjudication_unknown": ("error", "A decision on two extractions names a row and column that they have."),
+    "adjudication_value": ("error", "The agreed value of a decision is one that its column may hold."),
+    "adjudication_stale": ("warning", "The extractions still say what was decided on; else the decision is not used."),
+    "adjudicated_value": ("warning", "An agreed value takes the place of the first extraction's, and is told."),
+    "extractors_differ": ("warning", "Two extractions agree on the counts that a pool rests on, or it was decided."),
+    "adjudication_missing": (
+        "error",
+        "The same, where `extraction: require_adjudication` of the config is true: each difference is decided.",
+    ),
     **rules.RULES,
 }
 
@@ -112,12 +123,13 @@ def fault_lines(issues):
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def read_tables(folder):
+def read_tables(folder, complete=True):
     """Read the tables of a review as strings, from CSV files or from the sheets of one workbook.
 
     Parameters
     ----------
     folder : path of data/raw, holding <table>.csv or extraction.xlsx with a sheet of the same name a table
+    complete : bool; whether a table that every review needs must be there, with rows; else it is empty when it is not
 
     Returns
     -------
@@ -129,10 +141,12 @@ def read_tables(folder):
     ExtractionError: files that are missing, unreadable, or lack columns
     """
     tables, faults = _read(Path(folder))
+    if not complete:
+        faults = [fault for fault in faults if fault[0] not in ("missing_folder", "missing_table", "empty_table")]
     errors = _issues(faults, "error")
     if len(errors):
         raise ExtractionError(errors, shown_folder(folder))
-    return tables
+    return {table: tables[table] if table in tables else empty_table(table) for table in TABLES}
 
 
 def shown_folder(folder):
@@ -154,21 +168,33 @@ def _read(folder):
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in _SPREADSHEETS and not path.name.startswith((".", "~$"))
     ]
-    sheets, faults, unread_workbook = {}, [], False
-    if folder / WORKBOOK in files:
+    sheets, book_of, faults, unread_workbook = {}, {}, [], False
+    csv_files = {path.stem: path for path in files if path.suffix == ".csv"}
+    for book in (WORKBOOK, DECISIONS):
+        if folder / book not in files:
+            continue
         try:
-            sheets, found = _read_sheets(folder, f"{where}/{WORKBOOK}")
+            held, found = _read_sheets(folder, book, f"{where}/{book}")
             faults += found
         except UnreadableFileError as error:
-            faults.append((error.rule, f"{where}/{WORKBOOK}", "", None, "", "", error.words))
-            unread_workbook = True
-    csv_files = {path.stem: path for path in files if path.suffix == ".csv"}
+            faults.append((error.rule, f"{where}/{book}", "", None, "", "", error.words))
+            unread_workbook |= book == WORKBOOK
+            continue
+        if book == DECISIONS:
+            held = {name: sheet for name, sheet in held.items() if name == Path(DECISIONS).stem}
+            if not held:
+                words = f"has no sheet {Path(DECISIONS).stem}; fill in results/tables/disagreements.xlsx"
+                faults.append(("missing_table", f"{where}/{book}", "", None, "", "", words))
+            elif _has_header_only(csv_files.get(Path(DECISIONS).stem), folder):
+                del csv_files[Path(DECISIONS).stem]
+        sheets |= held
+        book_of |= dict.fromkeys(held, f"{where}/{book}")
 
     tables = {}
     for table, (_, _, required, _) in TABLES.items():
         file = f"{where}/{table}.csv"
         if table in csv_files and table in sheets:
-            words = f"also in {where}/{WORKBOOK}, sheet {table}; keep one of the two"
+            words = f"also in {book_of[table]}, sheet {table}; keep one of the two"
             faults.append(("two_sources", file, "", None, "", "", words))
         elif table in csv_files:
             try:
@@ -180,7 +206,7 @@ def _read(folder):
             faults += found
         elif table in sheets:
             sheet = sheets[table]
-            tables[table], found = _frame(sheet.rows, table, f"{where}/{WORKBOOK}", table, sheet.row_numbers[1:])
+            tables[table], found = _frame(sheet.rows, table, book_of[table], table, sheet.row_numbers[1:])
             faults += found
         elif not required:
             tables[table], _ = _frame([columns(table)], table, file, "")
@@ -189,7 +215,7 @@ def _read(folder):
             faults.append(("missing_table", file, "", None, "", "", words))
 
     absent = [table for table in TABLES if table not in csv_files and table not in sheets]
-    others = [(path.stem, f"{where}/{path.name}", "") for path in files if path.name != WORKBOOK]
+    others = [(path.stem, f"{where}/{path.name}", "") for path in files if path.name not in (WORKBOOK, DECISIONS)]
     others = [other for other in others if f"{where}/{other[0]}.csv" != other[1] or other[0] not in TABLES]
     others += [
         (name, f"{where}/{WORKBOOK}", name)
@@ -216,9 +242,35 @@ def _other_table(name, file, sheet, absent):
     return "extra_table", file, sheet, None, "", "", "not a table of the review; left out"
 
 
-def _read_sheets(folder, file):
+def _has_header_only(path, folder):
+    if path is None:
+        return False
+    try:
+        return len([row for row in read_csv(open_file(path, folder), columns(path.stem)) if any(row)]) <= 1
+    except UnreadableFileError:  # which is said where the table itself is read
+        return False
+
+
+def _read_second(folder):
+    """The tables of a second person that are compared, as `_read` returns them; none where there is no such folder."""
+    path = folder / SECOND
+    if not path.is_dir():
+        return {}, []
+    where = f"{shown_folder(folder)}/{SECOND}"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        words = "a link to a folder outside this one; put the folder itself here"
+        return {}, [("link_outside", where, "", None, "", "", words)]
+    tables, faults = _read(path)
+    faults = [fault for fault in faults if fault[0] not in ("missing_table", "empty_table")]
+    for table in [table for table in tables if table not in agreement.COMPARED and len(tables[table])]:
+        words = f"not compared; compared are {', '.join(agreement.COMPARED)}"
+        faults.append(("extra_table", tables[table].attrs["file"], tables[table].attrs["sheet"], None, "", "", words))
+    return {table: tables[table] for table in agreement.COMPARED if len(tables.get(table, ()))}, faults
+
+
+def _read_sheets(folder, book, file):
     """The sheets of the workbook by name and what is wrong with, or to be said of, those that are tables."""
-    sheets, marks = read_workbook(open_file(folder / WORKBOOK, folder), TABLES)
+    sheets, marks = read_workbook(open_file(folder / book, folder), TABLES)
     faults = [(mark.rule, file, "", None, "", "", mark.words) for mark in marks]
     for table in set(TABLES) & set(sheets):
         header = sheets[table].rows[0]
@@ -298,25 +350,58 @@ def _frame(rows, table, file, sheet, row_numbers=None):
 # --------------------------------------------------------------------------------------------- checking
 
 
-def check_extraction(folder, year=None):
+def check_extraction(folder, year=None, require_adjudication=False):
     """Read and check the tables of a review in one go.
 
     Parameters
     ----------
     folder : path of data/raw
     year : int; the newest year a study may have, by default the present one
+    require_adjudication : bool; whether it is an error that two extractions differ in a count that a pool rests on
+        and nobody has decided; a warning otherwise
 
     Returns
     -------
-    (tables, issues): tables of str without faults, normalised, with a fresh index; issues as of `check_tables`,
-    warnings only
+    (tables, issues): tables of str without faults, normalised, with a fresh index, values that two people agreed on in
+    place of those of the first; issues as of `check_tables`, warnings only
 
     Raises
     ------
     ExtractionError: with every fault of files, cells and rows
     """
     tables, faults = _read(Path(folder))
-    return _check(tables, faults, shown_folder(folder), year)
+    second, found = _read_second(Path(folder))
+    return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication)
+
+
+def compare_extractions(folder, level=0.95):
+    """Compare the tables of two people, those in the folder and those in second_extraction below it.
+
+    Parameters
+    ----------
+    folder : path of data/raw
+    level : float in (0, 1); coverage of the interval of kappa
+
+    Returns
+    -------
+    (agreement, disagreements): DataFrames as of `agreement.agreement` and `agreement.disagreements`
+
+    Raises
+    ------
+    ExtractionError: with every fault of files and cells of both
+    """
+    tables, faults = _read(Path(folder))
+    second, found = _read_second(Path(folder))
+    faults += found
+    sides = []
+    for frames in (tables, second):
+        checked = {table: _check_cells(table, frame) for table, frame in frames.items()}
+        faults += [fault for _, found in checked.values() for fault in found]
+        sides.append({table: frame for table, (frame, _) in checked.items()})
+    errors = _issues(faults, "error")
+    if len(errors):
+        raise ExtractionError(errors, shown_folder(folder))
+    return agreement.agreement(*sides, level), agreement.disagreements(*sides, sides[0]["adjudication"])
 
 
 def check_tables(tables, folder="data/raw", year=None):
@@ -354,11 +439,12 @@ def check_tables(tables, folder="data/raw", year=None):
     return _check(framed, faults, where, year)
 
 
-def _check(tables, faults, where, year):
-    checked, cell_faults = {}, []
-    for table, frame in tables.items():
-        checked[table], found = _check_cells(table, frame)
-        cell_faults += found
+def _check(tables, faults, where, year, second=None, require_adjudication=False):
+    checked, other, cell_faults = {}, {}, []
+    for normal, frames in ((checked, tables), (other, second or {})):
+        for table, frame in frames.items():
+            normal[table], found = _check_cells(table, frame)
+            cell_faults += found
     # what is wrong with a cell in the file itself makes the cell empty, which need not be said
     in_file = {fault[1:5] for fault in faults if fault[4] and RULES[fault[0]][0] == "error"}
     cell_faults = [fault for fault in cell_faults if fault[1:5] not in in_file]
@@ -367,14 +453,20 @@ def _check(tables, faults, where, year):
     # a table that was not read as a whole would only make more faults of the one that is named already
     sound = {table: frame for table, frame in checked.items() if not tables[table].attrs.get("broken")}
     year = year or datetime.date.today().year
-    for rule, table, row, column, study, words in rules.faults_between_rows(sound, year):
+    between = []
+    if "adjudication" in sound and (other or len(sound["adjudication"])):
+        changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
+        sound = agreement.apply_changes(sound, changes, other)
+        checked |= sound
+    for rule, table, row, column, study, words in [*between, *rules.faults_between_rows(sound, year)]:
         file, sheet = tables[table].attrs["file"], tables[table].attrs["sheet"]
         if (file, sheet, row, column) not in bad_cells:
             faults.append((rule, file, sheet, row, column, study, words))
     errors = _issues(faults, "error")
     if len(errors):
         raise ExtractionError(errors, where)
-    return {table: checked[table].drop(columns="_row") for table in TABLES}, _issues(faults, "warning")
+    checked = {table: checked[table].drop(columns="_row").reset_index(drop=True) for table in TABLES}
+    return checked, _issues(faults, "warning")
 
 
 def _check_cells(table, frame):

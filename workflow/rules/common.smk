@@ -27,6 +27,12 @@ RAW = sorted(
     for path in Path("data/raw").glob("*")
     if path.suffix in (".csv", ".xlsx") and path.is_file()
 )
+# the tables of a second person, where there is one
+SECOND = sorted(
+    str(path)
+    for path in Path("data/raw/second_extraction").glob("*")
+    if path.suffix in (".csv", ".xlsx") and path.is_file()
+)
 
 
 def forest_plots():
@@ -109,6 +115,12 @@ TABLES = [
     ),
     *expand("results/tables/all_tables.{format}", format=BOOKS),
 ]
+if SECOND:
+    TABLES += [
+        "results/tables/agreement.csv",
+        "results/tables/disagreements.csv",
+        "results/tables/disagreements.xlsx",
+    ]
 TEXTS = expand(
     "results/text/{text}.{format}",
     text=["methods", "results", *CHECKLISTS],

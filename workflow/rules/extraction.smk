@@ -1,10 +1,12 @@
 # in: data/raw, the tables as people typed them
-# out: data/processed, the same tables checked, and the warnings; errors stop the run and leave the last good tables
+# out: data/processed, the same tables checked, and the warnings; errors stop the run and leave the last good tables;
+# where two people extracted, how far they agree
 
 
 rule check_extraction:
     input:
         raw=RAW,
+        second=SECOND,
         library=LIBRARY,
     output:
         studies=update("data/processed/studies.csv"),
@@ -24,5 +26,28 @@ rule check_extraction:
         "results/logs/check_extraction.log",
     conda:
         "../../environment.yml"
+    params:
+        require_adjudication=config["extraction"]["require_adjudication"],
     script:
         "../scripts/check_extraction.py"
+
+
+# Runs first, so that the differences can be read and decided also where they stop the run.
+rule compare_extractions:
+    input:
+        raw=RAW,
+        second=SECOND,
+        library=LIBRARY,
+    output:
+        agreement="results/tables/agreement.csv",
+        disagreements="results/tables/disagreements.csv",
+        sheet="results/tables/disagreements.xlsx",
+    log:
+        "results/logs/compare_extractions.log",
+    priority: 10
+    conda:
+        "../../environment.yml"
+    params:
+        level=config["synthesis"]["level"],
+    script:
+        "../scripts/compare_extractions.py"

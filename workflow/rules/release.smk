@@ -4,7 +4,7 @@
 
 rule write_provenance:
     input:
-        raw=RAW,
+        raw=[RAW, SECOND],
         standards=[LEVELS, JOURNALS, *expand(STANDARD, standard=CHECKLISTS)],
         library=LIBRARY,
         results=[PROCESSED, TABLES, TEXTS, FIGURES],

@@ -4,7 +4,7 @@ from evidence.extraction import check_extraction, save_csv, save_tables
 from evidence.review import log_errors
 
 log_errors(snakemake.log[0])
-tables, issues = check_extraction("data/raw")
+tables, issues = check_extraction("data/raw", require_adjudication=snakemake.params.require_adjudication)
 save_tables(tables, Path(snakemake.output.studies).parent)
 save_csv(issues, snakemake.output.issues)
 print(f"data/raw: no error, {len(issues)} warnings; read them in {snakemake.output.issues}")

@@ -1,0 +1,10 @@
+from evidence.agreement import save_disagreements
+from evidence.extraction import compare_extractions, save_csv
+from evidence.review import log_errors
+
+log_errors(snakemake.log[0])
+agreement, disagreements = compare_extractions("data/raw", snakemake.params.level)
+save_csv(agreement, snakemake.output.agreement)
+save_csv(disagreements, snakemake.output.disagreements)
+save_disagreements(disagreements, snakemake.output.sheet)
+print(f"Two extractions: {len(disagreements)} differences; decide them in {snakemake.output.sheet}")
