@@ -26,10 +26,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtri, expit, gammaln, logit, ndtri, stdtrit, xlog1py, xlogy
 
+from evidence.pooling.calibration import TAU_SCALE, critical_likelihood_ratio, outward_factor
 from evidence.pooling.proportions import proportion_interval
 
-# Interval of b: how, and the squared critical value as a function of level and k.
+# Interval of b: how, and the squared critical value as a function of level and k (none: see `calibration`).
 INTERVALS = {
+    "profile_calibrated": ("calibrated", None),
     "profile": ("profile", lambda level, k: np.full(k.shape, chdtri(1, 1 - level))),
     "profile_t": ("profile", lambda level, k: stdtrit(k - 1, (1 + level) / 2) ** 2),
     "wald_z": ("wald", lambda level, k: np.full(k.shape, ndtri((1 + level) / 2) ** 2)),
@@ -59,6 +61,7 @@ class Arms(NamedTuple):
     peak: np.ndarray  # log-likelihood of the arm (no binomial coefficient) at its own proportion
     widest: np.ndarray  # shape (a,): the largest curvature n/4 an arm can have
     constant: np.ndarray  # shape (a,): sum of peaks and of log binomial coefficients
+    ridge: float = 0.0  # tau2 times half of this is taken off the log-likelihood
 
 
 class Point(NamedTuple):
@@ -176,7 +179,7 @@ def _at_zero(arms, row, b):
         zero,
         -(weight * info).sum(1),
         zero,
-        (weight * (residual**2 - info)).sum(1),
+        (weight * (residual**2 - info)).sum(1) - arms.ridge,
         np.zeros(b.shape, int),
     )
 
@@ -318,6 +321,11 @@ def evaluate(arms, row, b, tau, refine=1):
                         whole[beyond] = piece
             else:
                 point = _on_own_grids(arms, row[part], b[part], tau[part], refine[part])
+            if one != -1 and arms.ridge:
+                held = tau[part] * arms.ridge
+                point = point._replace(
+                    ll=point.ll - tau[part] * held / 2, g_t=point.g_t - held, h_tt=point.h_tt - arms.ridge
+                )
             if part.size == b.size:
                 return point
             if out is None:
@@ -487,13 +495,15 @@ def _climb(arms, row, b, tau, ll_zero=None, may_jump=None):
     return final_b, final_tau, best, converged
 
 
-def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
+def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
     """Limits of b by profile likelihood: where twice the fall of log-likelihood, maximised over tau, is critical.
 
     Parameters
     ----------
     b_hat, tau_hat, ll_hat, se : arrays (a,); the maximum
     critical : array (a,); squared critical value, for example that of chi-squared with 1 df
+    total : array (a,) or None; all patients of an analysis: the critical value of the limit nearer 0 or 1 falls
+        outwards by `calibration.outward_factor`
 
     Returns
     -------
@@ -511,8 +521,8 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     target, se = np.tile(np.sqrt(critical), 2), np.tile(se, 2)
     limit = np.full(2 * a, np.nan)
     common, at_zero, unit = _common_proportion(arms, row)
-    edge = _limit_at_zero(arms, row, common, at_zero, ll_hat - target**2 / 2, side)
-    floor = ll_hat - target**2 / 2
+    total = np.full(2 * a, np.inf) if total is None else np.where(side * b_hat > 0, np.tile(total, 2), np.inf)
+    edge = _limit_at_zero(arms, row, common, at_zero, ll_hat, target, total, side)
     tau, settled = np.maximum(tau_hat, 0.3 * unit), np.zeros(2 * a, bool)
     b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
     b = np.where(side * (edge - b) > 0, edge, b)  # never so for an edge that is NaN
@@ -522,7 +532,8 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
         ladder = _ladder(unit[reached])
         level_there, slope, _ = _look_along(arms, row[reached], ladder, edge[reached])
         rises = slope > 0
-        below = (level_there <= floor[reached]).all(0)
+        floor = ll_hat[reached] - _aim(target[reached], total[reached], edge[reached])[0] ** 2 / 2
+        below = (level_there <= floor).all(0)
         limit[reached[below]] = edge[reached[below]]
         # Where the likelihood rises towards a larger tau a ridge may lead further out; elsewhere the limit stands.
         settled[reached[below & ~rises.any(0)]] = True
@@ -534,7 +545,7 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
         )
 
     def follow(rows):
-        problem = (part[rows] for part in (row, side, b_hat, ll_hat, target, unit, b, tau))
+        problem = (part[rows] for part in (row, side, b_hat, ll_hat, target, total, unit, b, tau))
         found = _follow_ridge(arms, *problem)
         # Of two ridges the one that reaches further out is the profile's; a ridge that fades leaves the limit it had.
         return side[rows] * np.fmax(side[rows] * limit[rows], side[rows] * found)
@@ -545,7 +556,8 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     active = active[np.abs(limit[active]) < B_LARGE]
     ladder = _ladder(unit[active])
     level_there, _, _ = _look_along(arms, row[active], ladder, limit[active])
-    higher = (level_there > floor[active] + 1e-5).any(0)
+    floor = ll_hat[active] - _aim(target[active], total[active], limit[active])[0] ** 2 / 2
+    higher = (level_there > floor + 1e-5).any(0)
     if higher.any():
         top = level_there.argmax(0)[None]
         b[active], tau[active] = limit[active], np.take_along_axis(ladder, top, 0)[0]
@@ -554,8 +566,15 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     return limit[:a], limit[a:]
 
 
-def _follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
-    """From b and tau, Newton's steps to where the likelihood on its ridge over tau has fallen by target**2 / 2."""
+def _aim(target, total, b):
+    """Root of twice the fall wanted at b, and its derivative in the distance of b from 0."""
+    factor, slope = outward_factor(b, total)
+    root = np.sqrt(factor)
+    return target * root, target * slope / (2 * root)
+
+
+def _follow_ridge(arms, row, side, b_hat, ll_hat, target, total, unit, b, tau):
+    """From b and tau, Newton's steps to where the likelihood on its ridge over tau has fallen as `_aim` says."""
     limit = np.full(row.size, np.nan)
     floor = TAU_SMALL * unit
     active, before = np.arange(row.size), np.zeros(row.size)
@@ -577,7 +596,9 @@ def _follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
         root = np.sqrt(2 * np.maximum(fall, 1e-12))
         descent = -side[active] * (point.g_b + turn * point.g_t)
         away = side[active] * (b - b_hat[active])
-        step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
+        wanted, bend = _aim(target[active], total[active], b)
+        steepness = np.where(descent > 0, descent, 1.0) / root - bend
+        step = np.where(descent > 0, (wanted - root) / steepness, 0.5)
         step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1 * unit[active]), 0.0)
         done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
         limit[active[done]] = (b + side[active] * step)[done]
@@ -591,17 +612,19 @@ def _follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
     return limit
 
 
-def _limit_at_zero(arms, row, common, at_zero, floor, side):
-    """Where the log-likelihood at tau = 0 falls to floor, on the given side; NaN where it is never above."""
+def _limit_at_zero(arms, row, common, at_zero, ll_hat, target, total, side):
+    """Where the log-likelihood at tau = 0 has fallen as `_aim` says, on the given side; NaN where it starts lower."""
     limit = np.full(row.size, np.nan)
-    active = np.flatnonzero(at_zero.ll > floor)
-    target = np.sqrt(2 * np.maximum(at_zero.ll - floor, 0))
-    b = common + side * target / np.sqrt(-at_zero.h_bb)
-    b = b[active]
+    fallen = 2 * (ll_hat - at_zero.ll)
+    left = _aim(target, total, common)[0] ** 2 - fallen
+    active = np.flatnonzero(left > 0)
+    b = (common + side * np.sqrt(np.maximum(left, 0) / -at_zero.h_bb))[active]
     for _ in range(50):
         point = _at_zero(arms, row[active], b)
         root = np.sqrt(2 * np.maximum(at_zero.ll[active] - point.ll, 1e-30))
-        step = (target[active] - root) * root / np.maximum(np.abs(point.g_b), 1e-300)
+        wanted, bend = _aim(target[active], total[active], b)
+        left = np.sqrt(np.maximum(wanted**2 - fallen[active], 1e-30))
+        step = (left - root) / (np.maximum(np.abs(point.g_b), 1e-300) / root - bend * wanted / left)
         away = np.abs(b - common[active])
         step = np.clip(step, -0.7 * away, away)
         b = b + side[active] * step
@@ -685,8 +708,8 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     xi, ni : float arrays (a, k_max); responders and patients, anything where mask is False
     mask : bool array (a, k_max); which arms exist. Each analysis needs two arms, a responder and a non-responder.
     level : coverage of all intervals
-    interval : one of INTERVALS: "profile", "profile_t" (the critical value of Student's t with k - 1 degrees of freedom
-        instead of the normal), "wald_z", "wald_t" (k - 1)
+    interval : one of INTERVALS: "profile_calibrated" (see `calibration`), "profile" (chi-squared), "profile_t" (the
+        critical value of Student's t with k - 1 degrees of freedom instead of the normal), "wald_z", "wald_t" (k - 1)
 
     Returns
     -------
@@ -728,12 +751,15 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     out["loglik"][row] = point.ll + arms.constant[row]
     out["nodes"][row] = point.nodes
     kind, squared = INTERVALS[interval]
-    critical = squared(level, k_row)
     if kind == "wald":
-        half = np.sqrt(critical) * se
+        half = np.sqrt(squared(level, k_row)) * se
         lb, ub = b - half, b + half
     else:
-        lb, ub = profile_b(arms, row, b, tau, point.ll, se, critical)
+        if kind == "calibrated":
+            critical = critical_likelihood_ratio(xi[row], ni[row], mask[row], level)
+            lb, ub = _calibrated_limits(arms, row, critical, b)
+        else:
+            lb, ub = profile_b(arms, row, b, tau, point.ll, se, squared(level, k_row))
         normal = INTERVALS["profile"][1](level, k_row)
         t_lb, t_ub = profile_tau(arms, row, b, tau, point, normal)
         out["tau2_lb"][row] = t_lb**2
@@ -748,6 +774,17 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     spread = stdtrit(k_row[wide] - 2, (1 + level) / 2) * np.sqrt(tau[wide] ** 2 + se[wide] ** 2)
     out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(b[wide] - spread), expit(b[wide] + spread)
     return out
+
+
+def _calibrated_limits(arms, row, critical, b_hat):
+    """Limits of b by the likelihood held back in tau, as `calibration` describes; they enclose the estimate."""
+    held = arms._replace(ridge=TAU_SCALE**-2)
+    b, tau, point, converged = maximise(held, row)
+    se = np.sqrt(-1 / point.h_bb)
+    total = (arms.weight[row] * arms.n[row]).sum(1)
+    lb, ub = profile_b(held, row, b, tau, point.ll, se, critical, total)
+    lb[~converged] = ub[~converged] = np.nan
+    return np.minimum(lb, b_hat), np.maximum(ub, b_hat)
 
 
 _FITTED = (
