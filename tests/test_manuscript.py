@@ -75,22 +75,20 @@ def paragraph(text, start):
 
 def review_of(rows, schemes, config, **more):
     """Texts of a review with one treatment, "drug", from rows (study, responders, n)."""
-    studies = pd.DataFrame(
-        [{"study_id": name, "label": name.title(), "first_author": "Doe J", "year": str(2001 + at),
-         "title": f"Title {at}",
-          "journal": "J", "design": "case_series", "controlled": "no", "status": "included" if x != "NR" else "
-          ""awaiting",
-          "status_reason": "" if x != "NR" else "counts"} for at, (name, x, _) in enumerate(rows)],
-        columns=columns("studies"), dtype="str",
-    ).fillna("")  # fmt: skip
-    responses = pd.DataFrame(
-        [{"response_id": f"{name}_r", "study_id": name, "therapy": "drug", "disease": "ssc",
-         "outcome": "clinical_response",
-          "primary_outcome": "yes", "unit": "patient", "n": n, "responders": x, "evidence_basis": "full_text",
-          "pool": "yes" if x != "NR" else "no", "pool_reason": "" if x != "NR" else "no counts", "source": "s"} "
-          "for name, x, n in rows],
-        columns=columns("responses"), dtype="str",
-    ).fillna("")  # fmt: skip
+    studies = [
+        {"study_id": name, "label": name.title(), "first_author": "Doe J", "year": str(2001 + at), "journal": "J",
+         "title": f"Title {at}", "design": "case_series", "controlled": "no",
+         "status": "awaiting" if x == "NR" else "included", "status_reason": "no counts" if x == "NR" else ""}
+        for at, (name, x, _) in enumerate(rows)
+    ]  # fmt: skip
+    responses = [
+        {"response_id": f"{name}_r", "study_id": name, "therapy": "drug", "disease": "ssc", "n": n, "responders": x,
+         "outcome": "clinical_response", "primary_outcome": "yes", "unit": "patient", "evidence_basis": "full_text",
+         "pool": "no" if x == "NR" else "yes", "pool_reason": "no counts" if x == "NR" else "", "source": "s"}
+        for name, x, n in rows
+    ]  # fmt: skip
+    studies = pd.DataFrame(studies, columns=columns("studies"), dtype="str").fillna("")
+    responses = pd.DataFrame(responses, columns=columns("responses"), dtype="str").fillna("")
     therapies = pd.DataFrame(
         [{"therapy": "drug", "label": "Drug", "therapy_class": "class_a", "kind": "drug", "display_order": "1"}],
         columns=columns("therapies"), dtype="str",
