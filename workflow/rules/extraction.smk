@@ -1,6 +1,6 @@
 # in: data/raw, the tables as people typed them
 # out: data/processed, the same tables checked, and the warnings; errors stop the run and leave the last good tables;
-# where two people extracted, how far they agree
+# where two people extracted, how far they agree; on demand the studies as references, and references as studies
 
 
 rule check_extraction:
@@ -51,3 +51,52 @@ rule compare_extractions:
         level=config["synthesis"]["level"],
     script:
         "../scripts/compare_extractions.py"
+
+
+# On demand: snakemake results/tables/references.bib (or .ris)
+rule write_references:
+    input:
+        studies="data/processed/studies.csv",
+        library=LIBRARY,
+    output:
+        bibtex="results/tables/references.bib",
+        ris="results/tables/references.ris",
+    log:
+        "results/logs/write_references.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/write_references.py"
+
+
+# On demand: snakemake results/tables/import_proposals.csv, from the files in data/raw/references
+rule import_references:
+    input:
+        references=REFERENCES,
+        studies="data/processed/studies.csv",
+        library=LIBRARY,
+    output:
+        proposals="results/tables/import_proposals.csv",
+    log:
+        "results/logs/import_references.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/import_references.py"
+
+
+# The form to extract into, on demand: snakemake results/forms/extraction_form.xlsx
+rule write_form:
+    input:
+        raw=RAW,
+        library=LIBRARY,
+    output:
+        form="results/forms/extraction_form.xlsx",
+    log:
+        "results/logs/write_form.log",
+    conda:
+        "../../environment.yml"
+    params:
+        title=config["review"]["title"],
+    script:
+        "../scripts/write_form.py"

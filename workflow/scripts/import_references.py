@@ -1,0 +1,10 @@
+from evidence.bibliography import import_proposals
+from evidence.extraction import save_csv
+from evidence.review import log_errors, read_frames
+
+log_errors(snakemake.log[0])
+studies = read_frames({"studies": snakemake.input.studies})["studies"]
+proposals = import_proposals(snakemake.input.references, studies)
+save_csv(proposals, snakemake.output.proposals)
+counts = proposals["proposal"].value_counts()
+print("; ".join(f"{count} {proposal}" for proposal, count in counts.items()), "in", snakemake.output.proposals)

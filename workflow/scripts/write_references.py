@@ -1,0 +1,7 @@
+from evidence.bibliography import bibtex, ris, save_text
+from evidence.review import log_errors, read_frames
+
+log_errors(snakemake.log[0])
+studies = read_frames(dict(snakemake.input.items()))["studies"]
+save_text(bibtex(studies), snakemake.output.bibtex)
+save_text(ris(studies), snakemake.output.ris)
