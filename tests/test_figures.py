@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from evidence import ReviewError
 from evidence.extraction import read_tables
 from evidence.figures import review_figure, save_review_figures
 from evidence.figures.forest import forest_plot
@@ -390,8 +391,8 @@ def test_height_follows_from_the_rows():
 
 
 def test_a_width_too_narrow_is_refused_with_the_width_needed():
-    with pytest.raises(ValueError, match=r"90 mm is too narrow for this figure; it needs 1[0-9][0-9] mm"):
-        plot(FOUR, (), (), GLMM, style=replace(SCREEN, width_mm=90))
+    with pytest.raises(ReviewError, match=r"75 mm is too narrow for this figure; it needs 9[0-9] mm$"):
+        plot(FOUR, (), (), GLMM, style=replace(SCREEN, width_mm=75))
     assert check_figure(plot(FOUR, (), (), GLMM, style=replace(SCREEN, width_mm=140))) == []
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from evidence import ReviewError
+from evidence.figures.judgements import judgement_glyph, judgement_keys
 from evidence.figures.layout import AXIS, LEAST_SIDE, Column, Mark, Row, Sheet, draw_sheet, square_side
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.record import STATUSES
@@ -18,6 +20,7 @@ from evidence.wording import (
     NOTHING,
     SILENT,
     class_label,
+    counted,
     ids_in,
     labels_of,
     level_text,
@@ -27,9 +30,12 @@ from evidence.wording import (
     scheme_name,
     short_labels,
     variance,
+    word,
 )
 
 ALL = "all"
+WITHOUT = "without secondary sources"  # the variant of `synthesis.sensitivity`
+FACTORS = ("disease", "design", "level")
 AXIS_LABEL = "Patients with a response,\u00a0%"
 FIXED = ("fixed",)  # methods without a variance between studies
 
@@ -48,7 +54,10 @@ def forest_plot(
     axis_label: str = AXIS_LABEL,
     level_note: str | None = None,
     order: str = "year",
-    subgroups: bool | None = None,
+    subgroups: str | bool | None = None,
+    heterogeneity: pd.DataFrame | None = None,
+    sensitivity: pd.DataFrame | None = None,
+    risk_of_bias: pd.DataFrame | None = None,
     reference: float = 0.5,
     style: Style = SCREEN,
 ) -> Figure:
@@ -65,8 +74,13 @@ def forest_plot(
     axis_label : str; what the axis counts
     level_note : str; scheme of the levels and its caveat; the note of `study_levels` if None
     order : "year", "effect", "n" or "level"
-    subgroups : bool; group the arms by disease. If None: when there are at least two diseases with two arms each on
-        average; with fewer, a column says the disease
+    subgroups : "disease", "design" or "level", or False for none. If None: by disease when there are at least two
+        diseases with two arms each on average; with fewer, a column says the disease
+    heterogeneity : DataFrame; from `synthesis.heterogeneity`, for diamonds of subgroups and the test between them.
+        Without it, a disease has a diamond where `pooled` has an analysis of these very arms
+    sensitivity : DataFrame; from `synthesis.sensitivity`. Where an analysis uses counts from secondary sources, a row
+        shows it without them
+    risk_of_bias : DataFrame; study_id, judgement, one row a study; a column of signs
     reference : float; proportion with a light line
     style : Style
 
@@ -76,38 +90,73 @@ def forest_plot(
 
     Raises
     ------
-    ValueError: no such analysis, or an order that is not known
+    ReviewError: no such analysis, an order or subgroups that are not known, a style too narrow for the columns
     """
     found = pooled[pooled["analysis"] == analysis]
     if found.empty:
-        raise ValueError(f"no analysis {analysis!r} in the pooled results")
+        raise ReviewError(f"no analysis {analysis!r} in the pooled results")
     result = found.iloc[0]
     here = arms[arms["analysis"] == analysis]
     names = _Names(studies, therapies, diseases, class_labels or {}, study_levels)
     entered = _sorted(here[here["entered"] == "yes"], order, names)
     left_out = here[(here["entered"] == "no") & here["responders"].notna() & here["n"].notna()]
     left_out = _sorted(left_out, order, names)
-    if subgroups is None:
-        groups = entered["arm_disease"].nunique()
-        subgroups = result["scope"] == "therapy" and 2 <= groups <= len(entered) / 2
+    factor = _factor(subgroups, result, entered)
+    tests = _of_analysis(heterogeneity, analysis)
+    without = _of_analysis(sensitivity, analysis)
+    without = without[without["variant"] == WITHOUT] if len(without) else without
+    judged = dict(zip(risk_of_bias["study_id"], risk_of_bias["judgement"], strict=True)) if _has(risk_of_bias) else {}
 
     label = title or names.therapy(result["scope"], result["therapy"], result["disease"])
-    columns = _columns(result, entered, subgroups, len(diseases) > 1, style)
-    rows = _study_rows(entered, pooled, result, names, subgroups, style)
-    rows += _summary_rows(result, style)
+    years = _years(pd.concat([entered, left_out]), names)
+    columns = _columns(result, entered, factor, len(diseases) > 1, bool(years), bool(judged), style)
+    rows = _study_rows(entered, pooled, tests, result, names, factor, years, judged, style)
+    rows += _summary_rows(result, without, style)
+    tested = factor or ("disease" if any(column.key == "disease" for column in columns) else "")
+    statements = [_heterogeneity(result, style)] if result["pooled"] == "yes" else []
+    statements += _test_between(tests, tested, style)
     is_pooled = result["pooled"] == "yes"
     sheet = Sheet(
         title=label,
         axis_label=axis_label,
         reference=reference,
         centre=float(result["estimate"]) if is_pooled else math.nan,
-        statements=[_heterogeneity(result, style)] if is_pooled else [],
+        statements=statements,
         below_heading="Counts that did not enter the analysis",
-        below=[_left_out_row(arm, names, subgroups) for arm in left_out.itertuples()],
-        keys=_keys(rows, result) if len(entered) else [],
-        notes=_notes(result, entered, left_out, names, subgroups, level_note, reference, style),
+        below=[_left_out_row(arm, names, factor, years) for arm in left_out.itertuples()],
+        keys=[*_keys(rows, result, factor), *judgement_keys((judged.get(slug) for slug in entered["study_id"]), style)],
+        notes=_notes(result, entered, left_out, names, factor, level_note, reference, style),
     )
-    return describe(draw_sheet(columns, rows, sheet, style), f"Forest plot: {label}", _words(label, result, names))
+    words = _words(label, result, without, names)
+    return describe(draw_sheet(columns, rows, sheet, style), f"Forest plot: {label}", words)
+
+
+def _has(frame: pd.DataFrame | None) -> bool:
+    return frame is not None and len(frame) > 0
+
+
+def _of_analysis(frame: pd.DataFrame | None, analysis: str) -> pd.DataFrame:
+    """The rows of one analysis; none where the frame was not given."""
+    return frame[frame["analysis"] == analysis] if _has(frame) else pd.DataFrame()
+
+
+def _factor(subgroups: str | bool | None, result, entered: pd.DataFrame) -> str:
+    """What the arms are grouped by; "" for nothing."""
+    if subgroups is None:
+        groups = entered["arm_disease"].nunique()
+        subgroups = result["scope"] == "therapy" and 2 <= groups <= len(entered) / 2
+    factor = {True: "disease", False: ""}.get(subgroups, subgroups)
+    if factor and factor not in FACTORS:
+        raise ReviewError(f"subgroups {factor!r} are not known; one of {', '.join(FACTORS)}")
+    return factor
+
+
+def _years(arms: pd.DataFrame, names: _Names) -> dict[str, str]:
+    """Year of each study, when most labels do not carry it; a column that repeats the labels says nothing."""
+    known = arms[arms["year"].notna()]
+    years = {arm.study_id: f"{arm.year:.0f}" for arm in known.itertuples()}
+    silent = [study for study, year in years.items() if year not in names.study(study)]
+    return years if 2 * len(silent) > len(years) else {}
 
 
 class _Names:
@@ -121,6 +170,7 @@ class _Names:
         self.short = short_labels(diseases)
         levels = study_levels["level"].map(short_level)
         self.levels = dict(zip(study_levels["study_id"], levels, strict=True))
+        self.designs = dict(zip(study_levels["study_id"], study_levels.get("design", ""), strict=False))
         self.level_note = scheme_note(study_levels)
 
     def study(self, slug: str) -> str:
@@ -134,6 +184,22 @@ class _Names:
         if slugs in SILENT:
             return "Disease not stated"
         return " + ".join(self.diseases.get(slug) or humanise(slug) for slug in slugs.split(";"))
+
+    def group_of(self, arm, factor: str) -> str:
+        """The subgroup of an arm, as the subgroup analysis names it."""
+        if factor == "disease":
+            return arm.arm_disease
+        known = self.designs if factor == "design" else self.levels
+        return known.get(arm.study_id, NOTHING) or NOTHING
+
+    def group(self, factor: str, value: str) -> str:
+        """A subgroup in words."""
+        if factor == "disease":
+            return self.disease(value)
+        if factor == "level":
+            return "Level of evidence not gradable" if value == NOTHING else f"Level of evidence {value}"
+        words = "design not reported" if value in (*SILENT, NOTHING) else word("design", value)
+        return words[:1].upper() + words[1:]
 
     def short_disease(self, slugs: str) -> str:
         if slugs in SILENT:
@@ -176,24 +242,33 @@ def _sorted(arms: pd.DataFrame, order: str, names: _Names) -> pd.DataFrame:
     return keyed.drop(columns=["_key", "_label"])
 
 
-def _columns(result, entered, subgroups: bool, several_diseases: bool, style: Style) -> list[Column]:
+def _columns(
+    result, entered, factor: str, several_diseases: bool, years: bool, judged: bool, style: Style
+) -> list[Column]:
     percent = f"{_level_of(result):.0%} CI"
     bracket = f"({percent})" if style.interval == "parentheses" else f"[{percent}]"
     columns = [Column("study", "Study")]
     if result["scope"] == "class":
         columns.append(Column("therapy", "Treatment", wrap=0.2))
-    elif not subgroups and result["disease"] == ALL and several_diseases:
-        columns.append(Column("disease", "Disease", wrap=0.15))
-    columns += [Column("level", "Level", "center"), Column("count", "Responders/n", "right"), Column(AXIS)]
+    if years:
+        columns.append(Column("year", "Year", "center", spare=1))
+    if result["scope"] != "class" and factor != "disease" and result["disease"] == ALL and several_diseases:
+        columns.append(Column("disease", "Disease", wrap=0.15, spare=2))
+    if factor != "level":
+        columns.append(Column("level", "Level", "center", spare=3))
+    if judged:
+        columns.append(Column("bias", "Risk\nof bias", "center"))
+    columns += [Column("count", "Responders/n", "right", narrow="Responders\nof n"), Column(AXIS)]
     if len(entered):
-        columns.append(Column("estimate", f"% {bracket}", "right"))
+        columns.append(Column("estimate", f"% {bracket}", "right", narrow=f"%\n{bracket}"))
     if len(entered) > 1:
-        columns.append(Column("weight", "Weight", "right"))
+        columns.append(Column("weight", "Weight", "right", spare=4))
     return columns
 
 
-def _facts(arm, names: _Names) -> dict[str, str]:
+def _facts(arm, names: _Names, years: Mapping[str, str]) -> dict[str, str]:
     return {
+        "year": years.get(arm.study_id, NOTHING) if years else "",
         "study": names.study(arm.study_id) + ("\u00a0†" if is_secondary(arm) else ""),
         "therapy": ", ".join(names.therapy("therapy", slug) for slug in str(arm.arm_therapy).split(";")),
         "disease": names.short_disease(arm.arm_disease),
@@ -207,7 +282,9 @@ def is_secondary(arm) -> bool:
     return "secondary" in str(arm.evidence_basis).split(";")
 
 
-def _study_rows(entered, pooled, result, names: _Names, subgroups: bool, style: Style) -> list[Row]:
+def _study_rows(
+    entered, pooled, tests, result, names: _Names, factor: str, years: Mapping, judged: Mapping, style: Style
+) -> list[Row]:
     if entered.empty:
         reason = _text(result["reason"])
         words = "No arm entered the analysis" + (f": {reason}" if reason not in ("", "no arm entered") else "")
@@ -215,37 +292,39 @@ def _study_rows(entered, pooled, result, names: _Names, subgroups: bool, style: 
     largest, patients = entered["n"].max(), entered["n"].sum()
 
     def study_row(arm, indent):
-        cells = _facts(arm, names) | {
+        cells = _facts(arm, names, years) | {
             "estimate": estimate_text(arm.responders / arm.n, arm.ci_lb, arm.ci_ub, style),
             "weight": percent(arm.n / patients),
         }
         mark = Mark("study", arm.responders / arm.n, arm.ci_lb, arm.ci_ub, arm.n / largest)
-        return Row(cells, mark, indent=indent)
+        glyphs = {"bias": judgement_glyph(judged.get(arm.study_id, ""), style)} if judged else {}
+        return Row(cells, mark, indent=indent, glyphs=glyphs)
 
-    if not subgroups:
+    if not factor:
         return [study_row(arm, 0.0) for arm in entered.itertuples()]
     rows = []
-    known = list(names.diseases)
+    known = list(names.diseases) if factor == "disease" else sorted(set(names.levels.values()) - {NOTHING})
+    keyed = entered.assign(_group=[names.group_of(arm, factor) for arm in entered.itertuples()])
     groups = sorted(
-        entered.groupby("arm_disease", sort=False),
+        keyed.groupby("_group", sort=False),
         key=lambda group: known.index(group[0]) if group[0] in known else len(known),
     )
     for slug, group in groups:
-        rows.append(Row({"study": names.disease(slug)}, bold=True, span="count", gap=0.3 if rows else 0.0))
+        rows.append(Row({"study": names.group(factor, slug)}, bold=True, span="count", gap=0.3 if rows else 0.0))
         rows += [study_row(arm, 1.2) for arm in group.itertuples()]
         if len(group) > 1:
-            rows.append(_subgroup_row(slug, group, pooled, result, patients, style))
+            rows.append(_subgroup_row(factor, slug, group, pooled, tests, result, patients, style))
     return rows
 
 
-def _subgroup_row(slug: str, group, pooled, result, patients: float, style: Style) -> Row:
-    """Diamond of a disease when it was pooled from these very arms, its summed counts and the reason otherwise."""
-    own = pooled[
-        (pooled["scope"] == result["scope"])
-        & (pooled["therapy"] == result["therapy"])
-        & (pooled["disease"] == slug)
-        & (pooled["k"] == len(group))
-    ]
+def _subgroup_row(factor: str, slug: str, group, pooled, tests, result, patients: float, style: Style) -> Row:
+    """Diamond of a subgroup when it was pooled from these very arms, its summed counts and the reason otherwise."""
+    if len(tests):
+        same = (tests["factor"] == factor) & (tests["subgroup"].astype(str) == slug)
+        own = tests[same & (tests["k"] == len(group))].assign(pooled="yes", reason=tests["note"])
+    else:
+        same = (pooled["scope"] == result["scope"]) & (pooled["therapy"] == result["therapy"])
+        own = pooled[same & (pooled["disease"] == slug) & (pooled["k"] == len(group)) & (factor == "disease")]
     events, n = group["responders"].sum(), group["n"].sum()
     cells = {"study": "Subgroup", "count": counts_text(events, n), "weight": percent(n / patients)}
     if len(own) and own.iloc[0]["pooled"] == "yes" and not missing(own.iloc[0]["estimate"]):
@@ -258,7 +337,7 @@ def _subgroup_row(slug: str, group, pooled, result, patients: float, style: Styl
     return Row(cells, note=f"Not pooled: {reason}", indent=1.2, span="level")
 
 
-def _summary_rows(result, style: Style) -> list[Row]:
+def _summary_rows(result, without: pd.DataFrame, style: Style) -> list[Row]:
     if not result["k"]:
         return []
     counts = counts_text(result["events"], result["n"])
@@ -294,13 +373,49 @@ def _summary_rows(result, style: Style) -> list[Row]:
         }
         mark = Mark("crude", result["crude"], result["crude_ci_lb"], result["crude_ci_ub"])
         rows.append(Row(cells, mark, span="level"))
+    if len(without):
+        rows.append(_without_row(without.iloc[0], style))
     return rows
 
 
-def _left_out_row(arm, names: _Names, subgroups: bool) -> Row:
+def _without_row(variant, style: Style) -> Row:
+    """The analysis once more without the counts that are known from secondary sources only."""
+    k = int(variant["k"])
+    if not k:
+        return Row({"study": "Without secondary sources"}, note="No study is left", span="level")
+    cells = {"study": f"Without secondary sources: {counted(k, 'study', 'studies')}"}
+    cells["count"] = counts_text(variant["events"], variant["n"])
+    mark = without_mark(variant)
+    if mark.kind == "crude":
+        cells["study"] += ", not pooled, crude"
+    return Row(cells | {"estimate": estimate_text(mark.estimate, mark.lower, mark.upper, style)}, mark, span="level")
+
+
+def without_mark(variant) -> Mark:
+    """A lighter diamond where the variant could be pooled, the crude proportion otherwise."""
+    if variant["pooled"] == "yes" and not missing(variant["estimate"]):
+        return Mark("without", variant["estimate"], variant["ci_lb"], variant["ci_ub"])
+    return Mark("crude", variant["crude"], variant["crude_ci_lb"], variant["crude_ci_ub"])
+
+
+def _test_between(tests: pd.DataFrame, factor: str, style: Style) -> list[str]:
+    """The test for differences between subgroups in words, or why there is none."""
+    own = tests[tests["factor"] == factor] if len(tests) and factor else tests
+    if not factor or own.empty:
+        return []
+    first = own.iloc[0]
+    words = {"disease": "diseases", "design": "study designs", "level": "levels of evidence"}[factor]
+    note = _text(first["test_note"])
+    if missing(first["chi2"]):
+        return [f"Test for differences between {words}: not done ({note or 'not estimable'})."]
+    numbers = f"χ² = {first['chi2']:.2f}, df = {first['df']:.0f}, P {style.p_value(first['p'])}"
+    return [f"Test for differences between {words}: {numbers}{f'; {note}' if note else ''}"]
+
+
+def _left_out_row(arm, names: _Names, factor: str, years: Mapping[str, str]) -> Row:
     """An arm under the plot; where no column says the disease, the reason begins with it."""
-    disease = f"{names.short_disease(arm.arm_disease)}: " if subgroups else ""
-    return Row(_facts(arm, names), note=f"{disease}{arm.reason}")
+    disease = f"{names.short_disease(arm.arm_disease)}: " if factor == "disease" else ""
+    return Row(_facts(arm, names, years), note=f"{disease}{arm.reason}")
 
 
 def counts_text(responders: float, n: float) -> str:
@@ -338,21 +453,22 @@ def _heterogeneity(result, style: Style) -> str:
     return "Heterogeneity: " + "; ".join(parts)
 
 
-def _keys(rows: list[Row], result) -> list[tuple[str, str]]:
+def _keys(rows: list[Row], result, factor: str) -> list[tuple[str, str]]:
     percent = f"{_level_of(result):.0%}"
     drawn = {row.mark.kind for row in rows if row.mark}
     several = "; area in proportion to patients" if result["k"] > 1 else ""
     words = {
         "study": f"study arm, exact {percent} CI{several}",
         "pooled": f"pooled, {percent} CI",
-        "subgroup": f"pooled within a disease, {percent} CI",
+        "subgroup": f"pooled within a {factor or 'subgroup'}, {percent} CI",
         "prediction": f"{percent} prediction interval",
         "crude": f"crude, exact {percent} CI",
+        "without": f"pooled without secondary sources, {percent} CI",
     }
     return [(kind, text) for kind, text in words.items() if kind in drawn]
 
 
-def _notes(result, entered, left_out, names: _Names, subgroups, level_note, reference, style: Style) -> list[str]:
+def _notes(result, entered, left_out, names: _Names, factor, level_note, reference, style: Style) -> list[str]:
     notes = []
     if len(entered):
         words = []
@@ -369,7 +485,7 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
         notes.append(" ".join(words))
     used = []
     if result["scope"] == "therapy" and result["disease"] == ALL:
-        used = [*left_out["arm_disease"], *([] if subgroups else entered["arm_disease"])]
+        used = [*left_out["arm_disease"], *([] if factor == "disease" else entered["arm_disease"])]
         used = used if len(names.diseases) > 1 else []
     shown = {slug for slugs in used for slug in slugs.split(";")}
     pairs = [
@@ -393,7 +509,7 @@ def _notes(result, entered, left_out, names: _Names, subgroups, level_note, refe
     return notes
 
 
-def _words(label: str, result, names: _Names) -> str:
+def _words(label: str, result, without: pd.DataFrame, names: _Names) -> str:
     """The figure in words, for readers who cannot see it."""
     k = int(result["k"])
     words = [f"Forest plot of {label}."]
@@ -412,8 +528,22 @@ def _words(label: str, result, names: _Names) -> str:
                 )
         else:
             words.append(f"Not pooled: {_text(result['reason']) or 'no estimate'}.")
+    if len(without):
+        words.append(without_words(without.iloc[0]))
     if result["k_left_out"]:
         words.append(f"Studies with counts that did not enter: {int(result['k_left_out'])}.")
     if result["k_awaiting"]:
         words.append(f"Studies awaiting counts: {int(result['k_awaiting'])}.")
     return " ".join(words)
+
+
+def without_words(variant) -> str:
+    """The analysis without secondary sources in one sentence."""
+    if not variant["k"]:
+        return "Without secondary sources no study is left."
+    mark = without_mark(variant)
+    kind = "crude" if mark.kind == "crude" else "pooled"
+    counts = f"{counted(int(variant['k']), 'study', 'studies')}, {counts_text(variant['events'], variant['n'])}"
+    return (
+        f"Without secondary sources: {counts}, {kind} {estimate_text(mark.estimate, mark.lower, mark.upper, SCREEN)}."
+    )

@@ -9,13 +9,15 @@ per cent.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D
 
-from evidence.figures.style import MM, Style, text_width, wrap_text
+from evidence import ReviewError
+from evidence.figures.style import MM, Style, contrast, text_width, wrap_text
 
 MARGIN = 4.0
 GAP = 9.0  # between columns; more than half of the largest square, which may stand on the end of the axis
@@ -28,6 +30,25 @@ TICKS = (0, 25, 50, 75, 100)
 AXIS = "axis"  # key of the column that holds the axis
 NARROWEST_AXIS = 60.0  # points; less leaves no room for the numbers under the axis
 LEAST_SIDE = 1.6  # points; a smaller square cannot be seen on its line
+MOST_ROWS = 72  # on one page: 60 studies in their subgroups, with what is summed below them
+ROWS_A_PAGE = 60  # once there is more than one page
+LARGEST_GLYPH = 3.6  # its side in type sizes
+LETTER_ROOM = 1.35  # side of a glyph in type sizes, so that two capitals fit inside
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A shape in a cell with a sign on it, so that its colour is never the only thing that speaks.
+
+    `share` is its area relative to the largest of its column; `plain` glyphs all have the size of a letter.
+    """
+
+    sign: str
+    colour: str
+    meaning: str = ""
+    share: float = math.nan
+    hatched: bool = False
+    parts: tuple[tuple[float, str, str], ...] = ()  # of a bar: share of its length, sign, colour
 
 
 @dataclass
@@ -38,6 +59,9 @@ class Column:
     header: str = ""
     align: str = "left"
     wrap: float = 1.0  # widest it may be before it wraps, as a share of the figure's width
+    narrow: str = ""  # header where room is short
+    spare: int = 0  # left out where room is short, the largest first; 0 stays
+    least: float = 0.0  # points; least width
 
 
 @dataclass
@@ -51,6 +75,9 @@ class Mark:
     share: float = 1.0
     pi_lower: float = math.nan
     pi_upper: float = math.nan
+    points: tuple[tuple[float, float], ...] = ()  # of a curve or a cloud: proportion, height from 0 to 1
+    limits: tuple[tuple[float, float], ...] = ()  # outline behind a cloud
+    scale: tuple[tuple[float, str], ...] = ()  # ticks beside a curve or a cloud: height from 0 to 1, words
 
 
 @dataclass
@@ -66,11 +93,13 @@ class Row:
     span: str = ""  # last column that the first cell may reach across
     gap: float = 0.0  # room above, in row pitches
     rule: bool = False  # line above
+    glyphs: dict[str, Glyph] = field(default_factory=dict)
+    height: float = 1.0  # row pitches, at least
 
     @property
     def is_heading(self) -> bool:
         """Whether the row names the rows that follow."""
-        return self.bold and len(self.cells) == 1 and not self.mark and not self.note
+        return self.bold and len(self.cells) == 1 and not self.mark and not self.note and not self.glyphs
 
 
 @dataclass
@@ -81,10 +110,12 @@ class Sheet:
     axis_label: str = ""
     reference: float = math.nan  # proportion with a light line
     centre: float = math.nan  # proportion with a dotted line, the pooled estimate
+    band: tuple[float, float] | None = None  # proportions with a shade between them
     statements: list[str] = field(default_factory=list)
     below_heading: str = ""
     below: list[Row] = field(default_factory=list)
-    keys: list[tuple[str, str]] = field(default_factory=list)
+    keys: list[tuple[str | Glyph, str]] = field(default_factory=list)
+    widest: float = MOST_AXIS  # share of the width that the axis may take
     closing: list[tuple[str, str]] = field(default_factory=list)  # heading and a paragraph
     notes: list[str] = field(default_factory=list)
 
@@ -92,16 +123,44 @@ class Sheet:
 def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Style) -> Figure:
     """Lay a table with an axis out and draw it; the height follows from the rows.
 
+    Where the style is narrow, headers are shortened and spare columns left out, and a note says which. More than
+    MOST_ROWS rows go on over several pages: the Figure is the first, and its attribute `pages` holds the others.
+
     Raises
     ------
-    ValueError: the style is too narrow for the columns; the message says how wide it must be
+    ReviewError: the style is too narrow for the columns; the message says how wide it must be
     """
-    page = _Page(style, len(rows) + len(sheet.below))
-    page.set_columns(columns, rows, sheet.below)
+    columns, dropped = _fitting(columns, rows, sheet, style)
+    if dropped:
+        words = " and ".join(dropped)
+        sheet = replace(sheet, notes=[*sheet.notes, f"Left out for want of width: {words}."])
+        rows = [_without_cells(row, columns) for row in rows]
+    chunks, below = _pages(rows, sheet.below)
+    total = len(chunks) + len(below) - 1
+    figures = []
+    for number in range(total):
+        here = chunks[number] if number < len(chunks) else []
+        under = below[number - len(chunks) + 1] if number >= len(chunks) - 1 else []
+        part = replace(sheet, below=under)
+        if total > 1:
+            part.title = f"{sheet.title} (page {number + 1} of {total})"
+        if number < total - 1:
+            part = replace(part, statements=[], keys=[], closing=[], notes=[f"Continued on page {number + 2}."])
+        figures.append(_draw_page(columns, here, part, style, rows, sheet.below))
+    figures[0].pages = figures[1:]
+    return figures[0]
+
+
+def _draw_page(
+    columns, rows: list[Row], sheet: Sheet, style: Style, all_rows: list[Row], all_below: list[Row]
+) -> Figure:
+    """One page; all rows of all pages are measured, so that the columns stand at the same places on each."""
+    page = Page(style, len(rows) + len(sheet.below))
+    page.set_columns(columns, all_rows, all_below, sheet.widest)
     if sheet.title and style.title:
-        page.paragraph(sheet.title, style.size + 1.5, bold=True)
-        page.y += 0.5 * style.size
-    page.header(columns)
+        page.heading(sheet.title)
+    if rows:
+        page.header(columns)
     top = page.y
     number = 0
     for row in rows:
@@ -110,7 +169,7 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
     with_axis = any(row.mark for row in rows)
     if with_axis:
         page.axis_bottom(top, sheet)
-    else:
+    elif rows:
         page.rule(page.y + 2)
         page.y += 4
     for statement in sheet.statements:
@@ -121,18 +180,56 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
         page.paragraph(sheet.below_heading, style.size, bold=True)
         for row in sheet.below:
             page.row(row, columns, to_edge=True)
-    if sheet.keys:
-        page.y += 0.8 * style.size
-        page.key_line(sheet.keys)
-    for heading, words in sheet.closing:
-        page.y += 0.3 * style.size
-        page.paragraph(heading, style.small, bold=True)
-        page.paragraph(words, style.small)
-        page.y += 0.2 * style.size
-    for note in sheet.notes:
-        page.y += 0.3 * style.small
-        page.paragraph(note, style.small, quiet=True)
+    page.closing(sheet)
     return page.figure(columns, top if with_axis else None)
+
+
+def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], list[str]]:
+    """Columns that fit, and the headers of those left out: first short headers, then without the spare columns."""
+    narrow = [replace(column, header=column.narrow or column.header) for column in columns]
+    spare = sorted((column for column in narrow if column.spare), key=lambda column: -column.spare)
+    tries = [columns, narrow]
+    for number in range(1, len(spare) + 1):
+        tries.append([column for column in narrow if column not in spare[:number]])
+    for number, chosen in enumerate(tries):
+        kept = rows if number < 2 else [_without_cells(row, chosen) for row in rows]
+        try:
+            Page(style, len(rows)).set_columns(chosen, kept, sheet.below)
+        except ReviewError:
+            if number == len(tries) - 1:
+                raise
+            continue
+        return chosen, [column.header.replace("\n", " ").lower() for column in spare[: max(0, number - 1)]]
+    raise AssertionError("no column was tried")
+
+
+def _without_cells(row: Row, columns: list[Column]) -> Row:
+    """A row whose span does not end in a column that was left out."""
+    keys = [column.key for column in columns]
+    if not row.span or row.span in keys:
+        return row
+    return replace(row, span="count" if "count" in keys and row.span == "count" else "")
+
+
+def _pages(rows: list[Row], below: list[Row]) -> tuple[list[list[Row]], list[list[Row]]]:
+    """Rows of each page, headings said again where their rows go on; rows below, the first part on the last of them."""
+    if len(rows) + len(below) <= MOST_ROWS:
+        return [rows], [below]
+    count = math.ceil(len(rows) / ROWS_A_PAGE)
+    size = math.ceil(len(rows) / count) if count else 1
+    chunks, heading = [], None
+    for start in range(0, len(rows), size):
+        chunk = rows[start : start + size]
+        if start and heading is not None and not chunk[0].is_heading and chunk[0].indent:
+            words = {key: f"{text} (continued)" for key, text in heading.cells.items()}
+            chunk = [replace(heading, cells=words, gap=0.0), *chunk]
+        headings = [row for row in chunk if row.is_heading]
+        heading = headings[-1] if headings else heading
+        chunks.append(chunk)
+    room = max(0, MOST_ROWS - len(chunks[-1])) if chunks else 0
+    parts = [below[:room]]
+    parts += [below[start : start + ROWS_A_PAGE] for start in range(room, len(below), ROWS_A_PAGE)]
+    return chunks, parts
 
 
 def square_side(share: float, pitch: float) -> float:
@@ -140,10 +237,10 @@ def square_side(share: float, pitch: float) -> float:
     return max(LEAST_SIDE, 0.72 * pitch * math.sqrt(share))
 
 
-class _Page:
+class Page:
     """Texts, lines and shapes in points, collected from the top down until the height is known."""
 
-    def __init__(self, style: Style, n_rows: int):
+    def __init__(self, style: Style, n_rows: int = 0):
         self.style = style
         self.y = MARGIN
         crowding = min(1.0, max(0.0, (n_rows - 20) / 40))
@@ -155,12 +252,18 @@ class _Page:
         self.intervals: list[tuple] = []  # (x0, y0, x1, y1, width) on the axis
         self.key_marks: list[tuple] = []
         self.key_intervals: list[tuple] = []
+        self.shapes: list[tuple] = []  # (vertices, face, edge, width, hatched) of glyphs and boxes
+        self.patches: list[tuple] = []
+        self.lines: list[tuple] = []  # (x0, y0, x1, y1, width) of arrows and scales
+        self.meanings: dict[str, tuple[str, str]] = {}  # what is drawn: colour, and the sign or shape that goes with it
         self.plain: list[tuple] = []  # (top, bottom) of rows that guide lines cross
         self.places: dict[str, tuple[float, float]] = {}
 
     # -- columns
 
-    def set_columns(self, columns: list[Column], rows: list[Row], below: list[Row]) -> None:
+    def set_columns(
+        self, columns: list[Column], rows: list[Row], below: list[Row], widest_axis: float = MOST_AXIS
+    ) -> None:
         """Widths from the measured texts; the first column wraps when the axis would become too narrow."""
         style, first = self.style, columns[0]
         others = {}
@@ -169,7 +272,8 @@ class _Page:
                 continue
             cells = [(row.cells.get(column.key, ""), row.bold) for row in [*rows, *below]]
             cells += [(line, True) for line in column.header.split("\n")]
-            others[column.key] = self._widest(cells, column.wrap * style.width)
+            sides = [self._side(row.glyphs[column.key]) for row in rows if column.key in row.glyphs]
+            others[column.key] = max([self._widest(cells, column.wrap * style.width), column.least, *sides])
         free = style.width - 2 * MARGIN - sum(others.values()) - GAP * (len(columns) - 1)
         has_axis = any(column.key == AXIS for column in columns)
         least_axis = LEAST_AXIS * style.width if has_axis else 0
@@ -189,9 +293,14 @@ class _Page:
             short = NARROWEST_AXIS - (free - width)
             if short > 0:
                 needed = math.ceil((style.width + short) / MM)
-                raise ValueError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
-        if has_axis and free - width > MOST_AXIS * style.width:
-            width = free - MOST_AXIS * style.width
+                raise ReviewError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
+        if not has_axis and free < 6 * style.size:
+            needed = math.ceil((style.width + 6 * style.size - free) / MM)
+            raise ReviewError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
+        if has_axis and free - width > widest_axis * style.width:
+            width = free - widest_axis * style.width
+        if not has_axis and not any(column.key == "bar" for column in columns):
+            width = max(width, free - 2 * MARGIN)  # the first column takes the room that an axis would have
         x = MARGIN
         for column in columns:
             size = others.get(column.key, width if column is first else free - width)
@@ -206,15 +315,75 @@ class _Page:
         lines = ((line, bold) for text, bold in cells for line in wrap_text(text, style, size, limit, bold))
         return max((text_width(line, style, size, bold) for line, bold in lines), default=0.0)
 
+    def _side(self, glyph: Glyph) -> float:
+        """Side of a glyph in points: that of a letter, or by its area where that is more."""
+        size = self.style.size
+        small = self.style.small
+        least = max(LETTER_ROOM * small, text_width(glyph.sign, self.style, small, True) + 0.6 * small)
+        if math.isnan(glyph.share):
+            return least
+        return max(least, LARGEST_GLYPH * size * math.sqrt(glyph.share))
+
     def _width(self, text: str, row: Row) -> float:
         return text_width(text, self.style, self.style.size, row.bold) + row.indent * self.style.size
 
     # -- text
 
     def text(
-        self, x: float, y: float, words: str, align="left", size=0.0, bold=False, quiet=False
+        self, x: float, y: float, words: str, align="left", size=0.0, bold=False, quiet=False, colour=""
     ) -> None:  # y is the baseline
-        self.texts.append((x, y, words, align, size or self.style.size, bold, quiet))
+        colour = colour or self.style.colours["quiet" if quiet else "ink"]
+        self.texts.append((x, y, words, align, size or self.style.size, bold, colour))
+
+    def heading(self, words: str) -> None:
+        """Title of the figure."""
+        self.paragraph(words, self.style.size + 1.5, bold=True)
+        self.y += 0.5 * self.style.size
+
+    def closing(self, sheet: Sheet) -> None:
+        """What stands under every figure: keys of the marks, paragraphs with headings, footnotes."""
+        style = self.style
+        if sheet.keys:
+            self.y += 0.8 * style.size
+            self.key_line(sheet.keys)
+        for heading, words in sheet.closing:
+            self.y += 0.3 * style.size
+            self.paragraph(heading, style.small, bold=True)
+            self.paragraph(words, style.small)
+            self.y += 0.2 * style.size
+        for note in sheet.notes:
+            self.y += 0.3 * style.small
+            self.paragraph(note, style.small, quiet=True)
+
+    def glyph(self, glyph: Glyph, x: float, y: float, width: float = 0.0) -> None:
+        """A circle with its sign, centred on a place; a bar of parts where the glyph has these, `width` long."""
+        size = self.style.small
+        ink = self.style.colours["ink"]
+        if glyph.parts:
+            left, half = x - width / 2, 0.36 * self.pitch
+            for share, sign, colour in glyph.parts:
+                right = left + share * width
+                box = [(left, y - half), (right, y - half), (right, y + half), (left, y + half)]
+                self.shapes.append((box, colour, ink, self.style.line, False))
+                if text_width(sign, self.style, size, True) + 2 < right - left:
+                    colours = letter_colour(colour, self.style)
+                    self.text((left + right) / 2, y + BASELINE * size, sign, "center", size, bold=True, colour=colours)
+                left = right
+            return
+        radius = self._side(glyph) / 2
+        turns = [math.pi * step / 24 for step in range(48)]
+        circle = [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
+        self.shapes.append((circle, glyph.colour, ink, self.style.line, glyph.hatched))
+        if glyph.meaning:
+            self.meanings[glyph.meaning] = (glyph.colour, glyph.sign)
+        if glyph.sign:
+            wide = text_width(glyph.sign, self.style, size, True) / 2 + 0.12 * size
+            if glyph.hatched:  # a plain patch, so that no line runs through the letter
+                patch = [(x - wide, y - 0.55 * size), (x + wide, y - 0.55 * size)]
+                patch += [(x + wide, y + 0.55 * size), (x - wide, y + 0.55 * size)]
+                self.patches.append((patch, glyph.colour, "none", 0))
+            colour = letter_colour(glyph.colour, self.style)
+            self.text(x, y + BASELINE * size, glyph.sign, "center", size, bold=True, colour=colour)
 
     def paragraph(self, words: str, size: float, bold: bool = False, quiet: bool = False) -> None:
         """Text across the whole width."""
@@ -278,7 +447,9 @@ class _Page:
                 note_right = self.places[column.key][1]
             note = wrap_text(row.note, style, size, note_right - note_left + 0.5)
         deepest = max([len(text) for text in lines.values()] + [len(note), 1])
-        height = self.pitch + (deepest - 1) * LINE * size
+        height = max(self.pitch + (deepest - 1) * LINE * size, row.height * self.pitch)
+        sides = [self._side(glyph) + 3 for glyph in row.glyphs.values() if not glyph.parts]
+        height = max([height, *sides])
         middle = self.y + height / 2
         if band and style.colours["band"]:
             self.bands.append(
@@ -296,12 +467,34 @@ class _Page:
             self.text(note_left, y, line, quiet=True)
         if row.mark and not math.isnan(row.mark.estimate):
             left, right = self.places[AXIS]
-            shapes, lines_ = _shapes(row.mark, lambda p: left + p * (right - left), middle, self.pitch, style)
+            room = (row.height - 0.3) * self.pitch if row.height > 1 else self.pitch
+            shapes, lines_ = _shapes(row.mark, lambda p: left + p * (right - left), middle, self.pitch, style, room)
             self.marks += shapes
             self.intervals += lines_
+            self._note_meaning(row.mark.kind, shapes)
+            self._scale(row.mark, left, middle, room)
+        for key, glyph in row.glyphs.items():
+            left, right = self.places[key]
+            self.glyph(glyph, (left + right) / 2, middle, right - left)
         if not note:
             self.plain.append((self.y, self.y + height))
         self.y += height
+
+    def _note_meaning(self, kind: str, shapes: list) -> None:
+        if shapes:
+            self.meanings[kind] = (shapes[-1][1] if shapes[-1][1] != "none" else shapes[0][1], SHAPES.get(kind, kind))
+
+    def _scale(self, mark: Mark, left: float, middle: float, room: float) -> None:
+        """Ticks with their words left of a curve or a cloud."""
+        size, bottom = self.style.size, middle + room / 2
+        for height, words in mark.scale:
+            y = bottom - height * room
+            self.lines.append((left - 3, y, left, y, self.style.line))
+            self.text(left - 5, y + BASELINE * size, words, "right")
+        if mark.scale:
+            heights = [height for height, _ in mark.scale]
+            ends = bottom - max(heights) * room, bottom - min(heights) * room
+            self.lines.append((left, ends[0], left, ends[1], self.style.line))
 
     def axis_bottom(self, top: float, sheet: Sheet) -> None:
         """Guide lines through the rows, then room for ticks and the label of the axis."""
@@ -318,15 +511,23 @@ class _Page:
         """What the marks mean, drawn beside the words, over as many lines as it takes."""
         style, size = self.style, self.style.small
         x, wide, room = MARGIN, 2.6 * size, 1.9 * size
+        pitch = 1.75 * size if any(isinstance(kind, Glyph) for kind, _ in keys) else 1.5 * size
         for kind, words in keys:
             width = wide + 0.6 * size + text_width(words, style, size)
             if x > MARGIN and x + width > style.width - MARGIN:
-                x, self.y = MARGIN, self.y + 1.5 * size
+                x, self.y = MARGIN, self.y + pitch
             middle = self.y + 0.75 * size
-            mark = Mark(kind, 0.5, 0.08, 0.92, 0.55, 0.0, 1.0)
-            shapes, lines = _shapes(mark, lambda p, x=x: x + p * wide, middle, 1.5 * size, style)
-            self.key_marks += shapes
-            self.key_intervals += lines
+            if isinstance(kind, Glyph):
+                self.glyph(replace(kind, share=math.nan), x + wide / 2, middle)
+            elif kind == "band":
+                box = [(x, middle - 0.5 * size), (x + wide, middle - 0.5 * size)]
+                box += [(x + wide, middle + 0.5 * size), (x, middle + 0.5 * size)]
+                self.key_marks.append((box, style.colours["shade"], "none", 0))
+            else:
+                mark = Mark(kind, 0.5, 0.08, 0.92, 0.55, 0.0, 1.0, KEY_POINTS.get(kind, ()))
+                shapes, lines = _shapes(mark, lambda p, x=x: x + p * wide, middle, 1.5 * size, style, 1.2 * size)
+                self.key_marks += shapes
+                self.key_intervals += lines
             lines = wrap_text(words, style, size, style.width - MARGIN - x - wide - 0.6 * size)
             for number, line in enumerate(lines):
                 self.y += number and LINE * size
@@ -342,7 +543,7 @@ class _Page:
         width, height = style.width, self.y + MARGIN
         figure = Figure(figsize=(width / 72, height / 72), dpi=style.png_dpi, facecolor="white")
         points = Affine2D().scale(1, -1).translate(0, height).scale(1 / 72) + figure.dpi_scale_trans
-        ink, quiet = style.colours["ink"], style.colours["quiet"]
+        ink = style.colours["ink"]
         if self.bands:
             figure.add_artist(
                 PolyCollection(self.bands, facecolors=style.colours["band"], linewidths=0, transform=points, zorder=-2)
@@ -350,11 +551,25 @@ class _Page:
         figure.add_artist(_lines(self.rules, ink, transform=points, zorder=-1, gid="rules"))
         if top is not None:
             self._axes(figure, height)
+        if self.lines:
+            figure.add_artist(_lines(self.lines, ink, transform=points, zorder=1, gid="lines"))
+        for hatched in (False, True):
+            shapes = [shape[:4] for shape in self.shapes if shape[4] is hatched]
+            if shapes:
+                glyphs = _polygons(shapes, transform=points, zorder=2, gid="glyphs")
+                if hatched:
+                    glyphs.set_hatch("//////")
+                    glyphs.set_hatch_linewidth(style.line)
+                    glyphs.set_hatchcolor([letter_colour(face, style) for _, face, *_ in shapes])
+                figure.add_artist(glyphs)
+        if self.patches:
+            figure.add_artist(_polygons(self.patches, transform=points, zorder=3, gid="patches"))
+        figure.meanings = self.meanings
         if self.key_marks:
             figure.add_artist(_lines(self.key_intervals, ink, transform=points, zorder=2, gid="keys"))
             figure.add_artist(_polygons(self.key_marks, transform=points, zorder=3, gid="keys"))
         fonts = {}
-        for x, y, words, align, size, bold, faint in self.texts:
+        for x, y, words, align, size, bold, colour in self.texts:
             if (size, bold) not in fonts:
                 fonts[size, bold] = style.font_properties(size, bold)
             figure.text(
@@ -364,7 +579,7 @@ class _Page:
                 ha=align,
                 va="baseline",
                 fontproperties=fonts[size, bold],
-                color=quiet if faint else ink,
+                color=colour,
                 parse_math=False,
             )
         return figure
@@ -389,6 +604,15 @@ class _Page:
         axes.set_xticks(TICKS, labels, fontproperties=style.font_properties(style.size), color=style.colours["ink"])
         scale = Affine2D().translate(-left, -top).scale(100 / (right - left), 1)
 
+        if sheet.band:
+            lower, upper = (100 * bound for bound in sheet.band)
+            shades = [
+                [(lower, start), (upper, start), (upper, end), (lower, end)]
+                for start, end in _joined(self.plain, top, bottom)
+            ]
+            shade = PolyCollection(shades, facecolors=style.colours["shade"], linewidths=0, zorder=-0.5)
+            shade.set_gid("guides")
+            axes.add_collection(shade, autolim=False)
         guides = []
         for start, end in _joined(self.plain, top, bottom):
             if not math.isnan(sheet.reference):
@@ -449,8 +673,24 @@ def _polygons(marks: list[tuple], **options) -> PolyCollection:
     )
 
 
-def _shapes(mark: Mark, x, y: float, pitch: float, style: Style) -> tuple[list, list]:
-    """Shapes and lines of a mark in points; `x` turns a proportion into points."""
+def letter_colour(face: str, style: Style) -> str:
+    """Ink or white, whichever can be read on a colour."""
+    return max(style.colours["ink"], "#FFFFFF", key=lambda colour: contrast(colour, face))
+
+
+SHAPES = {  # what a mark looks like without its colour
+    "study": "square", "pooled": "diamond", "subgroup": "diamond", "without": "diamond", "prediction": "bar",
+    "crude": "circle", "pooled_row": "diamond on a thick line", "crude_row": "open square",
+    "without_row": "light diamond on a line", "variant": "diamond on a line", "density": "curve", "cloud": "dot",
+}  # fmt: skip
+KEY_POINTS = {
+    "density": tuple((step / 20, math.exp(-0.5 * ((step - 10) / 3.2) ** 2)) for step in range(21)),
+    "cloud": ((0.5, 0.5),),
+}
+
+
+def _shapes(mark: Mark, x: Callable, y: float, pitch: float, style: Style, room: float = 0.0) -> tuple[list, list]:
+    """Shapes and lines of a mark in points; `x` turns a proportion into points, `room` is the height of a curve."""
     ink, thin = style.colours["ink"], style.line
     shapes, lines = [], []
     known = not math.isnan(mark.lower)
@@ -471,7 +711,7 @@ def _shapes(mark: Mark, x, y: float, pitch: float, style: Style) -> tuple[list, 
         if known:
             lines.append((x(mark.lower), y, x(mark.upper), y, 1.5 * thin))
         shapes.append((square(square_side(mark.share, pitch) / 2), style.colours["study"], "none", 0))
-    elif mark.kind in ("pooled", "subgroup"):
+    elif mark.kind in ("pooled", "subgroup", "without"):
         half = (0.34 if mark.kind == "pooled" else 0.26) * pitch
         shapes.append((diamond(x(mark.lower), x(mark.upper), half), style.colours[mark.kind], ink, thin))
     elif mark.kind == "prediction":
@@ -493,4 +733,26 @@ def _shapes(mark: Mark, x, y: float, pitch: float, style: Style) -> tuple[list, 
     elif mark.kind == "crude_row":
         lines.append((x(mark.lower), y, x(mark.upper), y, thin))
         shapes.append((square(0.22 * pitch), style.colours["crude"], ink, 1.5 * thin))
+    elif mark.kind in ("variant", "without_row"):
+        if known:
+            lines.append((x(mark.lower), y, x(mark.upper), y, 1.5 * thin))
+        half = 0.27 * pitch
+        face = style.colours["study" if mark.kind == "variant" else "without"]
+        shapes.append((diamond(centre - half, centre + half, half), face, ink, thin))
+    elif mark.kind == "density":
+        base = y + room / 2
+        prior = [(x(p), base - height * room) for p, height in mark.limits]
+        lines += [(*one, *other, 1.5 * thin) for one, other in zip(prior[::2], prior[1::2], strict=False)]  # dashed
+        curve = [(x(p), base - height * room) for p, height in mark.points]
+        shapes.append(([(curve[0][0], base), *curve, (curve[-1][0], base)], style.colours["subgroup"], ink, thin))
+    elif mark.kind == "cloud":
+        base, radius = y + room / 2, 0.16 * pitch
+        limits = [(x(p), base - height * room) for p, height in mark.limits]
+        if limits:
+            shapes.append((limits, style.colours["shade"], style.colours["rule"], thin))
+        turns = [math.pi * step / 8 for step in range(16)]
+        for p, height in mark.points:
+            middle, level = x(p), base - height * room
+            dot = [(middle + radius * math.cos(turn), level + radius * math.sin(turn)) for turn in turns]
+            shapes.append((dot, style.colours["study"], ink, thin))
     return shapes, lines

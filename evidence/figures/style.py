@@ -20,12 +20,15 @@ import numpy as np
 import yaml
 from fontTools.ttLib import TTFont
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import LoadFlags
 from matplotlib.text import Text
 
+from evidence import ReviewError
 from evidence.wording import p_value, per_cent
 
 MM = 72 / 25.4  # points in a millimetre
@@ -81,6 +84,16 @@ class Style:
             "subgroup": "#56B4E9",
             "prediction": "#E69F00",
             "crude": "#FFFFFF",
+            "without": "#D6E9F5",
+            "shade": "#E8EEF3",
+            "best": "#003B5C",
+            "least": "#D9EAF4",
+            "low": "#FED98E",
+            "some": "#FE9929",
+            "high": "#D95F0E",
+            "critical": "#993404",
+            "unknown": "#FFFFFF",
+            "apart": "#CCCCCC",
         }
     )
     source: str = "own choice; colours from the colour-blind safe palette of Okabe and Ito (jfly.uni-koeln.de/color)"
@@ -121,19 +134,20 @@ SCREEN = Style()
 
 
 def read_style(path: str | Path, name: str) -> Style:
-    """Read a preset from `journal_figures.yaml`.
+    """Read a preset from `journal_figures.yaml`: "bmj" at its own width, "bmj/single" at another that it offers.
 
     Raises
     ------
-    ValueError: no such preset, or the preset has a field that no figure knows; the message lists what there is.
+    ReviewError: no such preset or width, or a field that no figure knows; the message lists what there is
     """
     presets = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["presets"]
-    return _style(presets, name, path)
+    name, _, width = name.partition("/")
+    return _style(presets, name, width, path)
 
 
-def _style(presets: dict, name: str, path: str | Path) -> Style:
+def _style(presets: dict, name: str, width: str, path: str | Path) -> Style:
     if name not in presets:
-        raise ValueError(f"{path}: no figure preset {name!r}; there are {', '.join(presets)}")
+        raise ReviewError(f"{path}: no figure preset {name!r}; there are {', '.join(presets)}")
     chain = []
     while name:
         chain.insert(0, (name, presets[name]))
@@ -143,10 +157,13 @@ def _style(presets: dict, name: str, path: str | Path) -> Style:
         colours = {**values.get("colours", {}), **preset.get("colours", {})}
         values = {**values, **preset, "name": preset_name, "colours": colours}
     values.pop("inherits", None)
-    values["width_mm"] = values.pop("widths_mm")[values.pop("width")]
+    widths, usual = values.pop("widths_mm"), values.pop("width")
+    if width and width not in widths:
+        raise ReviewError(f"{path}: preset {values['name']} has no width {width!r}; it has {', '.join(widths)}")
+    values["width_mm"] = widths[width or usual]
     unknown = set(values) - {item.name for item in fields(Style)}
     if unknown:
-        raise ValueError(f"{path}: preset {values['name']} has unknown fields: {', '.join(sorted(unknown))}")
+        raise ReviewError(f"{path}: preset {values['name']} has unknown fields: {', '.join(sorted(unknown))}")
     return Style(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
@@ -226,6 +243,18 @@ def wrap_text(text: str, style: Style, size: float, width: float, bold: bool = F
     return [*lines, line] if line else lines
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance of a colour, 0 to 1 (WCAG 2.2)."""
+    parts = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2.2; text wants 4.5, shapes 3)."""
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
 def describe(figure: Figure, title: str, description: str) -> Figure:
     """Give a figure its title and the text for readers who cannot see it; `save_figure` writes both."""
     figure.set_label(title)
@@ -237,7 +266,8 @@ def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None
     """Write a figure; the ending of the path says the format. The one place where figures are written.
 
     PDF and EPS hold their text as text (TrueType, embedded); SVG as outlines unless the preset wants it editable; TIFF
-    is RGB with LZW compression at the preset's dpi. Title and description go into SVG, PDF and PNG.
+    is RGB with LZW compression at the preset's dpi. Title and description go into SVG, PDF and PNG. A figure of several
+    pages is one PDF; of the other formats each further page is a file of its own, `<stem>-page2` and so on.
 
     Raises
     ------
@@ -248,6 +278,11 @@ def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None
     ending = "tiff" if ending == "tif" else ending
     if ending not in FORMATS:
         raise ValueError(f"{path}: figures are written as {', '.join(FORMATS)}, not {ending!r}")
+    if ending != "pdf":
+        for number, page in enumerate(getattr(figure, "pages", []), 2):
+            page.set_label(figure.get_label())
+            page.alt_text = figure.alt_text
+            save_figure(page, path.with_stem(f"{path.stem}-page{number}"), style)
     title, words = str(figure.get_label()), getattr(figure, "alt_text", "")
     buffer = io.BytesIO()
     with matplotlib.rc_context({**PLAIN, "svg.fonttype": "path" if style.svg_text == "path" else "none"}):
@@ -257,7 +292,9 @@ def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None
             data = data if style.svg_text == "path" else _with_lengths(data, style)
         elif ending == "pdf":
             metadata = {"CreationDate": None, "Title": title, "Subject": words}
-            figure.savefig(buffer, format="pdf", metadata=metadata)
+            with PdfPages(buffer, metadata=metadata) as book:
+                for page in (figure, *getattr(figure, "pages", [])):
+                    page.savefig(book, format="pdf")
             data = buffer.getvalue()
         elif ending == "eps":
             figure.savefig(buffer, format="eps")
@@ -309,9 +346,16 @@ def _tiff(figure: Figure, dpi: int) -> bytes:
 def check_figure(figure: Figure, least_size: float = LEAST_SIZE) -> list[str]:
     """Look a drawn figure over and list its faults in words; an empty list when there is none.
 
-    Faults: text or a mark outside the canvas, two texts on one another, a text on a mark, type smaller than
-    `least_size` points, a letter that the font does not have.
+    Faults: text or a mark outside the canvas, two texts on one another, a text on a mark, a text that is partly on a
+    glyph or a box, type smaller than `least_size` points, a letter that the font does not have. Of all pages.
     """
+    faults = _check_page(figure, least_size)
+    for number, page in enumerate(getattr(figure, "pages", []), 2):
+        faults += [f"page {number}: {fault}" for fault in _check_page(page, least_size)]
+    return faults
+
+
+def _check_page(figure: Figure, least_size: float) -> list[str]:
     canvas = figure.canvas
     renderer = FigureCanvasAgg(figure).get_renderer()
     with matplotlib.rc_context(PLAIN):
@@ -321,9 +365,15 @@ def check_figure(figure: Figure, least_size: float = LEAST_SIZE) -> list[str]:
     figure.set_canvas(canvas)
     words = [item.get_text() for item in texts]
     marks = [box for axes in figure.axes for box in _mark_boxes(axes)]
+    glyphs = [
+        path.transformed(item.get_transform()).get_extents().extents
+        for item in figure.artists
+        if item.get_gid() == "glyphs"
+        for path in item.get_paths()
+    ]
     faults = []
     right, top = figure.bbox.width, figure.bbox.height
-    for text, box in [*zip(words, boxes, strict=True), *(("a mark", box) for box in marks)]:
+    for text, box in [*zip(words, boxes, strict=True), *(("a mark", box) for box in [*marks, *glyphs])]:
         if box[0] < 0 or box[1] < 0 or box[2] > right or box[3] > top:
             faults.append(f"cut off at the edge: {text!r}")
     for i, box in enumerate(boxes):
@@ -332,6 +382,8 @@ def check_figure(figure: Figure, least_size: float = LEAST_SIZE) -> list[str]:
         ]
         if any(_overlap(box, mark) for mark in marks):
             faults.append(f"text on a mark: {words[i]!r}")
+        if any(_overlap(box, glyph) and not _within(box, glyph) for glyph in glyphs):
+            faults.append(f"text across the edge of a shape: {words[i]!r}")
     for item in texts:
         if item.get_fontsize() < least_size:
             faults.append(f"type of {item.get_fontsize():g} pt, smallest is {least_size:g}: {item.get_text()!r}")
@@ -356,3 +408,9 @@ def _mark_boxes(axes) -> list:
 def _overlap(a, b, slack: float = 0.5) -> bool:
     """Whether two boxes (x0, y0, x1, y1 in pixels) share more than half a pixel both ways."""
     return min(a[2], b[2]) - max(a[0], b[0]) > slack and min(a[3], b[3]) - max(a[1], b[1]) > slack
+
+
+def _within(a, b) -> bool:
+    """Whether a box lies within another in x and reaches no farther than half its own height beyond it in y."""
+    slack = (a[3] - a[1]) / 2
+    return b[0] <= a[0] and a[2] <= b[2] and b[1] - slack <= a[1] and a[3] <= b[3] + slack

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text, scheme_note, short_level
+from evidence.figures.forest import (
+    AXIS_LABEL,
+    WITHOUT,
+    counts_text,
+    estimate_text,
+    scheme_note,
+    short_level,
+    without_mark,
+)
 from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise, numbers
@@ -26,6 +35,7 @@ def summary_forest(
     therapies: pd.DataFrame,
     *,
     class_labels: Mapping[str, str] | None = None,
+    sensitivity: pd.DataFrame | None = None,
     title: str = "Response by treatment",
     axis_label: str = AXIS_LABEL,
     level_note: str = "",
@@ -35,7 +45,8 @@ def summary_forest(
     """All treatments of the review on one page, grouped and ordered as in Table IV.
 
     A row a treatment with study arms that entered: pooled (filled diamond, thick line, bold) or with its crude
-    proportion only (open square, thin line). A class that is analysed as a whole has its own row after its members. The
+    proportion only (open square, thin line). Below a treatment with counts known from secondary sources only, a row
+    shows it without them. A class that is analysed as a whole has its own row after its members. The
     other treatments are named below, with their level: those whose counts did not enter, and those that have none yet.
 
     Parameters
@@ -44,6 +55,7 @@ def summary_forest(
     therapy_levels : DataFrame; from `grading.grade_therapies`
     therapies : DataFrame; checked extraction table
     class_labels : mapping; class slug to label
+    sensitivity : DataFrame; from `synthesis.sensitivity`, for the rows without secondary sources
     title : str; printed only by presets that print titles
     axis_label : str; what the axis counts
     level_note : str; scheme of the levels and its caveat; the name of the scheme if empty
@@ -62,6 +74,9 @@ def summary_forest(
     grades = therapy_levels[therapy_levels["disease"] == ALL].set_index(["scope", "therapy"])
     levels = {key: short_level(value) for key, value in grades["level"].items()}
     labels = labels_of(therapies, "therapy")
+
+    variants = sensitivity if sensitivity is not None else pd.DataFrame({"variant": [], "analysis": []})
+    variants = variants[variants["variant"] == WITHOUT].set_index("analysis")
 
     def row_of(scope: str, slug: str, label: str, note: str = "") -> Row:
         result = whole.loc[(scope, slug)]
@@ -82,6 +97,11 @@ def summary_forest(
             value = (result["crude"], result["crude_ci_lb"], result["crude_ci_ub"])
             mark = Mark("crude_row", *value)
         return Row(cells | {"estimate": estimate_text(*value, style)}, mark, indent=INDENT, bold=is_pooled)
+
+    def rows_of(slug: str) -> list[Row]:
+        analysis = whole.loc[("therapy", slug)]["analysis"]
+        rows = [row_of("therapy", slug, labels[slug])]
+        return [*rows, _without_row(variants.loc[analysis], style)] if analysis in variants.index else rows
 
     rows: list[Row] = []
     small, held, without = [], [], []
@@ -107,19 +127,19 @@ def summary_forest(
             continue
         label = class_label(slug, class_labels or {})
         rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
-        rows += [row_of("therapy", therapy, labels[therapy]) for therapy in shown]
+        rows += [row for therapy in shown for row in rows_of(therapy)]
         if ("class", slug) in whole.index and whole.loc[("class", slug)]["k"]:
             rows.append(row_of("class", slug, all_of(label), _same_arms(slug, shown, whole, labels)))
 
     waiting = any(row.cells.get("awaiting", NOTHING) != NOTHING for row in rows)
     columns = [
         Column("therapy", "Treatment"),
-        Column("level", "Level", "center"),
-        Column("studies", "Studies", "right"),
-        *([Column("awaiting", "Awaiting\ncounts", "right")] if waiting else []),
-        Column("count", "Responders/n", "right"),
+        Column("level", "Level", "center", spare=1),
+        Column("studies", "Studies", "right", spare=2),
+        *([Column("awaiting", "Awaiting\ncounts", "right", spare=3)] if waiting else []),
+        Column("count", "Responders/n", "right", narrow="Responders\nof n"),
         Column(AXIS),
-        Column("estimate", f"% {_bracket(pooled, style)}", "right"),
+        Column("estimate", f"% {_bracket(pooled, style)}", "right", narrow=f"%\n{_bracket(pooled, style)}"),
     ]
     closing = [
         ("Only arms too small to enter: treatment (level) counts of each arm", small),
@@ -137,6 +157,18 @@ def summary_forest(
     if not rows:
         rows = [Row({"therapy": "No treatment has usable counts"}, span="count", quiet=True)]
     return describe(draw_sheet(columns, rows, sheet, style), title, _words(rows, small + held, without, title))
+
+
+def _without_row(variant, style: Style) -> Row:
+    """A treatment once more without the counts that are known from secondary sources only."""
+    cells = {"therapy": WITHOUT, "studies": f"{variant['k']:.0f}"}
+    if not variant["k"]:
+        return Row(cells, note="no study is left", indent=2 * INDENT, quiet=True)
+    mark = without_mark(variant)
+    kind = "without_row" if mark.kind == "without" else "crude_row"
+    cells["count"] = counts_text(variant["events"], variant["n"])
+    cells["estimate"] = estimate_text(mark.estimate, mark.lower, mark.upper, style)
+    return Row(cells, replace(mark, kind=kind), indent=2 * INDENT)
 
 
 def _counts_with_unit(arm) -> str:
@@ -167,6 +199,7 @@ def _keys(rows: list[Row], pooled: pd.DataFrame) -> list[tuple[str, str]]:
     drawn = {row.mark.kind for row in rows if row.mark}
     words = {
         "pooled_row": f"pooled (bold), {_level(pooled)} CI thick, prediction interval thin",
+        "without_row": f"pooled without secondary sources, {_level(pooled)} CI",
         "crude_row": f"not pooled: crude proportion, exact {_level(pooled)} CI",
     }
     return [(kind, text) for kind, text in words.items() if kind in drawn]
@@ -195,14 +228,18 @@ def _notes(rows: list[Row], whole, therapy_levels, level_note: str, reference: f
 def _words(rows: list[Row], kept_out: list[str], without: list[str], title: str) -> str:
     """The figure in words, for readers who cannot see it."""
     words = [f"{title}: forest plot of all treatments."]
-    for kind, name in (("pooled_row", "Pooled"), ("crude_row", "Crude only")):
-        values = [
-            f"{row.cells['therapy']} {row.cells['count']}, {row.cells['estimate']}"
-            for row in rows
-            if row.mark and row.mark.kind == kind
-        ]
-        if values:
-            words.append(f"{name}, per cent: {'; '.join(values)}.")
+    kinds = {"pooled_row": "Pooled", "crude_row": "Crude only", "without_row": "Pooled without secondary sources"}
+    values: dict[str, list[str]] = {name: [] for name in kinds.values()}
+    treatment = ""
+    for row in rows:
+        if not row.mark:
+            continue
+        without = row.cells["therapy"] == WITHOUT
+        treatment = treatment if without else row.cells["therapy"]
+        label = f"{treatment} {WITHOUT}" if without else treatment
+        value = f"{label} {row.cells['count']}, {row.cells['estimate']}"
+        values[kinds[row.mark.kind]].append(value)
+    words += [f"{name}, per cent: {'; '.join(found)}." for name, found in values.items() if found]
     if kept_out:
         words.append(f"Treatments with counts that did not enter: {len(kept_out)}.")
     if without:

@@ -1,0 +1,65 @@
+"""Signs of risk-of-bias judgements: the only module that knows which colour and sign a judgement has.
+
+Signs as robvis draws them (+ low, − some concerns, × high, ! critical, ? no information), letters for the answers of a
+checklist; colours from the style, those of robvis that colour-blind readers can tell apart by their lightness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evidence.figures.layout import Glyph
+from evidence.figures.style import SCREEN, Style
+from evidence.schema import humanise
+from evidence.wording import SILENT
+
+# judgement: sign, colour of the style. From good to bad: of several judgements the last one here is the gravest.
+JUDGEMENTS = {
+    "low": ("+", "low"),
+    "yes": ("Y", "low"),
+    "probably_yes": ("PY", "low"),
+    "not_applicable": ("/", "apart"),
+    "some_concerns": ("−", "some"),
+    "moderate": ("−", "some"),
+    "unclear": ("?", "unknown"),
+    "no_information": ("?", "unknown"),
+    "probably_no": ("PN", "high"),
+    "no": ("N", "high"),
+    "high": ("×", "high"),
+    "serious": ("×", "high"),
+    "critical": ("!", "critical"),
+}
+SHORT = {
+    "y": "yes", "py": "probably_yes", "pn": "probably_no", "n": "no", "ni": "no_information", "na": "not_applicable",
+    "some concerns": "some_concerns", "nr": "no_information",
+}  # fmt: skip
+NOT_APPRAISED = "not appraised"
+
+
+def judgement_slug(judgement) -> str:
+    """A judgement as this module knows it; what is not known stays as it is, empty is not appraised."""
+    text = "" if judgement is None or judgement != judgement else str(judgement).strip()
+    if text in ("", *SILENT[:1]):
+        return ""
+    lower = text.lower()
+    return SHORT.get(lower, lower.replace(" ", "_"))
+
+
+def judgement_glyph(judgement, style: Style = SCREEN) -> Glyph:
+    """Glyph of a judgement; a judgement of another instrument has its first two letters on white."""
+    slug = judgement_slug(judgement)
+    if not slug:
+        return Glyph("·", style.colours["unknown"], NOT_APPRAISED)
+    sign, colour = JUDGEMENTS.get(slug, (slug[:2].upper(), "unknown"))
+    return Glyph(sign, style.colours[colour], humanise(slug).lower())
+
+
+def judgement_keys(judgements: Iterable, style: Style = SCREEN) -> list[tuple[Glyph, str]]:
+    """A key for each sign that is drawn, from good to bad; nothing when all are missing."""
+    slugs = {judgement_slug(judgement) for judgement in judgements}
+    if slugs <= {""}:
+        return []
+    known = list(JUDGEMENTS)
+    ordered = sorted(slugs, key=lambda slug: (slug == "", known.index(slug) if slug in known else len(known), slug))
+    glyphs = [judgement_glyph(slug, style) for slug in ordered]
+    return [(glyph, glyph.meaning) for glyph in glyphs]

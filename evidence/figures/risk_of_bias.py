@@ -1,0 +1,172 @@
+"""Risk of bias: traffic light of every study and item, and how many studies got which judgement.
+
+The only module that knows how several appraisals of one study become one sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from evidence.figures.judgements import JUDGEMENTS, judgement_glyph, judgement_keys, judgement_slug
+from evidence.figures.layout import Column, Glyph, Row, Sheet, draw_sheet
+from evidence.figures.style import SCREEN, Style, describe
+from evidence.schema import humanise
+from evidence.wording import counted, labels_of
+
+OVERALL = "overall"
+TOOLS = {
+    "jbi_case_series": "JBI checklist for case series",
+    "murad_case_series": "Murad tool for case series and case reports",
+    "newcastle_ottawa": "Newcastle-Ottawa scale",
+    "rob2": "RoB 2",
+    "robins_i": "ROBINS-I",
+}
+NONE = "Not appraised: the review has no risk-of-bias judgements"
+
+
+def one_judgement(appraisals: pd.DataFrame) -> pd.DataFrame:
+    """One judgement a study, tool and item: the consensus where there is one, else the gravest of the raters'.
+
+    Parameters
+    ----------
+    appraisals : DataFrame, a row a judgement: study_id, item, judgement; optional tool, answer (taken where the item
+        has no judgement of its own) and rater
+
+    Returns
+    -------
+    DataFrame: study_id, tool, item, judgement (in order of appearance; "" where neither answer nor judgement is given)
+    """
+    known = appraisals.reindex(columns=["study_id", "tool", "item", "judgement", "answer", "rater"]).fillna("")
+    known["judgement"] = known["judgement"].where(known["judgement"] != "", known["answer"]).map(judgement_slug)
+    known["agreed"] = known["rater"].str.casefold() != "consensus"
+    grave = {slug: place for place, slug in enumerate(JUDGEMENTS)}
+    known["grave"] = -known["judgement"].map(lambda slug: grave.get(slug, -1))
+    known["place"] = range(len(known))
+    keys = ["study_id", "tool", "item"]
+    first = known.groupby(keys, sort=False)["place"].transform("min")
+    known = known.assign(first=first).sort_values([*keys, "agreed", "grave"], kind="stable")
+    kept = known.drop_duplicates(keys).sort_values("first", kind="stable")
+    return kept[[*keys, "judgement"]].reset_index(drop=True)
+
+
+def overall_judgements(appraisals: pd.DataFrame) -> pd.DataFrame:
+    """Overall judgement of each study (study_id, judgement) for the column of a forest plot; the gravest of its tools'.
+
+    Empty where the review appraised nothing.
+    """
+    if appraisals.empty:
+        return pd.DataFrame({"study_id": [], "judgement": []})
+    overall = appraisals[appraisals["item"].str.casefold() == OVERALL]
+    together = one_judgement(overall.assign(tool=""))
+    return together.loc[together["judgement"] != "", ["study_id", "judgement"]].reset_index(drop=True)
+
+
+def traffic_light(
+    appraisals: pd.DataFrame,
+    studies: pd.DataFrame,
+    *,
+    item_labels: Mapping[str, str] | None = None,
+    title: str = "Risk of bias",
+    style: Style = SCREEN,
+) -> Figure:
+    """A row a study, a sign an item; any number of items that the width has room for.
+
+    Parameters
+    ----------
+    appraisals : DataFrame; see `one_judgement`
+    studies : DataFrame; checked extraction table, for the labels
+    item_labels : mapping; item to what it asks, for the notes
+    title : str; printed only by presets that print titles
+    style : Style
+
+    Raises
+    ------
+    ReviewError: more items than the width has room for
+    """
+    known = one_judgement(appraisals)
+    if known.empty:
+        return _nothing(title, studies, style)
+    labels = labels_of(studies, "study_id")
+    items = _items(known)
+    tools = list(dict.fromkeys(known["tool"]))
+    rows = []
+    for tool in tools:
+        if len(tools) > 1:
+            rows.append(Row({"study": _tool(tool)}, bold=True, gap=0.3 if rows else 0.0))
+        for study, group in known[known["tool"] == tool].groupby("study_id", sort=False):
+            own = dict(zip(group["item"], group["judgement"], strict=True))
+            glyphs = {item: judgement_glyph(own[item], style) for item in items if item in own}
+            rows.append(Row({"study": labels.get(study) or study}, glyphs=glyphs, indent=1.2 * (len(tools) > 1)))
+    columns = [
+        Column("study", "Study"),
+        *(Column(item, humanise(item) if item == OVERALL else item, "center", wrap=0.14) for item in items),
+    ]
+    asked = [f"{item}, {words}" for item, words in (item_labels or {}).items() if item in items]
+    tool_words = "" if len(tools) > 1 or not tools[0] else f"Instrument: {_tool(tools[0])}. "
+    notes = [f"{tool_words}{'; '.join(asked)}{'.' if asked else ''}".strip()]
+    sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=[note for note in notes if note])
+    words = "; ".join(
+        f"{labels.get(row.study_id, row.study_id)} {row.item} {row.judgement}" for row in known.itertuples()
+    )
+    return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
+
+
+def risk_of_bias_summary(
+    appraisals: pd.DataFrame,
+    studies: pd.DataFrame,
+    *,
+    item_labels: Mapping[str, str] | None = None,
+    title: str = "Risk of bias, summary",
+    style: Style = SCREEN,
+) -> Figure:
+    """A bar an item: how many studies got which judgement. Parameters as of `traffic_light`."""
+    known = one_judgement(appraisals)
+    if known.empty:
+        return _nothing(title, studies, style)
+    order = list(JUDGEMENTS)
+    tools = list(dict.fromkeys(known["tool"]))
+    rows = []
+    for tool in tools:
+        own = known[known["tool"] == tool]
+        if len(tools) > 1:
+            rows.append(Row({"item": _tool(tool)}, bold=True, gap=0.3 if rows else 0.0))
+        for item in _items(own):
+            counts = own.loc[own["item"] == item, "judgement"].value_counts()
+            slugs = sorted(counts.index, key=lambda slug: (order.index(slug) if slug in order else len(order), slug))
+            glyphs = [judgement_glyph(slug, style) for slug in slugs]
+            total = counts.sum()
+            parts = tuple(
+                (counts[slug] / total, glyph.sign, glyph.colour) for slug, glyph in zip(slugs, glyphs, strict=True)
+            )
+            words = (item_labels or {}).get(item) or (humanise(item) if item == OVERALL else item)
+            said = ", ".join(f"{counts[slug]} {glyph.meaning}" for slug, glyph in zip(slugs, glyphs, strict=True))
+            bar = {"bar": Glyph("", "", parts=parts)}
+            rows.append(Row({"item": words, "said": said}, glyphs=bar, indent=1.2 * (len(tools) > 1)))
+    columns = [
+        Column("item", "Item"),
+        Column("bar", "Share of the studies", least=0.35 * style.width),
+        Column("said", "Studies", wrap=0.3),
+    ]
+    sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style))
+    words = "; ".join(f"{row.cells['item']}: {row.cells['said']}" for row in rows if row.glyphs)
+    return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
+
+
+def _tool(tool: str) -> str:
+    return TOOLS.get(tool) or humanise(tool) or "Tool not stated"
+
+
+def _items(known: pd.DataFrame) -> list[str]:
+    """Items in order of appearance, the overall judgement last."""
+    items = list(dict.fromkeys(known["item"]))
+    return sorted(items, key=lambda item: item.casefold() == OVERALL)
+
+
+def _nothing(title: str, studies: pd.DataFrame, style: Style) -> Figure:
+    number = int(studies["status"].eq("included").sum()) if "status" in studies else len(studies)
+    words = f"{NONE} ({counted(number, 'included study', 'included studies')})."
+    figure = draw_sheet([Column("study", "")], [], Sheet(title=title, statements=[words]), style)
+    return describe(figure, title, f"{title}. {words}")
