@@ -10,7 +10,7 @@ import string
 
 import pandas as pd
 
-from evidence.schema import MISSING, TABLES, nearest, numbers, numeric_columns, shown
+from evidence.schema import MISSING, TABLES, nearest, numbers, numeric_columns, reference, shown
 
 FIRST_YEAR = 1900
 LARGEST_CASE_REPORT = 4  # patients; from five on authors speak of a series (Abu-Zidan 2012, World J Emerg Surg 7:5)
@@ -110,7 +110,8 @@ def _(t, x, year):
         yield table, key[0], rows & (frame["_row"] > first), words, {"first": first}
 
 
-def _unknown(t, table, column, target, *also):
+def _unknown(t, table, column):
+    target, also = reference(table, column)
     names = t[target]
     known, other = set(names.iloc[:, 0]), {}
     for name in names.itertuples(index=False):
@@ -127,20 +128,19 @@ def _unknown(t, table, column, target, *also):
 @_rule("unknown_study", "error", "A study_id stands in the table studies.", "studies")
 def _(t, x, year):
     for table in {"responses", "adverse_events"} & set(t):
-        yield _unknown(t, table, "study_id", "studies")
+        yield _unknown(t, table, "study_id")
 
 
 @_rule("unknown_therapy", "error", "A therapy stands in the table therapies.", "therapies")
 def _(t, x, year):
-    also = {"responses": MISSING, "adverse_events": MISSING, "published_claims": ("all", *MISSING), "scenarios": ()}
-    for table in set(also) & set(t):
-        yield _unknown(t, table, "therapy", "therapies", *also[table])
+    for table in {"responses", "adverse_events", "published_claims", "scenarios"} & set(t):
+        yield _unknown(t, table, "therapy")
 
 
 @_rule("unknown_disease", "error", "A disease stands in the table diseases.", "diseases")
 def _(t, x, year):
     for table in {"responses", "published_claims"} & set(t):
-        yield _unknown(t, table, "disease", "diseases", "all", *MISSING)
+        yield _unknown(t, table, "disease")
 
 
 @_rule("label_twice", "warning", "No two studies, therapies or diseases have the same label.")

@@ -95,6 +95,7 @@ LABELS = {
 
 # Names Windows keeps for devices, and words that mean something else where a slug stands.
 _RESERVED = {"con", "prn", "aux", "nul", "all", "total", "nr", "unclear"}
+_RESERVED |= {"example"}  # the row that the form shows
 _RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 _RESERVED_GROUP = {"class", "summary"}  # they begin the names of analyses and figures
 
@@ -515,6 +516,18 @@ TABLES = {
     ),
 }
 
+# Columns that name a row of another table, and the words that may stand there instead of a name.
+_TARGETS = {
+    "study_id": "studies", "study_a": "studies", "study_b": "studies", "therapy": "therapies", "disease": "diseases",
+}  # fmt: skip
+_NAMELESS = {
+    ("responses", "therapy"): MISSING,
+    ("responses", "disease"): ("all", *MISSING),
+    ("adverse_events", "therapy"): MISSING,
+    ("published_claims", "therapy"): ("all", *MISSING),
+    ("published_claims", "disease"): ("all", *MISSING),
+}
+
 _ADAPTERS = {}
 _NUMERIC = {kind.__metadata__[-1] for kind in (Count, Order, Year, Number, Share, Value, FilledValue)}
 
@@ -533,6 +546,12 @@ def numeric_columns(table):
     """The columns whose cells may be numbers to reckon with."""
     fields = TABLES[table].model.model_fields
     return [name for name, field in fields.items() if field.metadata and field.metadata[-1] in _NUMERIC]
+
+
+def reference(table, column):
+    """The table whose rows a column names ("" for a column that names none), and the words allowed beside the names."""
+    is_reference = column in _TARGETS and TABLES[table].key != (column,)
+    return (_TARGETS[column], _NAMELESS.get((table, column), ())) if is_reference else ("", ())
 
 
 def empty_table(table):

@@ -22,6 +22,9 @@ LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
 STANDARD = str(PROJECT / "workflow/standards/{standard}.yaml")
 CHECKLISTS = ["prisma2020_checklist", "swim", "prisma_lsr"]
+INSTRUMENTS = sorted(
+    str(path) for path in (PROJECT / "workflow/standards/risk_of_bias").glob("*.yaml")
+)
 RAW = sorted(
     str(path)
     for path in Path("data/raw").glob("*")

@@ -89,6 +89,7 @@ rule import_references:
 rule write_form:
     input:
         raw=RAW,
+        instruments=INSTRUMENTS,
         library=LIBRARY,
     output:
         form="results/forms/extraction_form.xlsx",
