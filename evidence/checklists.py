@@ -97,7 +97,7 @@ def checklist_table(checklist: Mapping, known: Mapping[str, str]) -> Table:
         Column("Where", 22),
     )
     frame = pd.DataFrame(rows, columns=["Section", *(column.name for column in columns)])
-    return Table(checklist["id"], "", checklist["title"], frame, columns, group="Section", landscape=False)
+    return Table(checklist["id"], "", "Items and answers", frame, columns, group="Section", landscape=False)
 
 
 def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> dict[str, str]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from evidence.documents import save_documents
 from evidence.documents.archive import save_archive
-from evidence.figures import FOREST, SUMMARY, review_figure
+from evidence.figures import FOREST, review_figure
 from evidence.figures.style import Style, save_figure
 from evidence.synthesis import analysis_id
 from evidence.tables.parts import therapy_order
@@ -77,13 +77,13 @@ def numbered(tables: Iterable[Table]) -> list[Table]:
 
 
 def figure_numbers(names: Sequence[str]) -> dict[str, str]:
-    """Number of each figure: the summary is Figure 1, the others are supplementary in the order given.
+    """Number of each figure, in the order given: those of the whole review first, forest plots are supplementary.
 
     >>> figure_numbers(["forest_diltiazem", "summary_forest", "forest_warfarin"])
     {'summary_forest': 'Figure 1', 'forest_diltiazem': 'Figure S1', 'forest_warfarin': 'Figure S2'}
     """
-    main = [name for name in names if name == SUMMARY]
-    others = [name for name in names if name != SUMMARY]
+    main = [name for name in names if not name.startswith(FOREST)]
+    others = [name for name in names if name.startswith(FOREST)]
     numbers = {name: f"Figure {at}" for at, name in enumerate(main, 1)}
     return numbers | {name: f"Figure S{at}" for at, name in enumerate(others, 1)}
 

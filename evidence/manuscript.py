@@ -13,18 +13,19 @@ import pandas as pd
 
 from evidence.references import METHODS, Citations, study_references
 from evidence.schema import LABELS, numbers
-from evidence.synthesis import ALL
+from evidence.synthesis import ALL, CHOICES, VARIANTS
 from evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE, level_notes
 from evidence.tables.parts import abbreviations, by_key, scheme_of, therapy_order
 from evidence.text import Heading, Item, Text
 from evidence.wording import (
-    INTERVALS,
+    MEASURES,
     MODELS,
     SILENT,
     all_of,
     cell,
     class_label,
     counted,
+    coverage_of,
     ids_in,
     labels_of,
     level_text,
@@ -42,6 +43,12 @@ SOFTWARE = {  # as their makers write them; the others are written as they are i
     "xlsxwriter": "XlsxWriter", "pydantic": "Pydantic",
 }  # fmt: skip
 CITED_SOFTWARE = {"snakemake": "molder2021", "numpy": "harris2020", "scipy": "virtanen2020"}
+VALUES = {  # what a pooled value is, by model
+    "glmm": "The pooled value is the proportion of the median study.",
+    "beta_binomial": "The pooled value is the mean proportion.",
+    "bayes": "The pooled value is the posterior median of the proportion of the median study.",
+    "inverse_variance": "The pooled value is the back-transformed mean.",
+}
 LISTED = 3  # names in a sentence; more are counted
 
 
@@ -67,7 +74,8 @@ def methods_text(
     scheme = scheme_of(frames["study_levels"], schemes)
     cites = Citations(METHODS | {"scheme": cell(schemes["schemes"][scheme]["citation"])})
     blocks = [
-        "Made from the choices of the review and from what was run. Question, eligibility, search, selection and data "
+        "Made from the choices of the review and from what was run. Question, eligibility, search, selection "
+        "and data "
         "extraction are the authors' to describe.",
         Heading("Outcome"),
         _outcome(config),
@@ -76,7 +84,8 @@ def methods_text(
         Heading("Which study arms entered"),
         _selection(frames, config),
         Heading("Synthesis"),
-        *_synthesis(config["synthesis"], cites),
+        *_synthesis(frames["pooled"], config["synthesis"], cites),
+        *_sensitivity_methods(frames.get("sensitivity")),
         _direction(config),
         Heading("Certainty"),
         f"No rating of certainty was made. The summary of findings notes what in the numbers limits it: fewer than "
@@ -124,6 +133,9 @@ def results_text(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: M
     short = abbreviations(tell.diseases_named, frames["diseases"])
     if short:
         blocks.append(f"Abbreviations: CI, confidence interval; {short[0]}")
+    sensitivity = _sensitivity_results(frames.get("sensitivity"), frames["pooled"], therapy_labels, config)
+    if sensitivity:
+        blocks += [Heading("Sensitivity analyses"), *map(Item, sensitivity)]
     blocks += [Heading("Adverse events"), _harms(frames)]
     if len(frames.get("reconciliation", ())):
         blocks += [Heading("Comparison with published claims"), _claims(frames["reconciliation"])]
@@ -141,7 +153,8 @@ def _outcome(config: Mapping) -> str:
     kind = "a complete or partial response" if policy["response"] == "any" else "a complete response only"
     return (
         f"The outcome was the proportion of {LABELS['unit'][policy['unit']]} with a response, defined as "
-        f"{review['response']}, among those treated. A responder had {kind}, as the study defined it. One outcome, the "
+        f"{review['response']}, among those treated. A responder had {kind}, as the study defined it. One "
+        f"outcome, the "
         "primary one, counted for each study, treatment, disease and unit."
     )
 
@@ -193,21 +206,19 @@ def _selection(frames, config) -> str:
     return " ".join(parts)
 
 
-def _synthesis(policy: Mapping, cites: Citations) -> list[str]:
+def _synthesis(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> list[str]:
     coverage = f"{policy['level']:.0%}"
     exact = (
         f"Every proportion is shown as responders among {LABELS['unit'][policy['unit']]} with its exact "
         f"(Clopper-Pearson) {coverage} confidence interval {cites.cite('clopper1934')}, for each arm and for "
         f"the sum of an analysis."
     )
-    model = f"From {counted(policy['least_studies'], 'study', 'studies')} on, proportions were pooled by a "
-    model += MODELS[policy["method"]]
-    if policy["method"] == "glmm":
-        model += f" {cites.cite('stijnen2010')}, without a continuity correction"
-    model += f". The {coverage} confidence interval is by {INTERVALS[policy['interval']]}"
+    model = f"From {counted(policy['least_studies'], 'study', 'studies')} on, proportions were pooled by "
+    model += f"{_with_article(MODELS[policy['method']])}{_model_details(pooled, policy, cites)}. "
+    model += f"Each pooled value has its {coverage_of(policy['level'], policy['interval'])}"
     if policy["interval"] == "profile":
         model += f" {cites.cite('hardy1996')}"
-    model += ". The pooled value is the proportion of the median study."
+    model += f". {VALUES[policy['method']]}"
     edges = (
         "Where all or none responded, the pooled value is 100% or 0% with the exact bound of the summed counts, and "
         "the variance between studies is not estimated. Fewer studies were not pooled; their results stand side "
@@ -219,6 +230,49 @@ def _synthesis(policy: Mapping, cites: Citations) -> list[str]:
         f"{cites.cite('higgins2002')} stand beside them."
     )
     return [exact, f"{model} {edges}", spread]
+
+
+def _model_details(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> str:
+    """What must be known of a model beside its name: source, corrections, priors."""
+    if policy["method"] == "glmm":
+        return f" {cites.cite('stijnen2010')}, without a continuity correction"
+    if policy["method"] == "beta_binomial":
+        return ", without a continuity correction"
+    if policy["method"] == "bayes":
+        priors = policy["priors"]
+        return (
+            f": normal with standard deviation {priors['b_sd']:g} for the mean log odds, half-normal with scale "
+            f"{priors['tau_scale']:g} for the standard deviation between studies; without a continuity correction"
+        )
+    done = pooled[pooled["pooled"] == "yes"]
+    details = [MEASURES.get(measure, measure) for measure in done["measure"].dropna().unique() if measure]
+    details += [f"tau² by {name}" for name in done["tau2_method"].dropna().unique() if name]
+    return (f" ({', '.join(details)})" if details else "") + (
+        "; 0.5 was added only to studies in which all or none responded"
+    )
+
+
+def _with_article(words: str) -> str:
+    """Words after 'a' or 'an'.
+
+    >>> _with_article("inverse-variance model"), _with_article("beta-binomial model")
+    ('an inverse-variance model', 'a beta-binomial model')
+    """
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _sensitivity_methods(sensitivity: pd.DataFrame | None) -> list[str]:
+    """What was changed to see what the results hang on; nothing where it was not run."""
+    if sensitivity is None:
+        return []
+    done = set(sensitivity["variant"])
+    repeated = [variant for variant in VARIANTS[3:] if variant in {*CHOICES, *done}]
+    repeated = [variant if variant.startswith("with") else f"with {variant}" for variant in repeated]
+    return [
+        "Sensitivity analyses: of what was pooled, each study was left out in turn, the studies were added by year, "
+        "and other models and intervals were fitted to the same arms. Every analysis was repeated "
+        f"{_listed(repeated)}."
+    ]
 
 
 def _direction(config: Mapping) -> str:
@@ -381,9 +435,8 @@ class _Teller:
         return f"{line['events']:.0f} of {int(line['n'])} in {counted(int(line['k']), 'study', 'studies')}"
 
     def _pooled(self, line: Mapping) -> str:
-        words = (
-            f"Pooled response {per_cent(line['estimate'])}% ({self._coverage} CI {_span(line['ci_lb'], line['ci_ub'])}"
-        )
+        bounds = _span(line["ci_lb"], line["ci_ub"])
+        words = f"Pooled response {per_cent(line['estimate'])}% ({self._coverage} CI {bounds}"
         if not missing(line["pi_lb"]):
             words += f"; {self._coverage} prediction interval {_span(line['pi_lb'], line['pi_ub'])}"
         if not missing(line["tau2"]):
@@ -410,6 +463,43 @@ class _Teller:
             k = int(line["k_awaiting"])
             parts.append(f"The counts of {counted(k, 'further study', 'further studies')} are awaited.")
         return parts
+
+
+def _sensitivity_results(sensitivity, pooled: pd.DataFrame, labels: Mapping[str, str], config: Mapping) -> list[str]:
+    """What leaving out studies and other methods did to what was pooled, and what each other choice gives."""
+    if sensitivity is None or sensitivity.empty:
+        return []
+    coverage = f"{config['synthesis']['level']:.0%}"
+    treatments = pooled[(pooled["scope"] == "therapy") & (pooled["disease"] == ALL)]
+    rows = sensitivity[sensitivity["analysis"].isin(treatments["analysis"])]
+    told = []
+    for analysis in treatments.loc[treatments["pooled"] == "yes", "analysis"]:
+        own = rows[(rows["analysis"] == analysis) & rows["estimate"].notna()]
+        ranges = []
+        for variant, words in (
+            ("leave one out", "with each study left out in turn"),
+            ("method", "by {} combinations of method and interval"),
+        ):
+            values = own.loc[own["variant"] == variant, "estimate"]
+            if len(values):
+                between = f"{per_cent(values.min())}% to {per_cent(values.max())}%"
+                ranges.append(f"{between} {words.format(len(values))}")
+        if ranges:
+            told.append(f"{labels[analysis]}, range of the pooled response: {'; '.join(ranges)}.")
+    for variant in VARIANTS[3:]:
+        results = []
+        for row in rows[rows["variant"] == variant].itertuples():
+            share = f"{row.events:.0f} of {row.n:.0f} in {counted(int(row.k), 'study', 'studies')}"
+            if not row.k:
+                results.append(f"{labels[row.analysis]}, no arm left")
+            elif row.pooled == "yes":
+                bounds = f"{coverage} CI {_span(row.ci_lb, row.ci_ub)}"
+                results.append(f"{labels[row.analysis]}, {share}, pooled {per_cent(row.estimate)}% ({bounds})")
+            else:
+                results.append(f"{labels[row.analysis]}, {share}, not pooled")
+        if results:
+            told.append(f"{_sentence(f'{variant}: ' + '; '.join(results))}")
+    return told
 
 
 def _harms(frames) -> str:

@@ -35,6 +35,7 @@ MODELS = {
 }
 INTERVALS = {
     "profile": "profile likelihood",
+    "profile_calibrated": "profile likelihood, calibrated for few small studies",
     "wald_z": "Wald, normal quantiles",
     "wald_t": "Wald, t quantiles with k − 1 degrees of freedom",
     "hk": "Hartung-Knapp",
@@ -43,6 +44,12 @@ INTERVALS = {
     "wilson": "Wilson",
     "jeffreys": "Jeffreys",
     "credible": "credible interval",
+}
+MEASURES = {
+    "PLO": "logit",
+    "PAS": "arcsine",
+    "PFT": "Freeman-Tukey double arcsine",
+    "PR": "untransformed proportions",
 }
 NOTE_NR = f"NR, not reported in the text that was read (neither zero nor none); {NOTHING}, nothing or not applicable."
 
@@ -110,6 +117,17 @@ def estimate(proportion: float, lower: float, upper: float) -> str:
         return NOTHING
     bounds = interval(lower, upper)
     return per_cent(proportion) if bounds == NOTHING else f"{per_cent(proportion)} {bounds}"
+
+
+def coverage_of(level: float, kind: str) -> str:
+    """What an interval is called, with how it was made.
+
+    >>> coverage_of(0.95, "profile"), coverage_of(0.9, "credible")
+    ('95% confidence interval by profile likelihood', '90% credible interval')
+    """
+    if kind == "credible":
+        return f"{level:.0%} credible interval"
+    return f"{level:.0%} confidence interval by {INTERVALS.get(kind) or humanise(kind)}"
 
 
 def count(value: float) -> str:

@@ -15,7 +15,7 @@ from evidence.grading import grade_studies, grade_therapies, level_sensitivity, 
 from evidence.manuscript import manuscript, methods_text, results_text
 from evidence.references import METHODS, Citations, study_references
 from evidence.schema import TABLES, columns, empty_table
-from evidence.synthesis import pool_arms, select_arms
+from evidence.synthesis import pool_arms, select_arms, sensitivity
 from evidence.text import Heading, Item
 
 VERSIONS = {
@@ -107,8 +107,10 @@ def review_of(rows, schemes, config, **more):
 def test_methods_name_the_model_its_interval_and_their_sources(texts):
     assert paragraph(texts["methods"], "From 3 studies on") == (
         "From 3 studies on, proportions were pooled by a binomial-normal random-effects model on the logit scale, by "
-        "maximum likelihood [3], without a continuity correction. The 95% confidence interval is by profile likelihood "
-        "[4]. The pooled value is the proportion of the median study. Where all or none responded, the pooled value is "
+        "maximum likelihood [3], without a continuity correction. Each pooled value has its 95% confidence "
+        "interval by "
+        "profile likelihood [4]. The pooled value is the proportion of the median study. Where all or none "
+        "responded, the pooled value is "
         "100% or 0% with the exact bound of the summed counts, and the variance between studies is not "
         "estimated. Fewer "
         "studies were not pooled; their results stand side by side."
@@ -127,7 +129,7 @@ def test_methods_follow_the_config(frames, schemes, config):
     text = markdown(methods_text(frames, schemes, other, VERSIONS))
     for words in (
         "From 2 studies on",
-        "The 90% confidence interval is by Wald, t quantiles with k − 1 degrees of freedom.",
+        "its 90% confidence interval by Wald, t quantiles with k − 1 degrees of freedom.",
         "at least 1 patient;",
         "A responder had a complete response only,",
         "Counts known only from someone else's account of a study were excluded.",
@@ -136,6 +138,49 @@ def test_methods_follow_the_config(frames, schemes, config):
         assert words in text, words
     assert "Hardy" not in text
     assert "too unlike" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "interval", "words"),
+    [
+        ("beta_binomial", "profile", "by a beta-binomial model, by maximum likelihood, without a continuity "
+         "correction. Each "
+         "pooled value has its 95% confidence interval by profile likelihood [3]. The pooled value is the mean "
+         "proportion."),
+        ("bayes", "credible", "by a Bayesian binomial-normal model with weakly informative priors: normal with "
+         "standard "
+         "deviation 2.5 for the mean log odds, half-normal with scale 1 for the standard deviation between studies; "
+         "without a continuity correction. Each pooled value has its 95% credible interval. The pooled value is the "
+         "posterior median"),
+        ("inverse_variance", "hk", "by an inverse-variance random-effects model (logit, tau² by REML); 0.5 was "
+         "added only to "
+         "studies in which all or none responded. Each pooled value has its 95% confidence interval by "
+         "Hartung-Knapp."),
+    ],
+)  # fmt: skip
+def test_methods_describe_the_model_of_the_config(frames, schemes, config, method, interval, words):
+    other = config | {"synthesis": config["synthesis"] | {"method": method, "interval": interval}}
+    pooled = frames["pooled"].assign(measure="PLO", tau2_method="REML")
+    told = paragraph(methods_text(frames | {"pooled": pooled}, schemes, other, VERSIONS), "From 3 studies on")
+    assert words in told
+
+
+def test_sensitivity_is_told_only_where_it_was_run(frames, schemes, config):
+    assert "Sensitivity analyses: of what was pooled" not in markdown(methods_text(frames, schemes, config, VERSIONS))
+    parts = {name: frames[name] for name in ("arms", "studies", "responses", "therapies")}
+    with_it = frames | {"sensitivity": sensitivity(**parts, policy=config["synthesis"])}
+    assert paragraph(methods_text(with_it, schemes, config, VERSIONS), "Sensitivity analyses").endswith(
+        "Every analysis was repeated without secondary sources, with arms of any size and with complete responses only."
+    )
+    text = results_text(with_it, schemes, config)
+    assert paragraph(text, "Diltiazem, range").startswith(
+        "Diltiazem, range of the pooled response: 45.9% to 62.1% with each study left out in turn; "
+    )
+    assert paragraph(text, "Without secondary sources") == (
+        "Without secondary sources: Diltiazem, 16 of 33 in 3 studies, pooled 55.2% (95% CI 10.5% to 99.2%); "
+        "Warfarin (low "
+        "dose), no arm left; Surgical excision, 27 of 28 in 1 study, not pooled."
+    )
 
 
 def test_methods_name_the_software_that_ran(texts):
@@ -191,7 +236,8 @@ def test_results_line_of_warfarin_says_that_its_level_rests_on_another_study(tex
 
 def test_results_say_what_was_pooled_and_what_not_and_why(texts):
     assert paragraph(texts["results"], "Eligible studies") == (
-        "Eligible studies were found for 43 treatments. Of these, 1 could be pooled (Diltiazem); 8 had counts of fewer "
+        "Eligible studies were found for 43 treatments. Of these, 1 could be pooled (Diltiazem); 8 had counts "
+        "of fewer "
         "than 3 studies and were not pooled; 34 had no arm that could be analysed (no arm of 3 or more patients, 16; "
         "counts not in hand, 15; counts held back, 3). The counts of 36 studies are awaited. Within a single disease "
         "nothing could be pooled."

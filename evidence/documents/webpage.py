@@ -36,7 +36,7 @@ th[scope="rowgroup"] > span { position: sticky; left: 0.45rem }
 .c { text-align: center } .r { text-align: right }
 .notes { max-width: 70rem; margin-top: 0.75rem; color: var(--quiet); font-size: 0.8125rem }
 .notes p { margin: 0 0 0.3rem }
-@media (max-width: 48rem) {
+@media screen and (max-width: 48rem) {
   body { padding: 0.75rem } caption > span { max-width: calc(100vw - 1.5rem) }
   tbody th[scope="row"], thead tr:first-child th:first-child { position: sticky; left: 0; max-width: 9rem;
     background: #fff; box-shadow: 1px 0 var(--hair) }

@@ -11,12 +11,12 @@ from evidence.pooling.proportions import proportion_interval
 from evidence.schema import humanise, numbers
 from evidence.tables.table import Marks
 from evidence.wording import (
-    INTERVALS,
     MODELS,
     NOTHING,
     SILENT,
     cell,
     counted,
+    coverage_of,
     estimate,
     fraction,
     ids_in,
@@ -65,8 +65,8 @@ def model_notes(pooled: pd.DataFrame, policy: Mapping) -> list[str]:
     done = pooled[pooled["pooled"] == "yes"]
     if len(done):
         models = joined(MODELS.get(name, humanise(name)) for name in done["method"] if not missing(name))
-        kinds = joined(INTERVALS.get(name, humanise(name)) for name in done["interval"] if not missing(name))
-        notes.append(f"Pooled %: {models}; {level} confidence interval by {kinds}.")
+        kinds = joined(coverage_of(policy["level"], name) for name in done["interval"] if not missing(name))
+        notes.append(f"Pooled %: {models}; {kinds}.")
     notes.append(
         f"Responders/n: summed counts of the study arms that entered, with the exact (Clopper-Pearson) {level} "
         "interval."
