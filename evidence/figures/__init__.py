@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,11 +10,27 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evidence import ReviewError
+from evidence.extraction import save_csv
+from evidence.figures.adverse_events import adverse_event_plot
+from evidence.figures.evidence_map import evidence_map
+from evidence.figures.flow import prisma_flow
 from evidence.figures.forest import forest_plot, scheme_note
+from evidence.figures.preflight import check_file, preflight_frame
+from evidence.figures.risk_of_bias import overall_judgements, risk_of_bias_summary, traffic_light
+from evidence.figures.sensitivity import (
+    cumulative_forest,
+    funnel_plot,
+    leave_one_out_forest,
+    methods_forest,
+    posterior_plot,
+)
 from evidence.figures.style import SCREEN, Style, save_figure
 from evidence.figures.summary import summary_forest
 
-SUMMARY, FOREST = "summary_forest", "forest_"  # stems of files; that of a forest plot goes on with its analysis
+# stems of files: those of the whole review, and beginnings of those that go on with an analysis
+WHOLE = ("summary_forest", "evidence_map", "adverse_events", "prisma_flow", "risk_of_bias", "risk_of_bias_summary")
+FOREST = "forest_"
+OF_ANALYSIS = (FOREST, "leave_one_out_", "cumulative_", "methods_", "posterior_", "funnel_")
 
 
 def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style = SCREEN) -> Figure:
@@ -21,49 +38,130 @@ def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
 
     Parameters
     ----------
-    name : str
+    name : str; one of WHOLE, or one of OF_ANALYSIS and an analysis of results/tables/pooled.csv
     frames : mapping; checked tables and results by name, as `review.read_review` gives them
     config : mapping; the review's choices
     style : Style
 
     Raises
     ------
-    ReviewError: the review has no such figure
+    ReviewError: the review has no such figure, or the style is too narrow for it
     """
-    labels, line = config["review"]["class_labels"], config["grading"]["reference_line"]
-    if name == SUMMARY:
-        needed = (frames[part] for part in ("pooled", "arms", "therapy_levels", "therapies"))
-        note = scheme_note(frames["study_levels"])
-        return summary_forest(*needed, class_labels=labels, level_note=note, reference=line, style=style)
-    analysis = name.removeprefix(FOREST)
-    if analysis not in set(frames["pooled"]["analysis"]):
+    if name in WHOLE:
+        return _whole_figure(name, frames, config, style)
+    kind = next((kind for kind in OF_ANALYSIS if name.startswith(kind)), "")
+    analysis = name.removeprefix(kind)
+    if not kind or analysis not in set(frames["pooled"]["analysis"]):
         raise ReviewError(
-            f"no figure {name}: its name is {SUMMARY}, or {FOREST} and an analysis of results/tables/pooled.csv"
+            f"no figure {name}: its name is one of {', '.join(WHOLE)}, or one of {', '.join(OF_ANALYSIS)} and then an "
+            "analysis of results/tables/pooled.csv"
         )
-    needed = (frames[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
-    order = config["figures"]["order"]
-    return forest_plot(analysis, *needed, class_labels=labels, order=order, reference=line, style=style)
+    common = {
+        "class_labels": config["review"]["class_labels"],
+        "reference": config["grading"]["reference_line"],
+        "style": style,
+    }
+    arms, pooled, studies, therapies = (frames[part] for part in ("arms", "pooled", "studies", "therapies"))
+    tests, variants = frames.get("heterogeneity"), frames.get("sensitivity")
+    if kind == FOREST:
+        needed = (arms, pooled, frames["study_levels"], studies, therapies, frames["diseases"])
+        appraised = frames.get("risk_of_bias")
+        return forest_plot(
+            analysis,
+            *needed,
+            order=config["figures"]["order"],
+            heterogeneity=tests,
+            sensitivity=variants,
+            risk_of_bias=None if appraised is None else overall_judgements(appraised),
+            **common,
+        )
+    if kind == "leave_one_out_":
+        return leave_one_out_forest(analysis, variants, pooled, studies, therapies, **common)
+    if kind == "cumulative_":
+        return cumulative_forest(analysis, variants, pooled, studies, therapies, **common)
+    if kind == "methods_":
+        return methods_forest(analysis, variants, pooled, therapies, **common)
+    if kind == "funnel_":
+        return funnel_plot(analysis, arms, pooled, tests, therapies, **common)
+    priors = config["synthesis"]["priors"]
+    return posterior_plot(analysis, arms, pooled, variants, therapies, priors=priors, **common)
+
+
+def _whole_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Figure:
+    therapies, studies = frames["therapies"], frames["studies"]
+    if name == "summary_forest":
+        return summary_forest(
+            frames["pooled"],
+            frames["arms"],
+            frames["therapy_levels"],
+            therapies,
+            class_labels=config["review"]["class_labels"],
+            sensitivity=frames.get("sensitivity"),
+            level_note=scheme_note(frames["study_levels"]),
+            reference=config["grading"]["reference_line"],
+            style=style,
+        )
+    if name == "evidence_map":
+        return evidence_map(frames["pooled"], frames["therapy_levels"], therapies, frames["diseases"], style=style)
+    if name == "adverse_events":
+        level = config["synthesis"]["level"]
+        events = frames["adverse_events"]
+        return adverse_event_plot(events, studies, frames["responses"], therapies, level=level, style=style)
+    if name == "prisma_flow":
+        return prisma_flow(frames["screening"], style=style)
+    draw = traffic_light if name == "risk_of_bias" else risk_of_bias_summary
+    return draw(frames["risk_of_bias"], studies, style=style)
 
 
 def save_review_figures(
-    paths: Iterable[str | Path], names: Iterable[str], frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style
+    paths: Iterable[str | Path],
+    names: Iterable[str],
+    frames: Mapping[str, pd.DataFrame],
+    config: Mapping,
+    style: Style,
+    preflight: str | Path | None = None,
+    numbers: str | Path | None = None,
 ) -> None:
-    """Draw each figure once, write it to every path that has its name, and drop forest plots of analyses that are gone.
+    """Draw each figure once and write it to every path that has its name.
+
+    When all figures of the review are drawn, those made on demand are dropped where their analysis is gone or their
+    numbers are older than those of now.
 
     Parameters
     ----------
     paths : files to write; the stem says which figure, the suffix which format
     names : stems of all figures that the review has
     frames, config, style : as of `review_figure`
+    preflight : file for what was checked after drawing, one row a file; none if None
+    numbers : file with the results that are drawn, for its age
+
+    Raises
+    ------
+    ReviewError: a figure cannot be drawn; the message begins with its name
     """
     paths = [Path(path) for path in paths]
-    for name in dict.fromkeys(path.stem for path in paths):
-        figure = review_figure(name, frames, config, style)
+    stems = dict.fromkeys(path.stem for path in paths)
+    if set(names) <= set(stems):
+        _drop_old(paths, set(frames["pooled"]["analysis"]), Path(numbers).stat().st_mtime if numbers else 0.0)
+    rows = []
+    for name in stems:
+        try:
+            figure = review_figure(name, frames, config, style)
+        except ReviewError as error:
+            raise ReviewError(f"figure {name}: {error}") from error
         for path in paths:
             if path.stem == name:
                 save_figure(figure, path, style)
-    wanted = {*names, *(path.stem for path in paths)}
-    for folder in {path.parent for path in paths}:
-        for old in folder.glob(f"{FOREST}*"):
-            if old.stem not in wanted:
-                old.unlink()
+        if preflight is not None:
+            rows += check_file(figure, [path for path in paths if path.stem == name], style)
+    if preflight is not None:
+        save_csv(preflight_frame(rows), preflight)
+
+
+def _drop_old(paths: list[Path], analyses: set[str], age: float) -> None:
+    """Delete figures beside `paths` of analyses that are gone, and others that were made before `age` (seconds)."""
+    for old in (old for folder in {path.parent for path in paths} for old in folder.iterdir()):
+        kind = next((kind for kind in OF_ANALYSIS if old.stem.startswith(kind)), "")
+        analysis = re.sub(r"-page\d+$", "", old.stem.removeprefix(kind))
+        if kind and old not in paths and (analysis not in analyses or old.stat().st_mtime < age):
+            old.unlink()

@@ -136,7 +136,14 @@ TEXTS = expand(
     format=["md", "docx"],
 )
 FORESTS = forest_plots()
-FIGURE_NAMES = ["summary_forest", *(f"forest_{analysis}" for analysis in FORESTS)]
+FIGURE_NAMES = [
+    "summary_forest",
+    "evidence_map",
+    "adverse_events",
+    "prisma_flow",
+    "risk_of_bias",
+    *(f"forest_{analysis}" for analysis in FORESTS),
+]
 FIGURES = expand(
     "results/figures/{figure}.{format}",
     figure=FIGURE_NAMES,

@@ -71,17 +71,23 @@ rule draw_figures:
     input:
         studies="data/processed/studies.csv",
         responses="data/processed/responses.csv",
+        adverse_events="data/processed/adverse_events.csv",
+        risk_of_bias="data/processed/risk_of_bias.csv",
+        screening="data/processed/screening.csv",
         therapies="data/processed/therapies.csv",
         diseases="data/processed/diseases.csv",
         study_levels="results/tables/study_levels.csv",
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
+        sensitivity="results/tables/sensitivity.csv",
+        heterogeneity="results/tables/heterogeneity.csv",
         therapy_levels="results/tables/therapy_levels.csv",
         standard=LEVELS,
         journals=JOURNALS,
         library=LIBRARY,
     output:
         figures=FIGURES,
+        preflight="results/figures/preflight.csv",
     log:
         "results/logs/draw_figures.log",
     conda:
@@ -93,10 +99,11 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
-# Any figure in any format, alone: snakemake results/figures/forest_diltiazem.tiff
+# Any figure in any format, alone: snakemake results/figures/forest_diltiazem.tiff, or leave_one_out_, cumulative_,
+# methods_, posterior_ or funnel_ and the analysis, which only make sense where it was pooled
 use rule draw_figures as draw_figure with:
     output:
-        figures="results/figures/{figure}.{format}",
+        figures=["results/figures/{figure}.{format}"],
     log:
         "results/logs/{figure}.{format}.log",
     wildcard_constraints:
@@ -112,6 +119,8 @@ rule export_review:
         studies="data/processed/studies.csv",
         responses="data/processed/responses.csv",
         adverse_events="data/processed/adverse_events.csv",
+        risk_of_bias="data/processed/risk_of_bias.csv",
+        screening="data/processed/screening.csv",
         therapies="data/processed/therapies.csv",
         diseases="data/processed/diseases.csv",
         scenarios="data/processed/scenarios.csv",
@@ -119,6 +128,7 @@ rule export_review:
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
         sensitivity="results/tables/sensitivity.csv",
+        heterogeneity="results/tables/heterogeneity.csv",
         therapy_levels="results/tables/therapy_levels.csv",
         level_sensitivity="results/tables/level_sensitivity.csv",
         reconciliation="results/tables/reconciliation.csv",

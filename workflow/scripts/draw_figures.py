@@ -6,4 +6,5 @@ log_errors(snakemake.log[0])
 config = snakemake.params.config
 style = read_style(snakemake.input.journals, config["figures"]["preset"])
 frames = read_frames(dict(snakemake.input.items()))
-save_review_figures(snakemake.output, snakemake.params.names, frames, config, style)
+checked, numbers = snakemake.output.get("preflight"), snakemake.input.pooled
+save_review_figures(snakemake.output.figures, snakemake.params.names, frames, config, style, checked, numbers)
