@@ -8,7 +8,10 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "scipy", "snakemake", "statsmodels", "xlsxwriter")
+PACKAGES = (
+    "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake", "statsmodels",
+    "xlsxwriter",
+)  # fmt: skip
 
 
 def provenance(inputs: list[str], results: list[str], config: dict) -> dict:
