@@ -334,7 +334,7 @@ def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict
         ],
         [
             rows["unit"].map(LABELS["unit"]) + f", not {LABELS['unit'][policy['unit']]}",
-            rows["pool_reason"],
+            rows["pool_reason"].where(~rows["pool_reason"].isin(UNKNOWN), "not offered for pooling"),
             "complete responses not reported",
             NO_COUNTS,
             "counts not verified",

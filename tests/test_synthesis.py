@@ -138,6 +138,14 @@ def small_review(rows):
     }  # fmt: skip
 
 
+def test_a_row_that_is_not_offered_stays_out_even_without_a_reason():
+    tables = small_review([("a", "a", "one", "ssc", 3, 5)])
+    tables["responses"]["pool"] = "no"
+    arms = arms_of(tables)
+    assert set(arms["entered"]) == {"no"}
+    assert set(arms["reason"]) == {"not offered for pooling"}
+
+
 def test_disease_rows_of_a_study_are_summed_over_all_diseases():
     arms = arms_of(small_review([("a", "a", "one", "ssc", 3, 5), ("a", "a", "one", "dm", 1, 4)]))
     whole = arms[arms["analysis"] == "one"]
