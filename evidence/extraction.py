@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence import ReviewError, agreement, rules, shown
+from evidence import ReviewError, agreement, appraisal, rules, screening, shown
 from evidence.schema import (
     LONGEST_TEXT,
     TABLES,
@@ -77,6 +77,8 @@ RULES = {
         "The same, where `extraction: require_adjudication` of the config is true: each difference is decided.",
     ),
     **rules.RULES,
+    **appraisal.RULES,
+    **screening.RULES,
 }
 
 _SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
@@ -350,7 +352,7 @@ def _frame(rows, table, file, sheet, row_numbers=None):
 # --------------------------------------------------------------------------------------------- checking
 
 
-def check_extraction(folder, year=None, require_adjudication=False):
+def check_extraction(folder, year=None, require_adjudication=False, instruments=None):
     """Read and check the tables of a review in one go.
 
     Parameters
@@ -359,6 +361,8 @@ def check_extraction(folder, year=None, require_adjudication=False):
     year : int; the newest year a study may have, by default the present one
     require_adjudication : bool; whether it is an error that two extractions differ in a count that a pool rests on
         and nobody has decided; a warning otherwise
+    instruments : dict as of `appraisal.read_instruments`, which the table risk_of_bias is checked against; it is not
+        by default
 
     Returns
     -------
@@ -371,7 +375,7 @@ def check_extraction(folder, year=None, require_adjudication=False):
     """
     tables, faults = _read(Path(folder))
     second, found = _read_second(Path(folder))
-    return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication)
+    return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication, instruments)
 
 
 def compare_extractions(folder, level=0.95):
@@ -439,7 +443,7 @@ def check_tables(tables, folder="data/raw", year=None):
     return _check(framed, faults, where, year)
 
 
-def _check(tables, faults, where, year, second=None, require_adjudication=False):
+def _check(tables, faults, where, year, second=None, require_adjudication=False, instruments=None):
     checked, other, cell_faults = {}, {}, []
     for normal, frames in ((checked, tables), (other, second or {})):
         for table, frame in frames.items():
@@ -458,6 +462,10 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False)
         changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
         sound = agreement.apply_changes(sound, changes, other)
         checked |= sound
+    if "screening" in sound:
+        between += screening.faults(sound["screening"])
+    if instruments is not None and {"studies", "risk_of_bias"} <= set(sound):
+        between += appraisal.faults(sound, instruments)
     for rule, table, row, column, study, words in [*between, *rules.faults_between_rows(sound, year)]:
         file, sheet = tables[table].attrs["file"], tables[table].attrs["sheet"]
         if (file, sheet, row, column) not in bad_cells:
@@ -474,7 +482,7 @@ def _check_cells(table, frame):
     attrs, faults, checked = frame.attrs, [], {}
     study = frame["study_id"].tolist() if "study_id" in frame else []
     for name in columns(table):
-        cells = frame[name].tolist()
+        cells = frame[name].to_numpy(object).tolist()  # five times as quick as from the column itself
         if name not in attrs.get("absent", []):  # a needed column that is missing is one fault, not one a row
             found = {cell: check_cell(table, name, cell) for cell in set(cells)}
             broken = {cell: (rule, words) for cell, (_, rule, words) in found.items() if rule}

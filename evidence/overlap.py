@@ -14,18 +14,23 @@ from evidence.schema import MISSING
 NEAR_TITLE = 0.9  # ratio of difflib from which two titles count as the same but for spelling
 CLOSE_YEARS = 3  # years between two papers of one author on one treatment that may share patients
 RAREST_WORDS = 4  # of a title; two titles that share none of them are not compared letter by letter
+COMMON_WORD = 200  # titles; a word that is in more of them brings no two together, equal titles are found all the same
+LARGE_GROUP = 30  # studies with the same key; of more than that each is paired with its neighbour only
 TABLES = ("studies", "responses", "overlaps")  # what candidates are found in
 CANDIDATES = [
     "study_a", "study_b", "strength", "evidence", "therapies", "pooled_together", "decision", "keep", "reason",
 ]  # fmt: skip
 
 
-def overlap_candidates(studies: pd.DataFrame, responses: pd.DataFrame, overlaps: pd.DataFrame) -> pd.DataFrame:
+def overlap_candidates(
+    studies: pd.DataFrame, responses: pd.DataFrame, overlaps: pd.DataFrame, similar: bool = True
+) -> pd.DataFrame:
     """Pairs of studies that may report on the same patients, with what speaks for it and what was decided.
 
     Parameters
     ----------
     studies, responses, overlaps : DataFrame; checked extraction tables (text cells)
+    similar : bool; whether pairs of strength "similar" are sought
 
     Returns
     -------
@@ -48,19 +53,17 @@ def overlap_candidates(studies: pd.DataFrame, responses: pd.DataFrame, overlaps:
                 note(a, b, column, f"{name} {value} of both")
     for a, b, ratio in near_titles(studies.set_index("study_id")["title"]):
         note(a, b, "title", "same title" if ratio == 1 else f"titles alike ({ratio:.2f} of 1)")
-    treated = responses.groupby("study_id")["therapy"].agg(set).to_dict()
-    offered = responses[responses["pool"] == "yes"].groupby("study_id")["therapy"].agg(set).to_dict()
     same = set(found)
-    for a, b in _pairs_of_one_author(studies):
-        shared = (treated.get(a, set()) & treated.get(b, set())) - {"", *MISSING}
-        if shared:
-            years = studies.set_index("study_id")["year"]
-            note(a, b, "author", f"one first author on {', '.join(sorted(shared))}, {years[a]} and {years[b]}")
+    for a, b, shared, years in _pairs_of_one_author(studies, responses) if similar else ():
+        note(a, b, "author", f"one first author on {shared}, {years[0]} and {years[1]}")
     decided = decisions(overlaps)
     for a, b in decided:
         if a in place and b in place and (a, b) not in found and (b, a) not in found:
             note(a, b, "named", "named in the table overlaps")
 
+    about = responses[responses["study_id"].isin({study for pair in found for study in pair})]
+    treated = about.groupby("study_id")["therapy"].agg(set).to_dict()
+    offered = about[about["pool"] == "yes"].groupby("study_id")["therapy"].agg(set).to_dict()
     rows = []
     for a, b in sorted(found, key=lambda pair: (place[pair[0]], place[pair[1]])):
         evidence = found[a, b]
@@ -164,22 +167,36 @@ def title_ratio(a: str, b: str) -> float:
 
 
 def _rarest(title: str, frequency: Counter) -> list[str]:
-    return sorted(set(title.split()), key=lambda word: (frequency[word], word))[:RAREST_WORDS]
+    words = sorted(set(title.split()), key=lambda word: (frequency[word], word))[:RAREST_WORDS]
+    return [title] * bool(title) + [word for word in words if frequency[word] <= COMMON_WORD]
 
 
-def _pairs(ids: list[str]) -> Iterator[tuple[str, str]]:
+def _pairs(ids: list) -> Iterator[tuple]:
+    """Every pair; of a large group each with the next one, so that a key that says nothing costs no hours."""
     for position, a in enumerate(ids):
-        for b in ids[position + 1 :]:
+        others = ids[position + 1 :] if len(ids) <= LARGE_GROUP else ids[position + 1 : position + 2]
+        for b in others:
             yield a, b
 
 
-def _pairs_of_one_author(studies: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Pairs of studies with one first author (initials agree or are missing) and years close to each other."""
+def _pairs_of_one_author(
+    studies: pd.DataFrame, responses: pd.DataFrame
+) -> Iterator[tuple[str, str, str, tuple[str, str]]]:
+    """Pairs of studies on one therapy with one first author and years close to each other, and what they share.
+
+    Initials agree or are missing.
+    """
     authors = studies[~studies["first_author"].isin(["", *MISSING]) & studies["year"].str.fullmatch(r"\d{4}")]
     names = authors["first_author"].str.casefold().str.extract(r"^(?P<surname>.*?)(?: (?P<initials>[^ ]{1,4}))?$")
-    rows = authors.assign(**names.fillna(""))
-    for _, group in rows.groupby("surname", sort=False):
+    authors = authors[["study_id", "year"]].assign(**names.fillna(""))
+    treated = responses.loc[~responses["therapy"].isin(["", *MISSING]), ["study_id", "therapy"]].drop_duplicates()
+    rows = authors.merge(treated, on="study_id").sort_values("year", kind="stable")
+    shared: dict[tuple[str, str], tuple[set, tuple]] = {}
+    for (_, therapy), group in rows.groupby(["surname", "therapy"], sort=False):
         for one, other in _pairs(list(group.itertuples())):
             same_initials = not one.initials or not other.initials or one.initials[0] == other.initials[0]
-            if same_initials and abs(int(one.year) - int(other.year)) <= CLOSE_YEARS:
-                yield one.study_id, other.study_id
+            if same_initials and int(other.year) - int(one.year) <= CLOSE_YEARS:
+                therapies, _ = shared.setdefault((one.study_id, other.study_id), (set(), (one.year, other.year)))
+                therapies.add(therapy)
+    for (a, b), (therapies, years) in shared.items():
+        yield a, b, ", ".join(sorted(therapies)), years

@@ -10,6 +10,7 @@ import string
 
 import pandas as pd
 
+from evidence.overlap import overlap_candidates
 from evidence.schema import MISSING, TABLES, nearest, numbers, numeric_columns, reference, shown
 
 FIRST_YEAR = 1900
@@ -112,23 +113,28 @@ def _(t, x, year):
 
 def _unknown(t, table, column):
     target, also = reference(table, column)
-    names = t[target]
+    names, cells = t[target], t[table][column]
+    bad = ~cells.isin([*names.iloc[:, 0], *also, ""])
+    words = f"{{{column}!q}} is not in the table {target}{{hint}}"
+    if not bad.any():
+        return table, column, bad, words
     known, other = set(names.iloc[:, 0]), {}
     for name in names.itertuples(index=False):
         for word in [getattr(name, "label", ""), *getattr(name, "synonyms", "").split(";")]:
             other[word.strip().lower()] = name[0]
-    cells = t[table][column]
-    bad = ~cells.isin([*known, *also, ""])
     # comparing words is slow: after two hundred unknown ones something else is wrong
     near = {word: other.get(word.lower()) or nearest(word, known) for word in cells[bad].unique()[:200]}
-    hints = cells.map(lambda word: f"; nearest is {near[word]}" if near.get(word) else "")
-    return table, column, bad, f"{{{column}!q}} is not in the table {target}{{hint}}", {"hint": hints}
+    hints = cells.map({word: f"; nearest is {name}" for word, name in near.items() if name})
+    hints = hints.astype(object).fillna("")
+    return table, column, bad, words, {"hint": hints}
 
 
 @_rule("unknown_study", "error", "A study_id stands in the table studies.", "studies")
 def _(t, x, year):
-    for table in {"responses", "adverse_events"} & set(t):
+    for table in {"responses", "adverse_events", "risk_of_bias"} & set(t):
         yield _unknown(t, table, "study_id")
+    for column in ("study_a", "study_b") if "overlaps" in t else ():
+        yield _unknown(t, "overlaps", column)
 
 
 @_rule("unknown_therapy", "error", "A therapy stands in the table therapies.", "therapies")
@@ -222,13 +228,14 @@ def _(t, x, year):
 def _(t, x, year):
     s = t["studies"]
     title = s["title"].str.lower().str.replace(r"\W+", " ", regex=True).str.strip()
-    cohort = _cohort(s)
+    cohort, decided = _cohort(s), _decided_pairs(t)
     for column, same in {"doi": s["doi"].str.lower(), "pmid": s["pmid"], "title": title}.items():
         rows = _given(s[column])
         first = _first(s["_row"], rows, same)
         other = _in_row(s.assign(cohort=cohort), first, "cohort")
         words = f"{{{column}!q}} is in row {{first:.0f}} too: the same patients?"
-        yield "studies", column, rows & (s["_row"] > first) & cohort.ne(other), words, {"first": first}
+        bad = rows & (s["_row"] > first) & cohort.ne(other) & ~_are_pairs(s, _in_row(s, first, "study_id"), decided)
+        yield "studies", column, bad, words, {"first": first}
 
 
 @_rule(
@@ -435,10 +442,31 @@ def _twice_in_pool(a, same, named):
     return pooled & a["study_id"].ne(study), {"first": first, "study": study}
 
 
-@_rule("cohort_twice", "error", "Two reports on one cohort are never in one pool.", "studies", "responses")
+def _decided_pairs(t):
+    """Pairs of studies that the table overlaps names, in both orders; what is pooled of them is decided there."""
+    if "overlaps" not in t:
+        return set()
+    pairs = set(zip(t["overlaps"]["study_a"], t["overlaps"]["study_b"], strict=True))
+    return pairs | {(b, a) for a, b in pairs}
+
+
+def _are_pairs(frame, other, pairs):
+    """Whether the study of each row and that of `other` are one of the pairs."""
+    found = [pair in pairs for pair in zip(frame["study_id"], other, strict=True)] if pairs else False
+    return pd.Series(found, index=frame.index, dtype=bool)
+
+
+@_rule(
+    "cohort_twice",
+    "error",
+    "Two reports on one cohort are never in one pool, unless the table overlaps says what is kept or that it is open.",
+    "studies",
+    "responses",
+)
 def _(t, x, year):
     a = t["arms"]
     bad, more = _twice_in_pool(a, a["cohort_id"], _given(a["cohort_id"]))
+    bad &= ~_are_pairs(a, more["study"], _decided_pairs(t))
     words = "yes, but cohort {cohort_id} is pooled for {therapy} in row {first:.0f}, study {study}"
     yield "arms", "pool", bad, words, more
 
@@ -449,6 +477,7 @@ def _(t, x, year):
     cohort = _cohort(a)
     for column in ("doi", "pmid"):
         bad, more = _twice_in_pool(a, a[column].str.lower(), _given(a[column]))
+        bad &= ~_are_pairs(a, more["study"], _decided_pairs(t))
         bad &= cohort.ne(_in_row(a.assign(cohort=cohort), more["first"], "cohort"))  # else cohort_twice tells
         name = column.upper()
         words = f"yes, but {name} {{{column}}} is pooled for {{therapy}} in row {{first:.0f}}, study {{study}}"
@@ -474,6 +503,74 @@ def _(t, x, year):
     bad = r["pool"].eq("yes") & r["evidence_basis"].eq("secondary")
     words = "secondary, and pool = yes: {responders}/{n} is someone else's account of the study"
     yield "responses", "evidence_basis", bad, words
+
+
+# --------------------------------------------------------------------------------------------- overlaps
+
+
+@_rule("overlap_pair", "error", "A pair of studies stands once in the table overlaps.", "overlaps")
+def _(t, x, year):
+    o = t["overlaps"]
+    yield "overlaps", "study_b", o["study_a"].ne("") & o["study_a"].eq(o["study_b"]), "{study_b} twice"
+    pair = [" ".join(sorted(pair)) for pair in zip(o["study_a"], o["study_b"], strict=True)]
+    pair = pd.Series(pair, index=o.index, dtype="str")
+    first = _first(o["_row"], o["study_a"].ne(""), pair)
+    same_order = o["study_a"].eq(_in_row(o, first, "study_a"))  # then duplicate_key tells
+    words = "the pair {study_a}, {study_b} stands in row {first:.0f} already"
+    yield "overlaps", "study_a", (o["_row"] > first) & ~same_order, words, {"first": first}
+
+
+@_rule("overlap_keep", "error", "Of two reports on the same patients, one of them is kept.", "overlaps")
+def _(t, x, year):
+    o = t["overlaps"]
+    is_one = o["keep"].eq(o["study_a"]) | o["keep"].eq(o["study_b"])
+    words = "{keep!e}, but same_patients needs {study_a} or {study_b}"
+    yield "overlaps", "keep", o["decision"].eq("same_patients") & ~is_one, words
+    words = "{keep!q}, but the decision is {decision}: both are pooled as the tables say"
+    yield "overlaps", "keep", o["decision"].isin(["distinct", "undecided"]) & o["keep"].ne(""), words
+
+
+@_rule("overlap_reason", "error", "A decision on an overlap has a reason.", "overlaps")
+def _(t, x, year):
+    o = t["overlaps"]
+    bad = o["decision"].isin(["same_patients", "distinct"]) & ~_given(o["reason"])
+    yield "overlaps", "reason", bad, "no reason is given for {decision}"
+
+
+@_rule("overlap_cohort", "error", "Reports on different patients have no cohort in common.", "studies", "overlaps")
+def _(t, x, year):
+    o = t["overlaps"]
+    cohort = dict(zip(t["studies"]["study_id"], _cohort(t["studies"]), strict=True))
+    one, other = o["study_a"].map(cohort), o["study_b"].map(cohort)
+    words = "distinct, but both studies have the cohort_id {cohort}"
+    yield (
+        "overlaps",
+        "decision",
+        o["decision"].eq("distinct") & one.eq(other) & o["study_a"].ne(o["study_b"]),
+        words,
+        {"cohort": one},
+    )
+
+
+@_rule(
+    "overlap_undecided",
+    "warning",
+    "Two reports that may be on the same patients are not in one pool without a decision.",
+    "studies",
+    "responses",
+    "overlaps",
+)
+def _(t, x, year):
+    offered = t["responses"][t["responses"]["pool"].eq("yes")]
+    studies = t["studies"][t["studies"]["study_id"].isin(offered["study_id"])].drop_duplicates("study_id")
+    found = overlap_candidates(studies, offered, t["overlaps"], similar=False)
+    found = found[found["strength"].isin(["same", "named"]) & found["decision"].isin(["", "undecided"])]
+    found = found[found["pooled_together"].ne("")].drop_duplicates("study_b").set_index("study_b")
+    s = t["studies"]
+    bad = s["study_id"].isin(found.index) & ~s["study_id"].duplicated()
+    more = {name: s["study_id"].map(found[name]) for name in ("study_a", "evidence", "pooled_together")}
+    words = "may report on patients of {study_a} ({evidence}), both pooled for {pooled_together}: decide in overlaps"
+    yield "studies", "study_id", bad, words, more
 
 
 # ------------------------------------------------------------------------------ adverse events and claims

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from evidence.extraction import check_extraction
+from evidence.extraction import ExtractionError, check_extraction, check_tables, fault_lines, read_tables
 from evidence.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
-from evidence.schema import empty_table
+from evidence.schema import columns, empty_table
 from evidence.synthesis import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
 
 PROJECT = Path(__file__).parents[1]
@@ -203,3 +203,124 @@ def test_a_decided_overlap_is_shown_with_the_other_report():
 def test_a_pair_of_different_patients_has_no_variant():
     found = variants(table("overlaps", [decision("ahn", "berg", "distinct")]))
     assert not {NO_OVERLAP, OTHER_REPORT} & set(found.index.get_level_values("variant"))
+
+
+REAL = read_tables(PROJECT / "data/raw")
+# rows 2 and 3 of studies, both pooled for diltiazem
+PAIR = ("vayssairat1998", "palmieri1995")
+
+
+USUAL = set(check_tables(REAL, PROJECT / "data/raw", year=2026)[1]["message"])
+
+
+def checked(*overlaps, row_2=None, **cells):
+    """Lines and rules of the bundled tables with these overlaps, and these cells in rows 2 and 3 of studies."""
+    tables = {name: frame.copy() for name, frame in REAL.items()}
+    tables["overlaps"] = pd.DataFrame(overlaps, columns=columns("overlaps"), dtype="str").fillna("")
+    for column, value in cells.items():
+        tables["studies"].loc[3, column] = value
+    for column, value in (row_2 or {}).items():
+        tables["studies"].loc[2, column] = value
+    try:
+        kept, issues = check_tables(tables, PROJECT / "data/raw", year=2026)
+    except ExtractionError as error:
+        kept, issues = None, error.faults
+    new = issues[~issues["message"].isin(USUAL)]
+    return [line.removeprefix("data/raw/") for line in fault_lines(new)], list(new["rule"]), kept
+
+
+UNDECIDED = "overlap_undecided"
+
+
+def test_a_cohort_twice_in_one_pool_stops_the_run_until_overlaps_says_something():
+    cohort = {"cohort_id": "vayssairat1998"}
+    assert checked(**cohort)[1] == ["cohort_twice"]
+    lines, rules, _ = checked(decision(*PAIR, "undecided", reason=""), **cohort)
+    assert rules == [UNDECIDED]
+    assert lines == [
+        "studies.csv, row 3, column study_id: may report on patients of vayssairat1998 (cohort_id vayssairat1998 of "
+        "both), both pooled for diltiazem: decide in overlaps (study palmieri1995)"
+    ]
+    _, rules, kept = checked(decision(*PAIR, "same_patients", "palmieri1995"), **cohort)
+    assert rules == []
+    arms = select_arms(kept["studies"], kept["responses"], kept["therapies"], POLICY, kept["overlaps"])
+    arms = arms[arms["analysis"] == "diltiazem"].set_index("study_id")
+    assert arms.loc[list(PAIR), "entered"].tolist() == ["no", "yes"]
+
+
+def test_an_undecided_pair_that_is_only_named_is_a_warning():
+    lines, rules, _ = checked(decision(*PAIR, "undecided", reason=""))
+    assert rules == [UNDECIDED]
+    assert "(named in the table overlaps)" in lines[0]
+    assert checked(decision(*PAIR, "distinct"))[1] == []
+
+
+def test_titles_alike_in_one_pool_are_a_warning():
+    title = REAL["studies"].loc[2, "title"].replace("calcinosis", "calcinoses")
+    lines, rules, _ = checked(title=title)
+    assert rules == [UNDECIDED]
+    assert "titles alike (0.99 of 1)" in lines[0]
+    assert checked(decision(*PAIR, "distinct"), title=title)[1] == []
+
+
+def test_a_pubmed_number_twice_in_one_pool_needs_a_decision():
+    both = {"row_2": {"pmid": "11111111"}, "pmid": "11111111"}
+    assert "report_twice" in checked(**both)[1]
+    assert checked(decision(*PAIR, "distinct"), **both)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule", "line"),
+    [
+        (
+            [decision(PAIR[0], "nobody", "distinct")],
+            "unknown_study",
+            'overlaps.csv, row 2, column study_b: "nobody" is not in the table studies',
+        ),
+        (
+            [decision(PAIR[0], PAIR[0], "distinct")],
+            "overlap_pair",
+            "overlaps.csv, row 2, column study_b: vayssairat1998 twice",
+        ),
+        (
+            [decision(*PAIR, "distinct"), decision(*reversed(PAIR), "distinct")],
+            "overlap_pair",
+            "overlaps.csv, row 3, column study_a: the pair palmieri1995, vayssairat1998 stands in row 2 already",
+        ),
+        (
+            [decision(*PAIR, "distinct"), decision(*PAIR, "distinct")],
+            "duplicate_key",
+            "overlaps.csv, row 3, column study_a: vayssairat1998, palmieri1995 stands in row 2 already",
+        ),
+        (
+            [decision(*PAIR, "same_patients")],
+            "overlap_keep",
+            "overlaps.csv, row 2, column keep: empty, but same_patients needs vayssairat1998 or palmieri1995",
+        ),
+        (
+            [decision(*PAIR, "same_patients", "nobody")],
+            "overlap_keep",
+            "overlaps.csv, row 2, column keep: nobody, but same_patients needs vayssairat1998 or palmieri1995",
+        ),
+        (
+            [decision(*PAIR, "distinct", PAIR[0])],
+            "overlap_keep",
+            'overlaps.csv, row 2, column keep: "vayssairat1998", but the decision is distinct: both are pooled as the '
+            "tables say",
+        ),
+        (
+            [decision(*PAIR, "distinct", reason="")],
+            "overlap_reason",
+            "overlaps.csv, row 2, column reason: no reason is given for distinct",
+        ),
+        (
+            [decision("wang2020", "pachman2012", "distinct")],
+            "overlap_cohort",
+            "overlaps.csv, row 2, column decision: distinct, but both studies have the cohort_id wang2020",
+        ),
+    ],
+)
+def test_decisions_that_say_nothing_or_too_much_are_named(rows, rule, line):
+    lines, rules, _ = checked(*rows)
+    assert (lines[0], rules[0]) == (line, rule)
+    assert set(rules) - {UNDECIDED} == {rule}

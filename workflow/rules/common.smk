@@ -92,6 +92,7 @@ PROCESSED = expand(
 # results that other programs read, and the tables that people print
 RESULTS = [
     "study_levels",
+    "appraisal",
     "arms",
     "pooled",
     "trace",

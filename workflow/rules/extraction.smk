@@ -7,6 +7,7 @@ rule check_extraction:
     input:
         raw=RAW,
         second=SECOND,
+        instruments=INSTRUMENTS,
         library=LIBRARY,
     output:
         studies=update("data/processed/studies.csv"),

@@ -5,7 +5,12 @@
 rule write_provenance:
     input:
         raw=[RAW, SECOND],
-        standards=[LEVELS, JOURNALS, *expand(STANDARD, standard=CHECKLISTS)],
+        standards=[
+            LEVELS,
+            INSTRUMENTS,
+            JOURNALS,
+            *expand(STANDARD, standard=CHECKLISTS),
+        ],
         library=LIBRARY,
         results=[PROCESSED, TABLES, TEXTS, FIGURES],
     output:

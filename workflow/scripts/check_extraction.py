@@ -1,10 +1,12 @@
 from pathlib import Path
 
+from evidence.appraisal import read_instruments
 from evidence.extraction import check_extraction, save_csv, save_tables
 from evidence.review import log_errors
 
 log_errors(snakemake.log[0])
-tables, issues = check_extraction("data/raw", require_adjudication=snakemake.params.require_adjudication)
+require, instruments = snakemake.params.require_adjudication, read_instruments(snakemake.input.instruments)
+tables, issues = check_extraction("data/raw", require_adjudication=require, instruments=instruments)
 save_tables(tables, Path(snakemake.output.studies).parent)
 save_csv(issues, snakemake.output.issues)
 print(f"data/raw: no error, {len(issues)} warnings; read them in {snakemake.output.issues}")

@@ -1,3 +1,4 @@
+from evidence.appraisal import read_instruments, summarise_appraisals
 from evidence.extraction import save_csv
 from evidence.grading import grade_studies, read_schemes
 from evidence.review import log_errors, read_frames
@@ -6,3 +7,5 @@ log_errors(snakemake.log[0])
 frames = read_frames(dict(snakemake.input.items()))
 levels = grade_studies(frames["studies"], read_schemes(snakemake.input.standard), snakemake.params.scheme)
 save_csv(levels, snakemake.output.study_levels)
+instruments = read_instruments(snakemake.input.instruments)
+save_csv(summarise_appraisals(**frames, instruments=instruments), snakemake.output.appraisal)
