@@ -67,7 +67,7 @@ def adverse_event_plot(
     bracket = f"({level:.0%} CI)" if style.interval == "parentheses" else f"[{level:.0%} CI]"
     columns = [
         Column("event", "Event"),
-        Column("study", "Study", wrap=0.25),
+        Column("study", "Study", wrap=0.2),
         Column("serious", "Serious", "center", spare=1),
         Column("count", "Patients/\nwatched", "right"),
         Column(AXIS),

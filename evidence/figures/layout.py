@@ -134,7 +134,7 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
     if dropped:
         words = " and ".join(dropped)
         sheet = replace(sheet, notes=[*sheet.notes, f"Left out for want of width: {words}."])
-        rows = [_without_cells(row, columns) for row in rows]
+    rows = [_respanned(row, columns) for row in rows]
     chunks, below = _pages(rows, sheet.below)
     total = len(chunks) + len(below) - 1
     figures = []
@@ -192,7 +192,7 @@ def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], l
     for number in range(1, len(spare) + 1):
         tries.append([column for column in narrow if column not in spare[:number]])
     for number, chosen in enumerate(tries):
-        kept = rows if number < 2 else [_without_cells(row, chosen) for row in rows]
+        kept = [_respanned(row, chosen) for row in rows]
         try:
             Page(style, len(rows)).set_columns(chosen, kept, sheet.below)
         except ReviewError:
@@ -203,12 +203,13 @@ def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], l
     raise AssertionError("no column was tried")
 
 
-def _without_cells(row: Row, columns: list[Column]) -> Row:
-    """A row whose span does not end in a column that was left out."""
+def _respanned(row: Row, columns: list[Column]) -> Row:
+    """A row whose first cell reaches to the counts where the column it should reach to is not there."""
     keys = [column.key for column in columns]
     if not row.span or row.span in keys:
         return row
-    return replace(row, span="count" if "count" in keys and row.span == "count" else "")
+    before = keys.index("count") - 1 if "count" in keys else 0
+    return replace(row, span=keys[before] if before > 0 else "")
 
 
 def _pages(rows: list[Row], below: list[Row]) -> tuple[list[list[Row]], list[list[Row]]]:
@@ -276,6 +277,8 @@ class Page:
             others[column.key] = max([self._widest(cells, column.wrap * style.width), column.least, *sides])
         free = style.width - 2 * MARGIN - sum(others.values()) - GAP * (len(columns) - 1)
         has_axis = any(column.key == AXIS for column in columns)
+        if columns[-1].key == AXIS:
+            free -= GAP  # the last number under the axis reaches beyond its end
         least_axis = LEAST_AXIS * style.width if has_axis else 0
         wanted = [text_width(line, style, style.size, True) for line in first.header.split("\n")]
         keys = [column.key for column in columns]

@@ -331,7 +331,7 @@ def funnel_plot(
         notes=["Height: patients of the arm, on a logarithmic scale. Dotted line: pooled value. The shaded range is "
                "a normal approximation."],
     )  # fmt: skip
-    columns = [Column("n", "Patients"), Column(AXIS), Column("edge")]
+    columns = [Column("n", "Patients"), Column(AXIS)]
     words = f"{title}. {len(entered)} study arms of {smallest:.0f} to {largest:.0f} patients. {statement}"
     return describe(draw_sheet(columns, [Row({}, mark, height=18)], sheet, style), title, words)
 

@@ -1,0 +1,661 @@
+"""Figures beside the forest plots, pages, presets and preflight: texts, positions and numbers, no image hashes."""
+
+import math
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from evidence import ReviewError
+from evidence.extraction import read_tables
+from evidence.figures import WHOLE, review_figure, save_review_figures
+from evidence.figures.evidence_map import evidence_map, level_colour
+from evidence.figures.flow import flow_faults, prisma_flow
+from evidence.figures.forest import forest_plot
+from evidence.figures.layout import Column, Glyph, Mark, Row, Sheet, draw_sheet
+from evidence.figures.preflight import DEUTERANOPIA, check_file, preflight_frame
+from evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
+from evidence.figures.sensitivity import funnel_plot
+from evidence.figures.style import SCREEN, check_figure, contrast, luminance, read_style, save_figure
+from evidence.grading import grade_studies, grade_therapies, read_schemes
+from evidence.review import read_config
+from evidence.synthesis import heterogeneity, pool_arms, select_arms, sensitivity
+
+PROJECT = Path(__file__).parents[1]
+PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
+NAMES = ["screen", "elsevier", "jaad", "bmj", "jama", "lancet"]
+ON_DEMAND = ["leave_one_out_", "cumulative_", "methods_", "posterior_", "funnel_"]
+
+
+@cache
+def review():
+    """Frames of the bundled review with its sensitivity, and its config."""
+    config = read_config(PROJECT)
+    data = read_tables(PROJECT / "data/raw")
+    policy, line = config["synthesis"], config["grading"]["reference_line"]
+    data["arms"] = select_arms(data["studies"], data["responses"], data["therapies"], policy)
+    data["pooled"] = pool_arms(data["arms"], policy, line)
+    standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
+    data["study_levels"] = grade_studies(data["studies"], standard)
+    needed = [data[name] for name in ("studies", "responses", "therapies", "diseases", "pooled", "arms")]
+    data["therapy_levels"] = grade_therapies(data["study_levels"], *needed, standard)
+    tables = (data["arms"], data["studies"], data["responses"], data["therapies"])
+    data["sensitivity"] = sensitivity(*tables, policy)
+    data["heterogeneity"] = heterogeneity(data["arms"], data["study_levels"], policy)
+    return data, config
+
+
+def draw(name, style=SCREEN, **changed):
+    data, config = review()
+    return review_figure(name, data | changed, config, style)
+
+
+def texts(figure):
+    return [item.get_text() for item in figure.texts]
+
+
+def whole_text(figure):
+    return " ".join(texts(figure))
+
+
+def row_of(figure, text):
+    """Texts on the line of a text, from left to right."""
+    line = next(item for item in figure.texts if item.get_text() == text)
+    same = [item for item in figure.texts if abs(item.get_position()[1] - line.get_position()[1]) < 1e-9]
+    return [item.get_text() for item in sorted(same, key=lambda item: item.get_position()[0])]
+
+
+def marks(figure, gid="marks"):
+    """Vertices on the axis, per cent and points, of the shapes or lines of one kind."""
+    (axes,) = figure.axes
+    found = next(item for item in axes.collections if item.get_gid() == gid)
+    return [path.vertices for path in found.get_paths()]
+
+
+class TestBundledReview:
+    @pytest.mark.parametrize("preset", NAMES)
+    def test_every_kind_of_figure_is_without_fault(self, preset):
+        style = read_style(PRESETS, preset)
+        names = [*WHOLE, *(f"{kind}diltiazem" for kind in ON_DEMAND), "forest_diltiazem", "forest_warfarin"]
+        faults = {name: check_figure(draw(name, style)) for name in names}
+        assert {name: found for name, found in faults.items() if found} == {}
+
+    def test_preflight_of_every_figure_and_format_finds_no_fault(self, tmp_path):
+        """The promise to the author: what the run draws can go to the journal."""
+        data, config = review()
+        forests = ("diltiazem", "surgical_excision", "class-calcium_channel_blocker", "eswl")
+        names = [*WHOLE, *(f"forest_{analysis}" for analysis in forests), "methods_diltiazem"]
+        style = read_style(PRESETS, "elsevier")
+        style = replace(style, dpi=100, svg_text="text")  # fewer pixels, as the tests have little time
+        paths = [tmp_path / f"{name}.{ending}" for name in names for ending in ("svg", "pdf")]
+        paths += [tmp_path / f"summary_forest.{ending}" for ending in ("png", "eps", "tiff")]
+        save_review_figures(paths, names, data, config, style, tmp_path / "preflight.csv")
+        table = pd.read_csv(tmp_path / "preflight.csv", keep_default_na=False)
+        assert len(table) == len(paths)
+        assert table.loc[table["faults"] != "", ["figure", "format", "faults"]].to_dict("records") == []
+        assert set(table["width_mm"]) == {190.0}
+        assert (table["smallest_type"] >= 6).all()
+        assert (table["contrast"] >= 4.5).all()
+        assert set(table.loc[table["format"].isin(["pdf", "eps"]), "fonts"]) == {"embedded"}
+        assert set(table["alt_text"]) == {"yes"}
+
+    def test_figures_of_older_numbers_are_dropped_and_those_of_now_kept(self, tmp_path):
+        import os
+
+        data, config = review()
+        numbers = tmp_path / "pooled.csv"
+        numbers.touch()
+        for name in ("leave_one_out_diltiazem.pdf", "forest_gone.svg", "methods_diltiazem.svg", "notes.txt"):
+            (tmp_path / name).touch()
+        os.utime(tmp_path / "leave_one_out_diltiazem.pdf", (0, 0))
+        os.utime(tmp_path / "notes.txt", (0, 0))
+        path = tmp_path / "risk_of_bias.svg"
+        save_review_figures([path], ["risk_of_bias"], data, config, SCREEN, numbers=numbers)
+        assert sorted(file.name for file in tmp_path.iterdir()) == [
+            "methods_diltiazem.svg", "notes.txt", "pooled.csv", "risk_of_bias.svg",
+        ]  # fmt: skip
+
+    def test_a_figure_that_cannot_be_drawn_is_named(self, tmp_path):
+        data, config = review()
+        style = read_style(PRESETS, "lancet/single")
+        with pytest.raises(
+            ReviewError, match=r"^figure evidence_map: 75 mm is too narrow for this figure; it needs \d+ mm$"
+        ):
+            save_review_figures([tmp_path / "evidence_map.svg"], ["evidence_map"], data, config, style)
+
+
+class TestWithoutSecondarySources:
+    def test_pooled_again_as_a_lighter_diamond(self):
+        figure = draw("forest_diltiazem")
+        row = row_of(figure, "Without secondary sources: 3 studies")
+        assert row == ["Without secondary sources: 3 studies", "16/33", "55.2 [10.5, 99.2]"]
+        diamond = marks(figure)[-1]
+        assert (diamond[:, 0].min(), diamond[:, 0].max()) == pytest.approx((10.54, 99.17), abs=0.01)
+        assert "pooled without secondary sources, 95% CI" in texts(figure)
+        assert "Without secondary sources: 3 studies, 16/33, pooled 55.2 [10.5, 99.2]." in figure.alt_text
+
+    def test_crude_when_too_few_studies_are_left(self):
+        figure = draw("forest_surgical_excision")
+        row = row_of(figure, "Without secondary sources: 1 study, not pooled, crude")
+        assert row[1:] == ["27/28", "96.4 [81.7, 99.9]"]
+
+    def test_no_study_left(self):
+        figure = draw("forest_warfarin")
+        assert row_of(figure, "Without secondary sources") == ["Without secondary sources", "No study is left"]
+        assert "Without secondary sources no study is left." in figure.alt_text
+
+    def test_not_said_where_there_are_none(self):
+        assert "secondary" not in whole_text(draw("forest_minocycline"))
+
+    def test_summary_shows_each_treatment_with_and_without(self):
+        figure = draw("summary_forest")
+        lines = [row_of(figure, text) for text in ("16/33", "27/28")]
+        assert lines[0] == ["without secondary sources", "3", "16/33", "55.2 [10.5, 99.2]"]
+        assert lines[1] == ["without secondary sources", "1", "27/28", "96.4 [81.7, 99.9]"]
+        assert texts(figure).count("without secondary sources") == 3
+        assert "no study is left" in texts(figure)
+        assert "Diltiazem without secondary sources 16/33, 55.2 [10.5, 99.2]" in figure.alt_text
+        assert "CO2 laser (IV) 17/21 lesions." in whole_text(figure)
+
+
+class TestSubgroups:
+    def plot(self, subgroups, **options):
+        data, _ = review()
+        needed = (data[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
+        return forest_plot("diltiazem", *needed, subgroups=subgroups, **options)
+
+    def test_diamond_of_the_subgroup_model_and_none_for_one_study(self):
+        figure = self.plot("disease", heterogeneity=review()[0]["heterogeneity"])
+        assert row_of(figure, "Subgroup") == ["Subgroup", "14/25", "56.0 [36.0, 75.7]", "61.0%"]
+        assert texts(figure).count("Subgroup") == 1
+        assert "Test for differences between diseases: χ² = 8.44, df = 2, P = 0.015" in texts(figure)
+
+    def test_by_design(self):
+        figure = self.plot("design", heterogeneity=review()[0]["heterogeneity"])
+        words = texts(figure)
+        headings = ["Case series, direction not stated", "Retrospective case series", "Design not reported"]
+        assert [text for text in words if text in headings] == headings
+        assert row_of(figure, "Subgroup") == ["Subgroup", "7/16", "47.3 [16.8, 96.8]", "39.0%"]
+        assert "Test for differences between study designs: χ² = 0.22, df = 2, P = 0.89" in words
+        assert "pooled within a design, 95% CI" in words
+
+    def test_by_level_has_no_column_for_it(self):
+        figure = self.plot("level")
+        assert "Level of evidence IV" in texts(figure)
+        assert "Level of evidence not gradable" in texts(figure)
+        assert "Level" not in texts(figure)
+        assert check_figure(figure) == []
+
+    def test_why_there_is_no_test(self):
+        tests = review()[0]["heterogeneity"]
+        tests = tests.assign(chi2=math.nan, test_note="one subgroup only")
+        figure = self.plot("disease", heterogeneity=tests)
+        assert "Test for differences between diseases: not done (one subgroup only)." in texts(figure)
+
+    def test_unknown(self):
+        with pytest.raises(ReviewError, match=r"^subgroups 'age' are not known; one of disease, design, level$"):
+            self.plot("age")
+
+    def test_risk_of_bias_is_a_sign_with_its_key(self):
+        judged = pd.DataFrame({"study_id": ["balin2012", "palmieri1995"], "judgement": ["High", "some concerns"]})
+        figure = self.plot("disease", risk_of_bias=judged)
+        assert row_of(figure, "Balin 2012")[1] == "IV"
+        assert {"×", "−", "·", "high", "some concerns", "not appraised", "of bias"} <= set(texts(figure))
+        assert check_figure(figure) == []
+
+    def test_year_column_only_where_labels_are_silent(self):
+        data, _ = review()
+        assert "Year" not in texts(self.plot(False))
+        studies = data["studies"].assign(label=data["studies"]["study_id"].str.replace(r"\d+", "", regex=True))
+        needed = (data[part] for part in ("arms", "pooled", "study_levels"))
+        figure = forest_plot("diltiazem", *needed, studies, data["therapies"], data["diseases"])
+        assert row_of(figure, "balin")[1] == "2012"
+
+
+def arms_of(k, seed=5):
+    rng = np.random.default_rng(seed)
+    n = rng.integers(4, 90, k)
+    return pd.DataFrame(
+        {
+            "analysis": "diltiazem",
+            "entered": "yes",
+            "responders": rng.binomial(n, 0.55).astype(float),
+            "n": n.astype(float),
+        }
+    )
+
+
+class TestSensitivity:
+    def test_leave_one_out(self):
+        figure = draw("leave_one_out_diltiazem")
+        assert row_of(figure, "Study left out") == ["Study left out", "Studies", "Responders/n", "% [95% CI]"]
+        assert row_of(figure, "Palmieri 1995") == ["Palmieri 1995", "3", "17/37", "45.9 [22.6, 71.0]"]
+        assert row_of(figure, "All studies") == ["All studies", "4", "21/41", "54.8 [25.4, 90.6]"]
+        shade = next(path for path in marks(figure, "guides") if np.ptp(path[:, 0]) > 1)
+        assert (shade[:, 0].min(), shade[:, 0].max()) == pytest.approx((25.37, 90.63), abs=0.01)
+
+    def test_cumulative_is_crude_until_there_are_enough(self):
+        figure = draw("cumulative_diltiazem")
+        assert row_of(figure, "1998") == ["1998", "2", "7/16", "43.8 [19.8, 70.1]"]
+        assert row_of(figure, "Year not reported")[1:3] == ["4", "21/41"]
+        assert "too few to pool: crude, exact 95% CI" in texts(figure)
+
+    def test_every_method_with_the_primary_marked(self):
+        figure = draw("methods_diltiazem")
+        assert row_of(figure, "Profile likelihood (primary)")[1:] == ["0.46", "54.8 [25.4, 90.6]"]
+        methods = review()[0]["sensitivity"].query("analysis == 'diltiazem' and variant == 'method'")
+        assert len(marks(figure)) == len(methods)
+        assert "interval of the primary analysis" in texts(figure)
+        assert "Logit, DL, Wald" in texts(figure)
+
+    def test_posterior_stands_over_its_median(self):
+        figure = draw("posterior_diltiazem")
+        curve = marks(figure)[0]
+        assert curve[np.argmin(curve[:, 1]), 0] == pytest.approx(53.5, abs=1.5)
+        row = row_of(figure, "Posterior median, 95% credible interval")
+        assert row[1] == "54.8 [28.5, 83.6]"
+        assert "standard deviation 2.5" in whole_text(figure)
+
+    @pytest.mark.parametrize("kind", ON_DEMAND)
+    def test_not_pooled_says_why(self, kind):
+        figure = draw(f"{kind}minocycline")
+        assert "Not pooled: 2 studies, 3 needed" in texts(figure)
+        assert figure.axes == []
+        assert "Not pooled: 2 studies, 3 needed" in figure.alt_text
+
+    def test_no_funnel_below_ten_studies(self):
+        assert "No funnel plot: 4 studies, 10 needed" in texts(draw("funnel_diltiazem"))
+
+    def test_funnel_from_ten_studies_on(self):
+        data, _ = review()
+        arms = arms_of(12)
+        tests = pd.DataFrame(
+            {"analysis": ["diltiazem"], "factor": ["small studies"], "chi2": [2.5], "df": [1.0], "p": [0.114]}
+        )
+        figure = funnel_plot("diltiazem", arms, data["pooled"], tests, data["therapies"])
+        assert "Small-study effects, log odds against 1/n: χ² = 2.50, df = 1, P = 0.11." in texts(figure)
+        range_, *dots = marks(figure)
+        assert len(dots) == 12
+        assert [dot[:16, 0].mean() for dot in dots] == pytest.approx(list(100 * arms["responders"] / arms["n"]))
+        heights = np.array([-dot[:16, 1].mean() for dot in dots])
+        assert (np.diff(heights[np.argsort(arms["n"].to_numpy())]) > -1e-6).all()
+        # At the smallest size the limits lie the farthest from the pooled value, and on both sides of it.
+        assert range_[:, 0].min() < 54.8 < range_[:, 0].max()
+        assert check_figure(figure) == []
+
+
+class TestEvidenceMap:
+    def test_sign_size_and_hatching(self):
+        data, _ = review()
+        figure = draw("evidence_map")
+        assert row_of(figure, "Warfarin (low dose)")[1:] == ["IB", "4", "7"]
+        minocycline = row_of(figure, "Minocycline")
+        assert minocycline[-3:] == ["IV", "2", "87"]
+        shown = set(data["pooled"].query("scope == 'therapy' and disease != 'all'")["therapy"])
+        labels = data["therapies"].set_index("therapy")["label"]
+        assert all(labels[slug] in whole_text(figure) for slug in shown)
+        glyphs = [item for item in figure.artists if item.get_gid() == "glyphs"]
+        assert [bool(item.get_hatch()) for item in glyphs] == [False, True]
+        assert "hatched: no usable counts in hand" in texts(figure)
+        widths = [np.ptp(path.vertices[:, 0]) for path in glyphs[0].get_paths()]
+        assert max(widths) == pytest.approx(3.6 * SCREEN.size)
+
+    def test_area_is_in_proportion_to_patients(self):
+        data, _ = review()
+        levels = data["therapy_levels"].copy()
+        chosen = (levels["therapy"] == "minocycline") | (levels["therapy"] == "surgical_excision")
+        levels = levels[chosen]
+        figure = evidence_map(data["pooled"], levels, data["therapies"], data["diseases"])
+        glyphs = next(item for item in figure.artists if item.get_gid() == "glyphs")
+        widths = sorted(np.ptp(path.vertices[:, 0]) for path in glyphs.get_paths())
+        patients = levels.query("disease == 'ctd_mixed'")["patients_IV"].iloc[0]
+        assert (widths[-2] / widths[-1]) ** 2 == pytest.approx(patients / 87)
+
+    def test_levels_differ_in_grey(self):
+        greys = [luminance(level_colour(rank, 7, SCREEN)) for rank in range(7)]
+        assert greys == sorted(greys)
+        lightness = [116 * value ** (1 / 3) - 16 for value in greys]
+        assert min(np.diff(lightness)) > 8
+
+    def test_a_review_without_studies(self):
+        data, _ = review()
+        nothing = evidence_map(data["pooled"][:0], data["therapy_levels"][:0], data["therapies"], data["diseases"])
+        assert "No treatment has a study" in texts(nothing)
+
+
+class TestAdverseEvents:
+    def test_known_counts_zero_and_silence_look_different(self):
+        figure = draw("adverse_events")
+        assert row_of(figure, "infusion-related event")[2:] == ["NR", "1/9", "11.1 [0.3, 48.2]"]
+        assert row_of(figure, "side effects (any)")[-2:] == ["0/3", "0.0 [0.0, 70.8]"]
+        assert row_of(figure, "minor adverse events (any)")[-2:] == ["NR/78", "count not reported"]
+        assert row_of(figure, "mild infection at calcinosis sites")[-2:] == ["2/NR", "patients watched not reported"]
+        assert "unclear in the source" in texts(figure)
+        words = whole_text(figure)
+        assert "No statement on adverse events seen, which does not mean that there were none" in words
+        assert "Verapamil" in words.split("No statement")[1]
+        assert "Minocycline;" not in words.split("No statement")[1]
+
+    def test_one_mark_for_each_pair_of_counts(self):
+        events = review()[0]["adverse_events"]
+        known = events[events["n_patients"].str.isdigit() & events["n_at_risk"].str.isdigit()]
+        status = review()[0]["studies"].set_index("study_id")["status"]
+        known = known[known["study_id"].map(status) != "excluded"]
+        assert len(marks(draw("adverse_events"))) == len(known)
+
+    def test_nothing_stated(self):
+        figure = draw("adverse_events", adverse_events=review()[0]["adverse_events"][:0])
+        assert "No source states anything on adverse events" in texts(figure)
+        assert figure.axes == []
+
+
+def screening(**changed):
+    rows = {
+        "Records identified": 1000, "MEDLINE": 700, "Duplicates removed before screening": 200,
+        "Records screened": 800, "Records excluded": 700, "Reports sought for retrieval": 100,
+        "Reports not retrieved": 10, "Reports assessed for eligibility": 90, "Reports excluded with reasons": 50,
+        "Reports excluded: wrong population": 30, "Reports excluded: no counts": 20, "Studies included": 38,
+        "Reports of included studies": 40, "Studies pooled": 12,
+    } | changed  # fmt: skip
+    stages = {"MEDLINE": "identification", "Studies pooled": "included"}
+    table = pd.DataFrame({"label": list(rows), "n": [str(value) for value in rows.values()]})
+    return table.assign(stage=table["label"].map(stages).fillna("screening"), source="")
+
+
+OTHER = {
+    "Records from websites": 5, "Other reports sought for retrieval": 5, "Other reports not retrieved": 1,
+    "Other reports assessed for eligibility": 4, "Other reports excluded": 3, "Reports of included studies": 41,
+}  # fmt: skip
+
+
+class TestFlow:
+    def test_what_is_not_reported_stays_so(self):
+        words = texts(draw("prisma_flow"))
+        assert "Records identified (n\u00a0=\u00a03032)" in words
+        assert "Records screened (n\u00a0=\u00a0NR)" in words
+        assert "Studies included (n\u00a0=\u00a030)" in words
+        assert "NR: not reported in what was read" in " ".join(words)
+        assert "doi:10.1016/j.jaad.2019.07.006" in " ".join(words)
+
+    def test_optional_boxes_and_reasons(self):
+        figure = prisma_flow(screening(**OTHER))
+        words = texts(figure)
+        assert "MEDLINE (n\u00a0=\u00a0700)" in words
+        assert "no counts (n\u00a0=\u00a020)" in words
+        assert "Studies pooled (n\u00a0=\u00a012)" in words
+        assert "Records from other methods:" in words
+        assert check_figure(figure) == []
+        plain = prisma_flow(screening())
+        assert "Records from other methods:" not in texts(plain)
+        assert "NR: " not in whole_text(plain)
+
+    def test_numbers_that_add_up(self):
+        assert flow_faults(screening()) == []
+        assert flow_faults(screening(**OTHER)) == []
+        assert flow_faults(review()[0]["screening"]) == []
+
+    @pytest.mark.parametrize(
+        ("changed", "fault"),
+        [
+            (
+                {"Records screened": 801},
+                [
+                    "records screened: 801, but 1000 records identified − 200 duplicates removed before screening",
+                    "reports sought for retrieval: 100, but 801 records screened − 700 records excluded",
+                ],
+            ),
+            (
+                {"Reports excluded: no counts": 21},
+                ["reports excluded with reasons: 50, but the reasons sum to 51"],
+            ),
+            (
+                {"Reports of included studies": 39},
+                ["reports of included studies: 39, but 40 were assessed and not excluded"],
+            ),
+            ({"Studies included": 41}, ["studies included: 41 in 40 reports"]),
+            (
+                {"Studies in previous version": 10, "Total studies included": 47},
+                ["total studies included: 47, but 48 by its parts"],
+            ),
+            ({"Records screened": "NR"}, []),
+            ({"Duplicates removed before screening": "NR"}, []),
+        ],
+    )
+    def test_numbers_that_do_not(self, changed, fault):
+        assert flow_faults(screening(**changed)) == fault
+        if fault:
+            message = "data/raw/screening.csv: the numbers do not add up\n" + "\n".join(fault)
+            with pytest.raises(ReviewError, match=f"^{re.escape(message)}$"):
+                prisma_flow(screening(**changed))
+
+    def test_too_narrow(self):
+        with pytest.raises(ReviewError, match=r"^60 mm is too narrow for this figure; it needs \d+ mm$"):
+            prisma_flow(screening(), style=replace(SCREEN, width_mm=60))
+
+
+def appraisals():
+    rows = [
+        ("balin2012", "J1", "yes", "", "consensus"), ("balin2012", "J2", "no", "", "consensus"),
+        ("balin2012", "overall", "", "high", "consensus"), ("palmieri1995", "J1", "unclear", "", "A"),
+        ("palmieri1995", "J1", "no", "", "B"), ("palmieri1995", "overall", "", "low", "A"),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["study_id", "item", "answer", "judgement", "rater"])
+    return table.assign(tool="jbi_case_series")
+
+
+class TestRiskOfBias:
+    def test_consensus_first_then_the_gravest(self):
+        table = appraisals()
+        more = pd.DataFrame(
+            [{"study_id": "balin2012", "item": "J1", "answer": "no", "rater": "A", "tool": "jbi_case_series"}]
+        )
+        known = one_judgement(pd.concat([more, table], ignore_index=True)).set_index(["study_id", "item"])["judgement"]
+        assert known["balin2012", "J1"] == "yes"
+        assert known["palmieri1995", "J1"] == "no"
+        assert overall_judgements(table).to_dict("records") == [
+            {"study_id": "balin2012", "judgement": "high"},
+            {"study_id": "palmieri1995", "judgement": "low"},
+        ]
+
+    def test_traffic_light(self):
+        data, _ = review()
+        figure = traffic_light(appraisals(), data["studies"], item_labels={"J1": "Clear criteria"})
+        assert row_of(figure, "Study") == ["Study", "J1", "J2", "Overall"]
+        assert {"Y", "N", "×", "+"} <= set(texts(figure))
+        assert "J1, Clear criteria." in whole_text(figure)
+        assert check_figure(figure) == []
+
+    def test_any_number_of_items(self):
+        data, _ = review()
+        table = pd.concat([appraisals().assign(item=f"J{number}") for number in range(1, 17)])
+        assert check_figure(traffic_light(table, data["studies"])) == []
+
+    def test_summary_counts_studies(self):
+        data, _ = review()
+        figure = risk_of_bias_summary(appraisals(), data["studies"])
+        assert "1 yes, 1 no" in texts(figure)
+        assert "1 low, 1 high" in texts(figure)
+        bars = next(item for item in figure.artists if item.get_gid() == "glyphs")
+        widths = [np.ptp(path.vertices[:, 0]) for path in bars.get_paths()]
+        assert widths[0] == pytest.approx(widths[1])  # of J1, one study each
+        assert check_figure(figure) == []
+
+    @pytest.mark.parametrize("draw_it", [traffic_light, risk_of_bias_summary])
+    def test_not_appraised(self, draw_it):
+        data, _ = review()
+        included = data["studies"]["status"].eq("included").sum()
+        words = texts(draw_it(appraisals()[:0], data["studies"]))
+        assert f"Not appraised: the review has no risk-of-bias judgements ({included} included studies)." in words
+
+
+def rows_of(k):
+    heading = [Row({"study": "Group"}, bold=True)]
+    studies = [
+        Row({"study": f"Study {i}", "count": f"{i}/100"}, Mark("study", i / 200, 0.0, 1.0, 0.5), indent=1.2)
+        for i in range(k)
+    ]
+    return heading + studies
+
+
+COLUMNS = [Column("study", "Study"), Column("count", "n", "right"), Column("axis")]
+
+
+class TestPages:
+    def test_one_page_up_to_sixty_studies(self):
+        assert draw_sheet(COLUMNS, rows_of(60), Sheet(title="Long"), SCREEN).pages == []
+
+    def test_more_go_on_over_pages(self, tmp_path):
+        sheet = Sheet(title="Long", statements=["Said at the end"], notes=["A note."])
+        figure = draw_sheet(COLUMNS, rows_of(130), sheet, SCREEN)
+        pages = [figure, *figure.pages]
+        assert len(pages) == 3
+        assert [texts(page)[0] for page in pages] == [f"Long (page {number} of 3)" for number in (1, 2, 3)]
+        shown = [text for page in pages for text in texts(page) if text.startswith("Study ")]
+        assert shown == [f"Study {i}" for i in range(130)]
+        assert "Group (continued)" in texts(pages[1])
+        assert ["Said at the end" in texts(page) for page in pages] == [False, False, True]
+        assert "Continued on page 2." in texts(figure)
+        places = {tuple(np.round(page.axes[0].get_position().intervalx, 6)) for page in pages}
+        assert len(places) == 1  # the axis stands at the same place on each
+        assert check_figure(figure) == []
+        figure.set_label("Long")
+        figure.alt_text = "Words."
+        for ending in ("pdf", "png"):
+            save_figure(figure, tmp_path / f"long.{ending}")
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["long-page2.png", "long-page3.png", "long.pdf", "long.png"]
+        assert len(re.findall(rb"/Type /Page\b", (tmp_path / "long.pdf").read_bytes())) == 3
+
+    def test_a_long_list_below_goes_on_too(self):
+        below = [Row({"study": f"Left {i}", "count": "0/1"}, note="too small") for i in range(100)]
+        figure = draw_sheet(COLUMNS, rows_of(20), Sheet(title="Long", below_heading="Left out", below=below), SCREEN)
+        pages = [figure, *figure.pages]
+        shown = [text for page in pages for text in texts(page) if text.startswith("Left ") and text != "Left out"]
+        assert shown == [f"Left {i}" for i in range(100)]
+        assert check_figure(figure) == []
+
+
+class TestPresets:
+    def test_another_width_of_the_preset(self):
+        assert read_style(PRESETS, "bmj/single").width_mm == 90
+        assert read_style(PRESETS, "bmj").width_mm == 180
+        with pytest.raises(ReviewError, match=r"preset bmj has no width 'wide'; it has single, double$"):
+            read_style(PRESETS, "bmj/wide")
+
+    def test_spare_columns_make_way_for_a_single_column(self):
+        figure = draw("forest_diltiazem", read_style(PRESETS, "bmj/single"))
+        words = whole_text(figure)
+        assert "Weight" not in texts(figure)
+        assert "Left out for want of width: weight" in words
+        assert {"Responders", "of n", "54.8 [25.4, 90.6]"} <= set(texts(figure))
+        assert check_figure(figure) == []
+
+    @pytest.mark.parametrize("preset", NAMES)
+    def test_diamonds_of_different_meaning_can_be_told_apart(self, preset, tmp_path):
+        style = read_style(PRESETS, preset)
+        data, _ = review()
+        needed = (data[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
+        probes = {"heterogeneity": data["heterogeneity"], "sensitivity": data["sensitivity"]}
+        figure = forest_plot("diltiazem", *needed, subgroups="disease", style=style, **probes)
+        assert {"pooled", "subgroup", "without"} <= set(figure.meanings)
+        save_figure(figure, tmp_path / "a.svg", style)
+        (row,) = check_file(figure, [tmp_path / "a.svg"], style)
+        assert row["faults"] == ""
+
+    @pytest.mark.parametrize("preset", NAMES)
+    def test_signs_can_be_read_on_their_colours(self, preset):
+        style = read_style(PRESETS, preset)
+        for name in ("best", "least", "low", "some", "high", "critical", "unknown", "apart"):
+            best = max(contrast(style.colours["ink"], style.colours[name]), contrast("#FFFFFF", style.colours[name]))
+            assert best >= 4.5
+
+
+class TestPreflight:
+    """Every check fails when what it looks for is there."""
+
+    def faults(self, tmp_path, change=None, style=SCREEN, ending="svg", spoil=None):
+        figure = draw("leave_one_out_diltiazem", style)
+        path = tmp_path / f"a.{ending}"
+        save_figure(figure, path, style)
+        if change:
+            change(figure)
+        if spoil:
+            spoil(path)
+        (row,) = check_file(figure, [path], style)
+        return row["faults"]
+
+    def test_none(self, tmp_path):
+        assert self.faults(tmp_path) == ""
+
+    def test_width(self, tmp_path):
+        assert "180.0 mm wide, the preset says 190" in self.faults(
+            tmp_path, lambda figure: figure.set_figwidth(180 / 25.4)
+        )
+
+    def test_height(self, tmp_path):
+        assert "400 mm high, at most 330" in self.faults(tmp_path, lambda figure: figure.set_figheight(400 / 25.4))
+
+    def test_contrast_of_text(self, tmp_path):
+        found = self.faults(tmp_path, lambda figure: figure.texts[3].set_color("#999999"))
+        assert re.search(r"text of contrast 2\.\d, at least 4\.5", found)
+
+    def test_contrast_of_shapes(self, tmp_path):
+        def change(figure):
+            shapes = next(item for item in figure.axes[0].collections if item.get_gid() == "marks")
+            shapes.set_facecolor("#EEEEEE")
+            shapes.set_edgecolor("#DDDDDD")
+
+        assert "a shape of contrast 1.4, at least 3" in self.faults(tmp_path, change)
+
+    def test_colours_of_one_shape(self, tmp_path):
+        found = self.faults(tmp_path, lambda f: f.meanings.update(a=("#777777", "x"), b=("#797979", "x")))
+        assert "a and b differ by their colour alone, and too little: 0." in found
+        found = self.faults(tmp_path, lambda f: f.meanings.update(a=("#777777", "x"), b=("#777777", "x")))
+        assert found == "a and b look the same"
+        assert self.faults(tmp_path, lambda f: f.meanings.update(a=("#777777", "x"), b=("#797979", "y"))) == ""
+
+    def test_red_and_green_of_one_lightness_are_alike_to_some(self, tmp_path):
+        """Published matrix: rows sum to 1, so that greys stay as they are (Machado et al. 2009)."""
+        assert DEUTERANOPIA.sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
+        found = self.faults(tmp_path, lambda f: f.meanings.update(a=("#B26B00", "x"), b=("#7F8000", "x")))
+        assert "differ by their colour alone" in found
+
+    def test_words_for_those_who_cannot_see_it(self, tmp_path):
+        found = self.faults(tmp_path, lambda figure: setattr(figure, "alt_text", ""))
+        assert found == "no title or no text for readers who cannot see it"
+
+    def test_pixels(self, tmp_path):
+        def spoil(path):
+            with Image.open(path) as picture:
+                picture.resize((300, 200)).save(path)
+
+        assert self.faults(tmp_path, ending="png", spoil=spoil) == "40 dpi, the preset says 200"
+
+    def test_fonts(self, tmp_path):
+        def spoil(path):
+            path.write_bytes(path.read_bytes().replace(b"/FontFile2", b"/FontFileX"))
+
+        assert self.faults(tmp_path, ending="pdf", spoil=spoil) == "fonts are not embedded as TrueType"
+
+    def test_title_in_the_file(self, tmp_path):
+        def spoil(path):
+            path.write_text(path.read_text().replace("<desc>", "<x>"))
+
+        assert self.faults(tmp_path, spoil=spoil) == "no title or description in the file"
+
+    def test_text_across_the_edge_of_a_shape(self):
+        glyphs = {"sign": Glyph("+", "#FED98E", "low")}
+        columns = [Column("study", "Study"), Column("sign", "Sign", "center"), Column("end", "End")]
+        figure = draw_sheet(columns, [Row({"study": "A", "end": "b"}, glyphs=glyphs)], Sheet(), SCREEN)
+        assert check_figure(figure) == []
+        sign = next(item for item in figure.texts if item.get_text() == "+")
+        sign.set_x(sign.get_position()[0] + 0.008)
+        assert "text across the edge of a shape: '+'" in check_figure(figure)
+
+    def test_frame_of_nothing(self):
+        assert preflight_frame([]).columns[-1] == "faults"
