@@ -103,7 +103,7 @@ STEPS = (
     "Empty: does not apply. NR: not reported in what you read. UNCLEAR: cannot be told. None of these is ever 0.",
     "Counts are counts of patients (or lesions, where unit says so), never per cent. Shares lie between 0 and 1.",
     "Say for each row what you read (evidence_basis), where (source, location), and what it says, in your own words.",
-    "Point at a column's name to read what it means. Dark names must be filled, pale ones may stay empty.",
+    "Point at a column's name to read what it means. Dark names: every row needs it; a gap turns yellow.",
     "Do not merge cells, rename sheets or columns, or leave formulas; notes of your own belong in the column notes.",
     "Save as data/raw/extraction.xlsx, take away the CSV files of the same names, and run snakemake. Every fault is "
     "named with its sheet, row and column, and nothing is changed until all are mended.",
@@ -207,12 +207,14 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
     for position, column in enumerate(describe(table).itertuples(index=False)):
         name, cells = column.column, frame[column.column].tolist()
         number_format, check, wrong = _CHECKS.get(column.allowed, _TEXT)
-        body = book.add_format({**FONT, "num_format": number_format})
-        shade = NEEDED if column.needed == "yes" else OPTIONAL
+        look = {} if number_format == "@" else {"align": "right"}  # NR stands below the numbers
+        body = book.add_format({**FONT, "num_format": number_format, **look})
+        is_needed = bool(check_cell(table, name, "")[1])
+        shade = NEEDED if is_needed else OPTIONAL
         head = book.add_format({**FONT, "bold": True, "font_color": "white", "bg_color": shade, "valign": "vcenter"})
         sheet.set_column(position, position, _width(name, cells), body)
         sheet.write_string(0, position, name, head)
-        _write_note(sheet, position, table, column)
+        _write_note(sheet, position, table, column, is_needed)
         values = numbers(frame[name]).tolist() if number_format != "@" else [math.nan] * len(cells)
         for row, (cell, value) in enumerate(zip(cells, values, strict=True), start=1):
             if not math.isnan(value):
@@ -227,7 +229,7 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
             rule |= {} if source else {"value": "=" + check.format(c=f"{letter}2")}
             rule |= {"error_title": name, "error_message": not_offered or wrong, "ignore_blank": True}
             sheet.data_validation(1, position, last, position, rule)
-        if position and check_cell(table, name, "")[1]:
+        if position and is_needed:
             criteria = f'=AND($A2<>"",{letter}2="")'
             look = {"type": "formula", "criteria": criteria, "format": blank}
             sheet.conditional_format(1, position, last, position, look)
@@ -240,7 +242,7 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
     sheet.repeat_rows(0)
 
 
-def _write_note(sheet, position: int, table: str, column) -> None:
+def _write_note(sheet, position: int, table: str, column, is_needed: bool) -> None:
     """What a column means, its unit and words, shown when one points at its name."""
     labels = LABELS.get(column.column, {})
     words = [word for word in allowed_words(table, column.column) if word]
@@ -253,7 +255,7 @@ def _write_note(sheet, position: int, table: str, column) -> None:
         lines += [f"Besides the names: {', '.join(also)}."]
     elif column.allowed not in ("text", "a name from that table"):
         lines += [f"Allowed: {column.allowed}."]
-    lines += ["Must be there." if column.needed == "yes" else "The column may be left out."]
+    lines += ["Every row needs it." if is_needed else "May stay empty."]
     height = sum(math.ceil(len(line) / NOTE_CHARACTERS) for line in lines)
     size = {"width": 320, "height": 15 * height + 12}
     sheet.write_comment(0, position, "\n".join(lines), {"author": "", "font_size": 9, **size})
@@ -278,6 +280,7 @@ def _write_read_me(book, sheet, title: str, tables: Mapping[str, pd.DataFrame]) 
     sheet.set_column(2, 2, 22)
     sheet.set_column(3, 3, 44)
     sheet.write_string(0, 0, "Extraction form" + (f": {title}" if title else ""), head)
+    sheet.set_row(0, 24)
     row = 1
     for number, step in enumerate(STEPS, start=1):
         sheet.merge_range(row, 0, row, 3, "", plain)

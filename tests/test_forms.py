@@ -70,7 +70,7 @@ def test_notes_say_what_the_schema_says(book):
             note = cell.comment.text
             assert column.meaning in note
             assert column.unit in note
-            assert ("Must be there." in note) == (column.needed == "yes")
+            assert ("Every row needs it." in note) == bool(check_cell(table, column.column, "")[1])
             for word in allowed_words(table, column.column):
                 assert f"\n{word}" in note
                 assert LABELS[column.column].get(word, "") in note
