@@ -22,9 +22,7 @@ PROJECT = Path(__file__).parents[1]
 RUNS = 3
 ROWS = (1_000, 10_000, 100_000)
 ROWS_A_STUDY = 5
-WORDS = (
-    "deposits smaller after treatment on palpation radiograph patients scleroderma dose months improved none".split()
-)
+WORDS = ("deposits", "smaller", "after", "treatment", "on", "palpation", "radiograph", "patients", "dose", "improved")
 OURS = "from evidence.extraction import check_extraction; check_extraction({folder!r}, year=2026)"
 AS_TEXT = "dtype=str, keep_default_na=False"
 SHEET = "{folder!r} + '/extraction.xlsx', sheet_name='responses'"
