@@ -101,6 +101,12 @@ def ris(studies: pd.DataFrame) -> str:
     """
     import rispy
 
+    class Writer(rispy.RisWriter):
+        """Writes no number before a reference, which is not part of the format."""
+
+        def set_header(self, count):
+            return ""
+
     names = {"journal": "journal_name", "issue": "number"}
     records = []
     for found in citations(studies):
@@ -115,7 +121,7 @@ def ris(studies: pd.DataFrame) -> str:
             record |= {"accession_number": found.pop("pmid"), "name_of_database": "PubMed"}
         record |= {names.get(name, name): value for name, value in found.items()}
         records.append(record | {"keywords": [status]})
-    return rispy.dumps(records)
+    return rispy.dumps(records, implementation=Writer)
 
 
 def save_text(text: str, path: str | Path) -> None:

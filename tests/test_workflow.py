@@ -9,6 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from evidence.extraction import read_processed
 from evidence.review import RESULT_TABLES, read_review
 from evidence.schema import TABLES
 
@@ -213,6 +214,45 @@ def test_a_review_of_two_rows_runs(copy_review):
     review.run(*FAST)
     row = read_review(review.folder)["pooled"].set_index("analysis").loc["diltiazem"]
     assert (row["k"], row["pooled"], row["reason"]) == (2, "no", "2 studies, 3 needed")
+
+
+def test_two_extractors_differ_decide_and_the_run_uses_what_they_agreed_on(copy_review):
+    review = copy_review("tests/data/minimal")
+    first = pd.read_csv(review.path("data/raw/responses.csv"), dtype=str, keep_default_na=False)
+    second = first.assign(response_id="synthetic_" + first["response_id"], notes="SYNTHETIC second extraction")
+    for column, change in (("n_partial", 1), ("n_none", -1), ("responders", 1)):
+        second.loc[0, column] = str(int(first.loc[0, column]) + change)
+    review.path("data/raw/second_extraction").mkdir()
+    second.to_csv(review.path("data/raw/second_extraction/responses.csv"), index=False)
+    wanted = ("results/tables/pooled.csv", "results/tables/disagreements.xlsx")
+
+    review.run(*wanted)
+    before = read_processed(review.path("data/processed"), "responses")
+    assert before["responders"].tolist() == first["responders"].tolist()
+    assert table(review, "extraction_issues")["rule"].tolist().count("extractors_differ") == 1
+    agreed = table(review, "agreement").set_index(["table", "column"])["agreed"]
+    assert agreed["responses", "responders"] == len(first) - 1
+
+    review.edit("config/config.yaml", "require_adjudication: false", "require_adjudication: true")
+    printed = review.run(*wanted, code=1)
+    seen = first.loc[0, "responders"], second.loc[0, "responders"]
+    assert "column responders: {}, but {} in row 2 of the second extraction".format(*seen) in printed
+    assert "Traceback" not in printed
+
+    book = openpyxl.load_workbook(review.path("results/tables/disagreements.xlsx"))
+    header = [cell.value for cell in book.active[1]]
+    assert book.active.max_row == 1 + 3
+    for row in book.active.iter_rows(min_row=2):
+        row[header.index("agreed")].value = int(row[header.index("second")].value)
+    book.save(review.path("data/raw/adjudication.xlsx"))
+    review.run(*wanted)
+    after = read_processed(review.path("data/processed"), "responses")
+    assert after["responders"].tolist() == second["responders"].tolist()
+    assert table(review, "disagreements")["state"].tolist() == ["agreed"] * 3
+    # from the pooled number back to the row that two people agreed on
+    trace = table(review, "trace").query("analysis == 'diltiazem' and entered == 'yes'")
+    row = table(review, "pooled").set_index("analysis").loc["diltiazem"]
+    assert trace["responders"].sum() == row["events"] == after["responders"].astype(int).sum()
 
 
 def test_vasospasm_agrees_with_metafor_and_with_the_exact_integration(copy_review):
