@@ -116,7 +116,7 @@ def disagreements(
     """
     rows = []
     for table in COMPARED:
-        if table not in second:
+        if table not in second or table not in first:
             continue
         ours, theirs = first[table].to_dict("records"), second[table].to_dict("records")
         for name, i, j in match_rows(first[table], second[table], table):
@@ -203,7 +203,7 @@ def agreement(first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], l
     """
     rows = []
     for table in COMPARED:
-        if table not in second:
+        if table not in second or table not in first:
             continue
         matches = match_rows(first[table], second[table], table)
         pairs = [(i, j) for _, i, j in matches if i is not None and j is not None]

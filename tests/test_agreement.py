@@ -335,6 +335,16 @@ def test_faults_of_the_second_extraction_name_its_file(tmp_path):
         compare_extractions(folder)
 
 
+def test_a_table_that_cannot_be_read_is_the_only_fault(tmp_path):
+    folder = without_second(tmp_path)
+    second_with(folder, responders="4")
+    frame = pd.read_csv(folder / "responses.csv", dtype=str, keep_default_na=False)
+    frame.drop(columns="n").to_csv(folder / "responses.csv", index=False)
+    with pytest.raises(ExtractionError) as error:
+        check_extraction(folder, year=YEAR)
+    assert error.value.faults["rule"].tolist() == ["missing_column"]
+
+
 def test_a_second_extraction_may_not_lie_outside(tmp_path):
     folder = without_second(tmp_path)
     (tmp_path / "elsewhere").mkdir()

@@ -10,6 +10,7 @@ from evidence.screening import BOXES, PARTS, SUMS, box_numbers, box_of
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
 REAL = read_tables(RAW)
+SMALL = read_tables(Path(__file__).parent / "data/minimal/data/raw")
 # a flow whose numbers add up
 FLOW = {
     "Records identified": 120,
@@ -37,12 +38,12 @@ def flow(**changes):
 
 
 def said(screening):
-    tables = REAL | {"screening": screening}
+    tables = SMALL | {"screening": screening}
     try:
         _, issues = check_tables(tables, RAW, year=2026)
     except ExtractionError as error:
         issues = error.faults
-    issues = issues[issues["file"] == "data/raw/screening.csv"]
+    issues = issues[issues["file"].str.endswith("screening.csv")]
     return [line.removeprefix("data/raw/screening.csv, ") for line in fault_lines(issues)], set(issues["rule"])
 
 
