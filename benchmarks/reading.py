@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -85,29 +86,31 @@ def extraction(rows: int) -> dict[str, pd.DataFrame]:
     }
 
 
-def write(tables: dict[str, pd.DataFrame], folder: Path, form: str) -> str:
-    """Write the tables as CSV files or as one workbook, counts as numbers; the folder."""
+def write(tables: dict[str, pd.DataFrame], folder: str | Path, form: str) -> None:
+    """Write the tables as CSV files ("csv") or as one workbook ("xlsx"), counts as numbers."""
+    folder = Path(folder)
     folder.mkdir()
     if form == "csv":
         for name, frame in tables.items():
             frame.to_csv(folder / f"{name}.csv", index=False)
-        return str(folder)
+        return
     with xlsxwriter.Workbook(folder / "extraction.xlsx", {"strings_to_numbers": True}) as book:
         for name, frame in tables.items():
             sheet = book.add_worksheet(name)
             for row, cells in enumerate([list(frame.columns), *frame.to_numpy().tolist()]):
                 sheet.write_row(row, 0, cells)
-    return str(folder)
 
 
 def main() -> None:
     """Print median seconds and largest MiB of ours and of the peers, and their ratio."""
     print(f"{'rows':>8} {'form':5}{'':34}{'seconds':>8}{'MiB':>7}  ours / peer: seconds, MiB")
     for rows in [int(word) for word in sys.argv[1:]] or ROWS:
-        tables = extraction(rows)
         for form, peers in PEERS.items():
             with tempfile.TemporaryDirectory() as place:
-                folder = write(tables, Path(place) / "raw", form)
+                folder = str(Path(place) / "raw")
+                # in a process of its own: the memory of a process counts as that of those it starts
+                make = f"import reading; reading.write(reading.extraction({rows}), {folder!r}, {form!r})"
+                subprocess.run([sys.executable, "-c", make], cwd=Path(__file__).parent, check=True)
                 codes = {"this library, read and checked": OURS} | {
                     f"{name}, read": code for name, code in peers.items()
                 }

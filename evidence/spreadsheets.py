@@ -31,7 +31,7 @@ from evidence import ReviewError, shown
 
 LARGEST_FILE = 128 * 2**20  # bytes of a file: twice 100,000 response rows as CSV
 LARGEST_UNPACKED = 400 * 2**20  # bytes of a workbook unpacked: three times 100,000 response rows
-LARGEST_PART = 32 * 2**20  # bytes of the list of sheets or of the formats of a workbook
+LARGEST_PART = 8 * 2**20  # bytes of the list of sheets or of the formats of a workbook
 MOST_PARTS = 10_000  # files in the archive that a workbook is
 MOST_CELLS = 10_000_000  # of a table, also empty ones between others: four times 100,000 response rows
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384  # of a sheet

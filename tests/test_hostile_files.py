@@ -334,8 +334,8 @@ WORKBOOKS = {
         "unpacks to more than 400 MiB",
     ),
     "a large list of sheets": (
-        parts_of() | {"xl/workbook.xml": f"<workbook {MAIN}>" + " " * 33 * 2**20 + "</workbook>"},
-        "its part xl/workbook.xml is larger than 32 MiB",
+        parts_of() | {"xl/workbook.xml": f"<workbook {MAIN}>" + " " * 9 * 2**20 + "</workbook>"},
+        "its part xl/workbook.xml is larger than 8 MiB",
     ),
 }
 
