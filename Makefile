@@ -17,6 +17,7 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/figures.py
 
 # uv comes from the lock too, so that nothing is installed without its hash; compiled bytecode saves 3 s a job.
 .venv/ready: requirements.lock pyproject.toml

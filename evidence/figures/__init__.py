@@ -39,7 +39,8 @@ def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
     Parameters
     ----------
     name : str; one of WHOLE, or one of OF_ANALYSIS and an analysis of results/tables/pooled.csv
-    frames : mapping; checked tables and results by name, as `review.read_review` gives them
+    frames : mapping; checked tables and results by name, as `review.read_review` gives them; `judged_items` from
+        `appraisal.judged_items` for the wording of the instruments
     config : mapping; the review's choices
     style : Style
 
@@ -110,7 +111,7 @@ def _whole_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
     if name == "prisma_flow":
         return prisma_flow(frames["screening"], style=style)
     draw = traffic_light if name == "risk_of_bias" else risk_of_bias_summary
-    return draw(frames["risk_of_bias"], studies, style=style)
+    return draw(frames.get("judged_items", frames["risk_of_bias"]), studies, style=style)
 
 
 def save_review_figures(

@@ -1,4 +1,4 @@
-"""PRISMA 2020 flow diagram: the only module that knows its boxes and which numbers must add up.
+"""PRISMA 2020 flow diagram: the only module that knows where its boxes stand.
 
 Boxes and wording of Page et al. (2021), BMJ 372:n71, in own words. A number that the review does not have stays "NR";
 it is never worked out from the others.
@@ -16,43 +16,10 @@ from matplotlib.figure import Figure
 from evidence import ReviewError
 from evidence.figures.layout import BASELINE, LINE, MARGIN, Page, Sheet
 from evidence.figures.style import MM, SCREEN, Style, describe, text_width, wrap_text
-from evidence.schema import numbers
+from evidence.screening import BOXES, box_numbers, box_of, faults
 from evidence.wording import joined
 
 TITLE = "Flow of records and studies"
-# label in the table of screening, in small letters: key
-KNOWN = {
-    "records identified": "identified",
-    "duplicates removed before screening": "duplicates",
-    "removed by automation before screening": "automation",
-    "removed for other reasons before screening": "other_reasons",
-    "records screened": "screened",
-    "records excluded": "excluded",
-    "reports sought for retrieval": "sought",
-    "reports not retrieved": "not_retrieved",
-    "reports assessed for eligibility": "assessed",
-    "reports excluded with reasons": "reports_excluded",
-    "studies included": "studies",
-    "reports of included studies": "reports",
-    "studies in previous version": "previous_studies",
-    "reports in previous version": "previous_reports",
-    "total studies included": "total_studies",
-    "total reports of included studies": "total_reports",
-    "records from websites": "websites",
-    "records from organisations": "organisations",
-    "records from citation searching": "citations",
-    "other reports sought for retrieval": "other_sought",
-    "other reports not retrieved": "other_not_retrieved",
-    "other reports assessed for eligibility": "other_assessed",
-    "other reports excluded": "other_excluded",
-}
-# what stands left equals what stands right; a term that was not reported ends the check
-SUMS = (
-    ("screened", "identified", ("duplicates", "automation", "other_reasons")),
-    ("sought", "screened", ("excluded",)),
-    ("assessed", "sought", ("not_retrieved",)),
-    ("other_assessed", "other_sought", ("other_not_retrieved",)),
-)
 PHASES = ("Identification", "Screening", "Included")
 GAP_ROWS, PAD = 1.7, 0.55  # between boxes, and inside them; type sizes
 
@@ -67,9 +34,9 @@ class _Box:
 def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = SCREEN) -> Figure:
     """PRISMA 2020 flow diagram from the table of screening.
 
-    Rows with a label of KNOWN fill its box, and a box that no row fills says NR. Other rows of a stage are optional:
-    those that begin with "reports excluded" are reasons, others stand as further lines in a box of their stage. A
-    column for other methods appears when the table has its rows.
+    Rows with a label of `screening.BOXES` fill its box, and a box that no row fills says NR. Other rows are optional:
+    those that begin with "reports excluded:" are reasons, others stand as further lines in a box of their stage. A
+    column for other methods appears when the table has its rows. Numbers that do not add up are said so in a note.
 
     Parameters
     ----------
@@ -79,12 +46,9 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
 
     Raises
     ------
-    ReviewError: the numbers do not add up (all faults at once), or the style is too narrow
+    ReviewError: the style is too narrow
     """
     counts, extra = _read(screening)
-    faults = flow_faults(screening)
-    if faults:
-        raise ReviewError("data/raw/screening.csv: the numbers do not add up\n" + "\n".join(faults))
     boxes = _boxes(counts, extra)
     page = Page(style)
     if style.title:
@@ -96,6 +60,9 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
         notes.append("NR: not reported in what was read; not worked out from the other numbers.")
     if sources not in ("", "—"):
         notes.append(f"Numbers from {sources}.")
+    wrong = [words for *_, words in faults(screening.assign(_row=0))]
+    if wrong:
+        notes.append(f"The numbers do not add up: {'; '.join(wrong)}.")
     notes.append("Boxes after the PRISMA 2020 statement (Page et al., BMJ 2021;372:n71).")
     page.y += 0.6 * style.size
     page.closing(Sheet(notes=[" ".join(notes)]))
@@ -103,59 +70,27 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
     return describe(page.figure([], None), title, f"{title}. {words}.")
 
 
-def flow_faults(screening: pd.DataFrame) -> list[str]:
-    """Sums of the flow that do not hold, in words; numbers that are not reported are not checked."""
-    counts, extra = _read(screening)
-    values = {key: float(numbers(pd.Series([n])).iloc[0]) for key, n in counts.items()}
-    labels = {key: label for label, key in KNOWN.items()}
-
-    def known(*keys):
-        return all(not math.isnan(values.get(key, math.nan)) for key in keys)
-
-    faults = []
-    for left, first, less in SUMS:
-        terms = [key for key in less if key in counts]
-        if known(left, first, *terms) and values[left] != values[first] - sum(values[key] for key in terms):
-            words = "".join(f" − {values[key]:.0f} {labels[key]}" for key in terms)
-            faults.append(f"{labels[left]}: {values[left]:.0f}, but {values[first]:.0f} {labels[first]}{words}")
-    reasons = [float(numbers(pd.Series([n])).iloc[0]) for label, n in extra["screening"] if _is_reason(label)]
-    whole = values.get("reports_excluded", math.nan)
-    if reasons and not any(map(math.isnan, [whole, *reasons])) and sum(reasons) != whole:
-        faults.append(f"reports excluded with reasons: {whole:.0f}, but the reasons sum to {sum(reasons):.0f}")
-    if known("reports", "assessed", "reports_excluded") and ("other_assessed" not in counts or known("other_assessed")):
-        expected = values["assessed"] - values["reports_excluded"]
-        expected += values.get("other_assessed", 0) - values.get("other_excluded", 0)
-        if not math.isnan(expected) and values["reports"] != expected:
-            words = f"{expected:.0f} were assessed and not excluded"
-            faults.append(f"reports of included studies: {values['reports']:.0f}, but {words}")
-    if known("studies", "reports") and values["studies"] > values["reports"]:
-        faults.append(f"studies included: {values['studies']:.0f} in {values['reports']:.0f} reports")
-    if known("total_studies", "studies", "previous_studies"):
-        expected = values["previous_studies"] + values["studies"]
-        if values["total_studies"] != expected:
-            faults.append(f"total studies included: {values['total_studies']:.0f}, but {expected:.0f} by its parts")
-    return faults
-
-
 def _read(screening: pd.DataFrame) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
-    """Numbers of the known boxes by key, and the other rows by stage."""
+    """Numbers of the known boxes by key, and the other rows by stage, or by box for the reasons of an exclusion."""
     counts: dict[str, str] = {}
     extra: dict[str, list[tuple[str, str]]] = {"identification": [], "screening": [], "included": []}
     for row in screening.itertuples():
-        key = KNOWN.get(" ".join(row.label.lower().split()))
-        if key:
-            counts[key] = row.n or "NR"
+        key, n = box_of(row.label), row.n or "NR"
+        if " ".join(row.label.casefold().split()) in BOXES:
+            counts[key] = n
+        elif key:
+            extra.setdefault(key, []).append((row.label.partition(":")[2].strip(), n))
         else:
-            extra.setdefault(row.stage, []).append((row.label, row.n or "NR"))
+            extra.setdefault(row.stage, []).append((row.label, n))
+    # reasons without their total: the sum of what is printed is no guess
+    for key, number in box_numbers(screening).items():
+        if key not in counts:
+            counts[key] = "NR" if math.isnan(number) else f"{number:.0f}"
     return counts, extra
 
 
 def _n(number: str) -> str:
     return f"(n\u00a0=\u00a0{number})"
-
-
-def _is_reason(label: str) -> bool:
-    return label.lower().startswith("reports excluded")
 
 
 def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> list[_Box]:
@@ -168,9 +103,7 @@ def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> l
     def further(rows: list[tuple[str, str]]) -> list[tuple[str, bool]]:
         return [(f"{label} {_n(n)}", False) for label, n in rows]
 
-    reasons = [(label, n) for label, n in extra["screening"] if _is_reason(label)]
-    others = [pair for pair in extra["screening"] if pair not in reasons]
-    reasons = [(label.split(":", 1)[-1].strip(), n) for label, n in reasons]
+    reasons = extra.get("reports_excluded", [])
     removed = [("Records removed before screening:", True)]
     ways = (("Duplicates", "duplicates"), ("By automation", "automation"), ("For other reasons", "other_reasons"))
     removed += optional(*ways) or [line(words, key, False) for words, key in ways]
@@ -178,11 +111,15 @@ def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> l
         _Box([line("Records identified", "identified"), *further(extra["identification"])], 0, "main"),
         _Box(removed, 0, "side"),
         _Box([line("Records screened", "screened")], 1, "main"),
-        _Box([line("Records excluded", "excluded"), *further(others)], 1, "side"),
+        _Box([line("Records excluded", "excluded"), *further(extra["screening"])], 1, "side"),
         _Box([line("Reports sought for retrieval", "sought")], 2, "main"),
         _Box([line("Reports not retrieved", "not_retrieved")], 2, "side"),
         _Box([line("Reports assessed for eligibility", "assessed")], 3, "main"),
-        _Box([line("Reports excluded with reasons", "reports_excluded"), *further(reasons)], 3, "side"),
+        _Box(
+            [line("Reports excluded with reasons", "reports_excluded"), *further(reasons)],
+            3,
+            "side",
+        ),
         _Box(
             [
                 line("Studies included", "studies"),
@@ -212,7 +149,11 @@ def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> l
                 "other",
             ),
             _Box(
-                [line("Reports assessed", "other_assessed"), line("Reports excluded", "other_excluded", False)],
+                [
+                    line("Reports assessed", "other_assessed"),
+                    line("Reports excluded", "other_excluded", False),
+                    *further(extra.get("other_excluded", [])),
+                ],
                 3,
                 "other",
             ),

@@ -5,8 +5,6 @@ The only module that knows how several appraisals of one study become one sign.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -17,35 +15,32 @@ from evidence.schema import humanise
 from evidence.wording import counted, labels_of
 
 OVERALL = "overall"
-TOOLS = {
-    "jbi_case_series": "JBI checklist for case series",
-    "murad_case_series": "Murad tool for case series and case reports",
-    "newcastle_ottawa": "Newcastle-Ottawa scale",
-    "rob2": "RoB 2",
-    "robins_i": "ROBINS-I",
-}
 NONE = "Not appraised: the review has no risk-of-bias judgements"
 
 
 def one_judgement(appraisals: pd.DataFrame) -> pd.DataFrame:
-    """One judgement a study, tool and item: the consensus where there is one, else the gravest of the raters'.
+    """One judgement a study, tool, result and item: the consensus where there is one, else the gravest of the raters'.
 
     Parameters
     ----------
-    appraisals : DataFrame, a row a judgement: study_id, item, judgement; optional tool, answer (taken where the item
-        has no judgement of its own) and rater
+    appraisals : DataFrame, a row a judgement: study_id, item, judgement; optional tool, tool_label, result, answer
+        (taken where the item has no judgement of its own) and rater. From `appraisal.judged_items`, or the checked
+        table itself
 
     Returns
     -------
-    DataFrame: study_id, tool, item, judgement (in order of appearance; "" where neither answer nor judgement is given)
+    DataFrame: study_id, tool, result, item, judgement (in order of appearance; "" where neither answer nor judgement is
+    given)
     """
-    known = appraisals.reindex(columns=["study_id", "tool", "item", "judgement", "answer", "rater"]).fillna("")
+    columns = ["study_id", "tool", "tool_label", "result", "item", "judgement", "answer", "rater"]
+    known = appraisals.reindex(columns=columns).astype(object).fillna("")
+    known["tool"] = known["tool_label"].where(known["tool_label"] != "", known["tool"].map(humanise))
     known["judgement"] = known["judgement"].where(known["judgement"] != "", known["answer"]).map(judgement_slug)
     known["agreed"] = known["rater"].str.casefold() != "consensus"
     grave = {slug: place for place, slug in enumerate(JUDGEMENTS)}
     known["grave"] = -known["judgement"].map(lambda slug: grave.get(slug, -1))
     known["place"] = range(len(known))
-    keys = ["study_id", "tool", "item"]
+    keys = ["study_id", "tool", "result", "item"]
     first = known.groupby(keys, sort=False)["place"].transform("min")
     known = known.assign(first=first).sort_values([*keys, "agreed", "grave"], kind="stable")
     kept = known.drop_duplicates(keys).sort_values("first", kind="stable")
@@ -60,7 +55,7 @@ def overall_judgements(appraisals: pd.DataFrame) -> pd.DataFrame:
     if appraisals.empty:
         return pd.DataFrame({"study_id": [], "judgement": []})
     overall = appraisals[appraisals["item"].str.casefold() == OVERALL]
-    together = one_judgement(overall.assign(tool=""))
+    together = one_judgement(overall.assign(tool="", tool_label="", result=""))
     return together.loc[together["judgement"] != "", ["study_id", "judgement"]].reset_index(drop=True)
 
 
@@ -68,7 +63,6 @@ def traffic_light(
     appraisals: pd.DataFrame,
     studies: pd.DataFrame,
     *,
-    item_labels: Mapping[str, str] | None = None,
     title: str = "Risk of bias",
     style: Style = SCREEN,
 ) -> Figure:
@@ -76,9 +70,8 @@ def traffic_light(
 
     Parameters
     ----------
-    appraisals : DataFrame; see `one_judgement`
+    appraisals : DataFrame; see `one_judgement`. A column `label` says what each item asks, for the notes
     studies : DataFrame; checked extraction table, for the labels
-    item_labels : mapping; item to what it asks, for the notes
     title : str; printed only by presets that print titles
     style : Style
 
@@ -95,17 +88,20 @@ def traffic_light(
     rows = []
     for tool in tools:
         if len(tools) > 1:
-            rows.append(Row({"study": _tool(tool)}, bold=True, gap=0.3 if rows else 0.0))
-        for study, group in known[known["tool"] == tool].groupby("study_id", sort=False):
+            rows.append(Row({"study": tool or "Instrument not stated"}, bold=True, gap=0.3 if rows else 0.0))
+        for (study, result), group in known[known["tool"] == tool].groupby(["study_id", "result"], sort=False):
             own = dict(zip(group["item"], group["judgement"], strict=True))
             glyphs = {item: judgement_glyph(own[item], style) for item in items if item in own}
-            rows.append(Row({"study": labels.get(study) or study}, glyphs=glyphs, indent=1.2 * (len(tools) > 1)))
+            name = labels.get(study) or study
+            rows.append(
+                Row({"study": f"{name}: {result}" if result else name}, glyphs=glyphs, indent=1.2 * (len(tools) > 1))
+            )
     columns = [
         Column("study", "Study"),
         *(Column(item, humanise(item) if item == OVERALL else item, "center", wrap=0.14) for item in items),
     ]
-    asked = [f"{item}, {words}" for item, words in (item_labels or {}).items() if item in items]
-    tool_words = "" if len(tools) > 1 or not tools[0] else f"Instrument: {_tool(tools[0])}. "
+    asked = [f"{item}, {words}" for item, words in _asked(appraisals).items()]
+    tool_words = "" if len(tools) > 1 or not tools[0] else f"Instrument: {tools[0]}. "
     notes = [f"{tool_words}{'; '.join(asked)}{'.' if asked else ''}".strip()]
     sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=[note for note in notes if note])
     words = "; ".join(
@@ -118,7 +114,6 @@ def risk_of_bias_summary(
     appraisals: pd.DataFrame,
     studies: pd.DataFrame,
     *,
-    item_labels: Mapping[str, str] | None = None,
     title: str = "Risk of bias, summary",
     style: Style = SCREEN,
 ) -> Figure:
@@ -132,7 +127,7 @@ def risk_of_bias_summary(
     for tool in tools:
         own = known[known["tool"] == tool]
         if len(tools) > 1:
-            rows.append(Row({"item": _tool(tool)}, bold=True, gap=0.3 if rows else 0.0))
+            rows.append(Row({"item": tool or "Instrument not stated"}, bold=True, gap=0.3 if rows else 0.0))
         for item in _items(own):
             counts = own.loc[own["item"] == item, "judgement"].value_counts()
             slugs = sorted(counts.index, key=lambda slug: (order.index(slug) if slug in order else len(order), slug))
@@ -141,7 +136,7 @@ def risk_of_bias_summary(
             parts = tuple(
                 (counts[slug] / total, glyph.sign, glyph.colour) for slug, glyph in zip(slugs, glyphs, strict=True)
             )
-            words = (item_labels or {}).get(item) or (humanise(item) if item == OVERALL else item)
+            words = _asked(appraisals).get(item) or (humanise(item) if item == OVERALL else item)
             said = ", ".join(f"{counts[slug]} {glyph.meaning}" for slug, glyph in zip(slugs, glyphs, strict=True))
             bar = {"bar": Glyph("", "", parts=parts)}
             rows.append(Row({"item": words, "said": said}, glyphs=bar, indent=1.2 * (len(tools) > 1)))
@@ -155,8 +150,11 @@ def risk_of_bias_summary(
     return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
 
 
-def _tool(tool: str) -> str:
-    return TOOLS.get(tool) or humanise(tool) or "Tool not stated"
+def _asked(appraisals: pd.DataFrame) -> dict[str, str]:
+    """What each item asks, where the frame says so."""
+    if "label" not in appraisals:
+        return {}
+    return {item: label for item, label in zip(appraisals["item"], appraisals["label"], strict=True) if item != OVERALL}
 
 
 def _items(known: pd.DataFrame) -> list[str]:

@@ -83,6 +83,7 @@ rule draw_figures:
         heterogeneity="results/tables/heterogeneity.csv",
         therapy_levels="results/tables/therapy_levels.csv",
         standard=LEVELS,
+        instruments=INSTRUMENTS,
         journals=JOURNALS,
         library=LIBRARY,
     output:

@@ -1,3 +1,4 @@
+from evidence.appraisal import judged_items, read_instruments
 from evidence.figures import save_review_figures
 from evidence.figures.style import read_style
 from evidence.review import log_errors, read_frames
@@ -6,5 +7,6 @@ log_errors(snakemake.log[0])
 config = snakemake.params.config
 style = read_style(snakemake.input.journals, config["figures"]["preset"])
 frames = read_frames(dict(snakemake.input.items()))
+frames["judged_items"] = judged_items(frames["risk_of_bias"], read_instruments(snakemake.input.instruments))
 checked, numbers = snakemake.output.get("preflight"), snakemake.input.pooled
 save_review_figures(snakemake.output.figures, snakemake.params.names, frames, config, style, checked, numbers)
