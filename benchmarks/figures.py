@@ -1,10 +1,10 @@
 """Time of forest plots, ours beside metafor's in R, for the same treatments: one figure, one format, the full set.
 
 Run as ``make bench``, or ``python benchmarks/figures.py`` after ``snakemake`` (needs Rscript with metafor for the
-peer; R's meta is timed where it is installed). metafor draws a plain plot without columns of counts, levels and notes, so
-that its figures are far quicker than ours; the ratios are printed as they are. Both draw every analysis over all diseases with an arm that entered, from the results of the last run; both are
-timed as whole processes and inside them, in turn, so that a change in the machine's speed falls on both. The page sizes
-and dots per inch are the same. Prints medians and ratios.
+peer; R's meta is timed where it is installed). Both draw every analysis over all diseases with an arm that entered,
+from the results of the last run; both are timed as whole processes and inside them, in turn, so that a change in the
+machine's speed falls on both. Width and dots per inch are the same. Metafor's plots are plain, without columns for
+disease and level, summary rows and notes, and are far quicker than ours; the ratios are printed as they are.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
     """
     columns, dropped = _fitting(columns, rows, sheet, style)
     if dropped:
-        words = " and ".join(dropped)
+        words = ", ".join(dropped)
         sheet = replace(sheet, notes=[*sheet.notes, f"Left out for want of width: {words}."])
     rows = [_respanned(row, columns) for row in rows]
     chunks, below = _pages(rows, sheet.below)
