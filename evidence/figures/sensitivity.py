@@ -35,7 +35,8 @@ METHOD_GROUPS = {
 }
 MEASURES = {"PLO": "logit", "PAS": "arcsine", "PFT": "Freeman-Tukey", "PR": "raw proportion"}
 SHORT_INTERVALS = {
-    "profile": "profile likelihood", "profile_t": "profile, t quantiles", "profile_calibrated": "profile, calibrated", "wald_z": "Wald",
+    "profile": "profile likelihood", "profile_t": "profile, t quantiles",
+    "profile_calibrated": "profile, calibrated", "wald_z": "Wald",
     "wald_t": "Wald, t quantiles", "hk": "Hartung-Knapp", "hk_adhoc": "Hartung-Knapp, never narrower",
     "credible": "credible interval", "clopper_pearson": "exact interval",
 }  # fmt: skip
