@@ -17,6 +17,8 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/pooling.py
+	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/figures.py
 
 # uv comes from the lock too, so that nothing is installed without its hash; compiled bytecode saves 3 s a job.
