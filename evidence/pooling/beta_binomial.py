@@ -115,7 +115,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
 
     References
     ----------
-    Griffiths (1973), Biometrics 29:637. Young-Xu & Chan (2008), Am J Epidemiol 168:1432 (pooling single proportions).
+    Griffiths (1973), Biometrics 29:637. Young-Xu & Chan (2008), BMC Med Res Methodol 8:58.
 
     Examples
     --------
