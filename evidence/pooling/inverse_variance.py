@@ -10,8 +10,7 @@ i2, h2 the shares of the variance that are not chance. Arrays are (a, k): a anal
 """
 
 import numpy as np
-from scipy.special import expit, stdtrit
-from scipy.stats import chi2, norm
+from scipy.special import chdtrc, chdtri, expit, ndtri, stdtrit
 
 from evidence.pooling.notes import join_notes
 
@@ -235,7 +234,7 @@ def tau2_interval(yi, vi, mask, level=0.95):
     yi, vi = np.where(mask, yi, 0.0), np.where(mask, vi, 1.0)
     k = mask.sum(axis=1)
     df = np.maximum(k - 1, 1)
-    low, high = chi2.ppf((1 - level) / 2, df), chi2.ppf((1 + level) / 2, df)
+    low, high = chdtri(df, (1 + level) / 2), chdtri(df, (1 - level) / 2)
     empty = (k < 2) | (weigh_studies(yi, vi, mask, np.zeros(len(k)))["q"] < low)
     lower = _tau2_where_q_is(yi, vi, mask, high)
     upper = _tau2_where_q_is(yi, vi, mask, low)
@@ -303,7 +302,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None, measure=None, tau2_method=No
     factor = pool["q"] / df
     collapsed = np.zeros(size, dtype=bool)
     if interval == "wald_z":
-        crit = np.full(size, norm.ppf((1 + level) / 2))
+        crit = np.full(size, ndtri((1 + level) / 2))
     else:
         collapsed = (k < 2) | ((interval == "hk") & (factor < COLLAPSED))
         factor = np.where(k > 1, factor if interval == "hk" else np.maximum(factor, 1), 1)
@@ -344,7 +343,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None, measure=None, tau2_method=No
         "tau2_ub": tau2_ub,
         "q": q,
         "q_df": (k - 1).astype(float),
-        "q_p": np.where(k > 1, chi2.sf(q, df), 1.0),
+        "q_p": np.where(k > 1, chdtrc(df, q), 1.0),
         "i2": i2,
         "h2": h2,
         "i2_lb": tau2_lb / (tau2_lb + typical),
