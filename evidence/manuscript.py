@@ -216,7 +216,7 @@ def _synthesis(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> list[
     model = f"From {counted(policy['least_studies'], 'study', 'studies')} on, proportions were pooled by "
     model += f"{_with_article(MODELS[policy['method']])}{_model_details(pooled, policy, cites)}. "
     model += f"Each pooled value has its {coverage_of(policy['level'], policy['interval'])}"
-    if policy["interval"] == "profile":
+    if policy["interval"].startswith("profile"):
         model += f" {cites.cite('hardy1996')}"
     model += f". {VALUES[policy['method']]}"
     edges = (

@@ -572,7 +572,7 @@ class TestBundledReview:
         assert len(entered) == 9
         for label in labels[shown["therapy"]]:
             assert label in words
-        assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "2", "21/41", "54.8 [25.4, 90.6]"]
+        assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "2", "21/41", "54.8 [18.8, 91.4]"]
         assert row_of(figure, "Warfarin (low dose)")[1:3] == ["IB", "1"]
         assert "CO2 laser (IV) 17/21 lesions." in words
         assert "no other arms than Surgical excision" in texts(figure)
@@ -596,7 +596,7 @@ class TestBundledReview:
         data, config = review()
         data = data | {"pooled": data["pooled"].assign(k_awaiting=0)}
         figure = review_figure("summary_forest", data, config, SCREEN)
-        assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "21/41", "54.8 [25.4, 90.6]"]
+        assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "21/41", "54.8 [18.8, 91.4]"]
         assert "Awaiting" not in texts(figure)
 
     def test_classes_stand_in_the_order_of_table_iv(self):

@@ -109,7 +109,8 @@ def test_methods_name_the_model_its_interval_and_their_sources(texts):
         "From 3 studies on, proportions were pooled by a binomial-normal random-effects model on the logit scale, by "
         "maximum likelihood [3], without a continuity correction. Each pooled value has its 95% confidence "
         "interval by "
-        "profile likelihood [4]. The pooled value is the proportion of the median study. Where all or none "
+        "profile likelihood, calibrated for few small studies [4]. "
+        "The pooled value is the proportion of the median study. Where all or none "
         "responded, the pooled value is "
         "100% or 0% with the exact bound of the summed counts, and the variance between studies is not "
         "estimated. Fewer "
@@ -177,7 +178,7 @@ def test_sensitivity_is_told_only_where_it_was_run(frames, schemes, config):
         "Diltiazem, range of the pooled response: 45.9% to 62.1% with each study left out in turn; "
     )
     assert paragraph(text, "Without secondary sources") == (
-        "Without secondary sources: Diltiazem, 16 of 33 in 3 studies, pooled 55.2% (95% CI 10.5% to 99.2%); "
+        "Without secondary sources: Diltiazem, 16 of 33 in 3 studies, pooled 55.2% (95% CI 6.1% to 94.5%); "
         "Warfarin (low "
         "dose), no arm left; Surgical excision, 27 of 28 in 1 study, not pooled."
     )
@@ -217,7 +218,7 @@ def test_results_line_of_diltiazem(texts):
     assert paragraph(texts["results"], "Diltiazem: ") == (
         "Diltiazem: 21 of 41 patients responded in 4 studies (51.2%; 95% CI 35.1% to 67.1%) [1-4]. Pooled "
         "response 54.8% "
-        "(95% CI 25.4% to 90.6%; 95% prediction interval 2.9% to 98.0%; tau² 0.46; heterogeneity P = 0.026). By "
+        "(95% CI 18.8% to 91.4%; 95% prediction interval 2.9% to 98.0%; tau² 0.46; heterogeneity P = 0.026). By "
         "disease: "
         "SSc, 3 of 12 in 1 study; ACTD, 14 of 25 in 2 studies; Other or not separable, 4 of 4 in 1 study. Level of "
         "evidence IV. The counts of 2 further studies are awaited."

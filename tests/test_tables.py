@@ -691,7 +691,7 @@ def test_bundled_review_diltiazem_row(review):
         "Awaiting": 2,
         "Patients": 43,
         "Responders/n (%) [95% CI]": "21/41 (51.2%) [35.1, 67.1]†",
-        "Pooled % [95% CI]": "54.8 [25.4, 90.6]",
+        "Pooled % [95% CI]": "54.8 [18.8, 91.4]",
         "SSc": "1 study; 3/12 (25.0%)",
         "DM": "—",
         "JDM": "2 awaiting",
@@ -771,10 +771,10 @@ def test_bundled_review_findings_of_diltiazem(review):
         "Studies": 4,
         "Patients": 41,
         "Responders/n (%) [95% CI]": "21/41 (51.2%) [35.1, 67.1]",
-        "Pooled % [95% CI]": "54.8 [25.4, 90.6]",
+        "Pooled % [95% CI]": "54.8 [18.8, 91.4]",
         "95% prediction interval, %": "[2.9, 98.0]",
         "Level": "IV",
-        "What limits certainty": "few studies (4); small arms (4 to 17 patients); wide interval (65 percentage "
+        "What limits certainty": "few studies (4); small arms (4 to 17 patients); wide interval (73 percentage "
         "points); studies differ (P = 0.026); a further study may find anything from 2.9% to 98.0%; 1 of 4 known from "
         "a secondary source only; 3 of 4 read as an abstract only; no comparison group; counts of 2 further studies "
         "awaited",
@@ -853,7 +853,7 @@ def test_bundled_review_scenarios_put_the_evidence_beside_the_suggestion(review)
         "Level": "IV",
         "Studies": "4 analysed; 2 awaiting",
         "Responders/n (%) [95% CI]": "21/41 (51.2%) [35.1, 67.1]",
-        "Pooled % [95% CI]": "54.8 [25.4, 90.6]",
+        "Pooled % [95% CI]": "54.8 [18.8, 91.4]",
         "By disease": "SSc: 1 study, 3/12 (25.0%); JDM: 2 awaiting; ACTD: 2 studies, 14/25 (56.0%); "
         "Other or not separable: 1 study, 4/4 (100.0%)",
     }
