@@ -57,7 +57,7 @@ def dense_log_likelihood(xi, ni, b, tau):
 def test_agrees_with_dense_integration(name):
     """b, se, limits to 1e-7 where |logit| < 12; tau2 and its limits to 1e-6."""
     data = read("exact", name)
-    known, found = data["binomial_normal_ml"], pool_responses(data["xi"], data["ni"])
+    known, found = data["binomial_normal_ml"], pool_responses(data["xi"], data["ni"], interval="profile")
     assert found["b"] == pytest.approx(known["b"], abs=1e-7)
     assert found["se"] == pytest.approx(known["se"], abs=1e-7)
     assert found["tau2"] == pytest.approx(known["tau2"], abs=1e-6)
@@ -189,7 +189,7 @@ def test_maximum_and_limits_meet_their_definition(largest):
     Sets of this size often have two maxima, one of them at tau = 0.
     """
     xi, ni, mask = random_sets(11, 150, largest)
-    found = glmm.fit(xi, ni, mask, 0.95)
+    found = glmm.fit(xi, ni, mask, 0.95, interval="profile")
     assert set(found["status"]) <= {"ok", "tau2_zero"}
     arms, row = glmm.make_arms(xi, ni, mask), np.arange(len(xi))
     peak = found["loglik"] - arms.constant
@@ -223,7 +223,7 @@ def test_maximum_and_limits_meet_their_definition(largest):
 def test_profile_limits_by_another_route():
     """The regression's limits come from a search of its own, one analysis at a time."""
     xi, ni, mask = random_sets(3, 14, 12)
-    found = glmm.fit(xi, ni, mask, 0.9)
+    found = glmm.fit(xi, ni, mask, 0.9, interval="profile")
     for i in range(len(xi)):
         x, n = xi[i, mask[i]], ni[i, mask[i]]
         model = fit_regression(x, n, np.ones((x.size, 1)))

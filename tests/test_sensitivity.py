@@ -95,7 +95,7 @@ def test_subgroup_in_which_all_respond():
 def test_subgroups_profile_their_limits():
     """Alone in its model, a subgroup's limits are those of the plain pool."""
     found = subgroups(SIX.assign(responders=[8, 9, 10, 2, 1, 4]), "disease", level=0.9)
-    plain = pool_responses([2, 1, 4], [8, 9, 12], level=0.9)
+    plain = pool_responses([2, 1, 4], [8, 9, 12], level=0.9, interval="profile")
     assert found.loc[1, ["ci_lb", "ci_ub"]].tolist() == pytest.approx([plain["ci_lb"], plain["ci_ub"]], abs=1e-8)
 
 

@@ -41,8 +41,9 @@ def pool_responses(
     method : "glmm" (binomial-normal, maximum likelihood), "beta_binomial", "bayes", "inverse_variance", "fixed"
         (inverse variance, common effect) or "crude" (summed counts)
     level : float in (0, 1); coverage of every interval
-    interval : how the interval of the estimate is made, None for the method's own default. glmm: "profile", "wald_z",
-        "wald_t" and others; inverse_variance: "wald_z", "hk", "hk_adhoc"; crude: as in `proportion_interval`
+    interval : how the interval of the estimate is made, None for the method's own default. glmm: "profile_calibrated",
+        "profile", "profile_t", "wald_z", "wald_t"; inverse_variance: "wald_z", "hk", "hk_adhoc"; crude:
+        as in `proportion_interval`
     measure, tau2_method : inverse_variance only; scale ("PLO", "PAS", "PFT", "PR") and estimator of tau2
     priors : bayes only
 
@@ -60,7 +61,7 @@ def pool_responses(
     --------
     >>> pooled = pool_responses([3, 4, 9, 5], [12, 4, 17, 8])
     >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}], tau2 {pooled.tau2:.4f}")
-    0.548 [0.254, 0.906], tau2 0.4564
+    0.548 [0.188, 0.914], tau2 0.4564
     >>> pooled = pool_responses([7, 5], [7, 5])
     >>> print(f"{pooled.estimate} [{pooled.ci_lb:.3f}, {pooled.ci_ub}] {pooled.status}")
     1.0 [0.735, 1.0] all_responders

@@ -38,7 +38,7 @@ INTERVALS = {
     "wald_t": ("wald", lambda level, k: stdtrit(k - 1, (1 + level) / 2) ** 2),
 }
 
-DEFAULT_INTERVAL = "profile"
+DEFAULT_INTERVAL = "profile_calibrated"
 
 REACH = 8.7  # the shared grid spans b +- REACH tau; the normal density there is 1e-17 of its peak
 DROP = 38.0  # a study's own grid ends where the integrand has fallen by exp(-DROP) = 3e-17
