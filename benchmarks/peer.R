@@ -5,15 +5,17 @@ arguments <- commandArgs(trailingOnly = TRUE)
 arms <- read.csv(arguments[1], colClasses = "character")
 folder <- arguments[2]
 dir.create(folder, showWarnings = FALSE, recursive = TRUE)
-arms <- arms[arms$entered == "yes" & arms$disease == "all", ]
+arms <- arms[arms$disease == "all" & arms$n != "" & arms$responders != "", ]
 arms$responders <- as.numeric(arms$responders)
 arms$n <- as.numeric(arms$n)
+# arms that did not enter are drawn where no other is, and never pooled
+arms <- arms[arms$entered == "yes" | !(arms$analysis %in% arms$analysis[arms$entered == "yes"]), ]
 rows <- list()
 for (analysis in unique(arms$analysis)) {
   part <- arms[arms$analysis == analysis, ]
   effects <- escalc(measure = "PLO", xi = responders, ni = n, data = part)
   fit <- NULL
-  if (nrow(part) >= 3) {
+  if (nrow(part) >= 3 && all(part$entered == "yes")) {
     # rma.glmm stops with an error where all or none respond, and where tau2 is 0 and its optimiser fails
     fit <- tryCatch(rma.glmm(measure = "PLO", xi = responders, ni = n, data = part, nAGQ = 21),
                     error = function(e) NULL)

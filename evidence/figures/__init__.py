@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -122,6 +124,7 @@ def save_review_figures(
     style: Style,
     preflight: str | Path | None = None,
     numbers: str | Path | None = None,
+    workers: int = 1,
 ) -> None:
     """Draw each figure once and write it to every path that has its name.
 
@@ -135,6 +138,7 @@ def save_review_figures(
     frames, config, style : as of `review_figure`
     preflight : file for what was checked after drawing, one row a file; none if None
     numbers : file with the results that are drawn, for its age
+    workers : int; processes that share the drawing
 
     Raises
     ------
@@ -144,19 +148,31 @@ def save_review_figures(
     stems = dict.fromkeys(path.stem for path in paths)
     if set(names) <= set(stems):
         _drop_old(paths, set(frames["pooled"]["analysis"]), Path(numbers).stat().st_mtime if numbers else 0.0)
+    order = {name: place for place, name in enumerate(stems)}
+    shares = [share for share in (list(stems)[start::workers] for start in range(workers)) if share]
+    draw = partial(_save_figures, paths=paths, frames=frames, config=config, style=style, check=preflight is not None)
+    if len(shares) > 1:
+        with ProcessPoolExecutor(len(shares)) as pool:
+            rows = [row for found in pool.map(draw, shares) for row in found]
+    else:
+        rows = [row for share in shares for row in draw(share)]
+    if preflight is not None:
+        save_csv(preflight_frame(sorted(rows, key=lambda row: order[row["figure"]])), preflight)
+
+
+def _save_figures(names: list[str], paths: list[Path], frames, config, style: Style, check: bool) -> list[dict]:
+    """Draw the named figures and write them to their paths; what was checked of each file."""
     rows = []
-    for name in stems:
+    for name in names:
+        mine = [path for path in paths if path.stem == name]
         try:
             figure = review_figure(name, frames, config, style)
         except ReviewError as error:
             raise ReviewError(f"figure {name}: {error}") from error
-        for path in paths:
-            if path.stem == name:
-                save_figure(figure, path, style)
-        if preflight is not None:
-            rows += check_file(figure, [path for path in paths if path.stem == name], style)
-    if preflight is not None:
-        save_csv(preflight_frame(rows), preflight)
+        for path in mine:
+            save_figure(figure, path, style)
+        rows += check_file(figure, mine, style) if check else []
+    return rows
 
 
 def _drop_old(paths: list[Path], analyses: set[str], age: float) -> None:

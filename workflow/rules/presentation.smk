@@ -93,6 +93,7 @@ rule draw_figures:
         "results/logs/draw_figures.log",
     conda:
         "../../environment.yml"
+    threads: 2
     params:
         config=config,
         names=FIGURE_NAMES,

@@ -8,5 +8,6 @@ config = snakemake.params.config
 style = read_style(snakemake.input.journals, config["figures"]["preset"])
 frames = read_frames(dict(snakemake.input.items()))
 frames["judged_items"] = judged_items(frames["risk_of_bias"], read_instruments(snakemake.input.instruments))
-checked, numbers = snakemake.output.get("preflight"), snakemake.input.pooled
-save_review_figures(snakemake.output.figures, snakemake.params.names, frames, config, style, checked, numbers)
+output, checked, numbers = snakemake.output.figures, snakemake.output.get("preflight"), snakemake.input.pooled
+names, workers = snakemake.params.names, snakemake.threads
+save_review_figures(output, names, frames, config, style, checked, numbers, workers)
