@@ -5,6 +5,7 @@ All faults of all tables are found before anything is said or written, so that a
 
 import datetime
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from evidence.schema import (
     TABLES,
     check_cell,
     columns,
+    data_dictionary,
     empty_table,
     nearest,
     needed_columns,
@@ -560,3 +562,9 @@ def read_result(path):
     for name in frame.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
         frame[name] = frame[name].map(_unguard, na_action="ignore")
     return frame
+
+
+if __name__ == "__main__":
+    # bytes, so that the page is the same on every system
+    page = data_dictionary(RULES, Path("data/notes.md").read_text(encoding="utf-8"))
+    sys.stdout.buffer.write(page.encode("utf-8"))

@@ -647,7 +647,7 @@ def data_dictionary(rules, notes=""):
         "# Data dictionary",
         "",
         "Generated from `evidence/schema.py`, the rules of `evidence/extraction.py` and `evidence/rules.py`, and",
-        "`data/notes.md` by `python -m evidence.schema > data/README.md`; a test fails when this page is older.",
+        "`data/notes.md` by `python -m evidence.extraction > data/README.md`; a test fails when this page is older.",
         "",
         "`raw/` holds one CSV file a table (`raw/studies.csv`, …; UTF-8, commas or semicolons, one header row) or one",
         "workbook `raw/extraction.xlsx` with a sheet of the same name a table; never both for one table. Only people",
@@ -693,14 +693,3 @@ def data_dictionary(rules, notes=""):
     ]
     lines += [f"| `{rule}` | {severity} | {sentence} |" for rule, (severity, sentence) in rules.items()]
     return "\n".join(lines) + "\n" + (f"\n{notes.strip()}\n" if notes else "")
-
-
-if __name__ == "__main__":
-    import sys
-    from pathlib import Path
-
-    from evidence.extraction import RULES  # the rules import this module, so they cannot be imported above
-
-    # bytes, so that the page is the same on every system
-    page = data_dictionary(RULES, Path("data/notes.md").read_text(encoding="utf-8"))
-    sys.stdout.buffer.write(page.encode("utf-8"))

@@ -193,11 +193,11 @@ def test_describe_says_what_a_form_needs():
 def test_data_dictionary_is_up_to_date():
     notes = (ROOT / "data" / "notes.md").read_text(encoding="utf-8")
     page = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    assert page == schema.data_dictionary(RULES, notes), "run python -m evidence.schema > data/README.md"
+    assert page == schema.data_dictionary(RULES, notes), "run python -m evidence.extraction > data/README.md"
 
 
 def test_data_dictionary_from_the_command_line():
-    made = subprocess.run([sys.executable, "-m", "evidence.schema"], cwd=ROOT, capture_output=True, check=True)
+    made = subprocess.run([sys.executable, "-m", "evidence.extraction"], cwd=ROOT, capture_output=True, check=True)
     assert made.stdout == (ROOT / "data" / "README.md").read_bytes()
 
 
