@@ -17,8 +17,8 @@ from evidence.schema import TABLES
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
 RESULT_TABLES = (
-    "study_levels", "appraisal", "arms", "pooled", "trace", "overlap_candidates", "sensitivity", "heterogeneity",
-    "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
+    "study_levels", "appraisal", "arms", "pooled", "pooled_events", "trace", "overlap_candidates", "sensitivity",
+    "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
 )  # fmt: skip
 
 

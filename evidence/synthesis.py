@@ -281,6 +281,51 @@ def heterogeneity(arms: pd.DataFrame, study_levels: pd.DataFrame, policy: dict) 
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
 
 
+def pool_events(adverse_events: pd.DataFrame, studies: pd.DataFrame, policy: dict) -> pd.DataFrame:
+    """Pool each adverse event of a therapy by the engine that pools responses; silence is not zero.
+
+    Parameters
+    ----------
+    adverse_events, studies : DataFrame; checked extraction tables
+    policy : dict; the section `synthesis` of the config; its least numbers of studies and patients hold here too
+
+    Returns
+    -------
+    DataFrame, a row a therapy and term: therapy, term, pooled and reason as in `pool_arms`, k, events, n (studies that
+    state both counts, a stated zero among them), crude with its exact interval, the record of the pooling engine (empty
+    where not pooled), studies, k_left_out (smaller arms), k_not_reported (the event is named, a count is not)
+    """
+    live = studies.loc[studies["status"] != "excluded", "study_id"]
+    told = adverse_events[adverse_events["study_id"].isin(live)].drop_duplicates(["study_id", "therapy", "term"])
+    told = told.assign(responders=numbers(told["n_patients"]), n=numbers(told["n_at_risk"]))
+    known = told["responders"].notna() & (told["n"] > 0)
+    enters = known & (told["n"] >= policy["least_arm"])
+    keys = ["therapy", "term"]
+    entered = (
+        told[enters]
+        .groupby(keys)
+        .agg(k=("study_id", "nunique"), events=("responders", "sum"), n=("n", "sum"), studies=("study_id", ";".join))
+    )
+    table = told[keys].drop_duplicates().set_index(keys).join(entered)
+    table["k_left_out"] = told[known & ~enters].groupby(keys)["study_id"].nunique()
+    table["k_not_reported"] = told[~known].groupby(keys)["study_id"].nunique()
+    counts = ["k", "events", "n", "k_left_out", "k_not_reported"]
+    table[counts] = table[counts].fillna(0).astype(int)
+    table["studies"] = table["studies"].astype("str").where(table["studies"].notna(), "")
+    enough = table["k"] >= policy["least_studies"]
+    table["pooled"] = np.where(enough, "yes", "no")
+    table["reason"] = ["" if k >= policy["least_studies"] else _too_few(k, policy) for k in table["k"]]
+    table["crude"] = table["events"] / table["n"].where(table["n"] > 0)
+    summed = table[["events", "n"]].to_numpy(float)
+    table["crude_ci_lb"], table["crude_ci_ub"] = proportion_interval(*summed.T, level=policy["level"])
+    chosen = pd.MultiIndex.from_frame(told[keys]).isin(table.index[enough])
+    records = pool_many(told[enters & chosen], by=keys, **_method(policy)).set_index(keys)
+    table = table.join(records.drop(columns=["k", "events", "n"]))
+    first = ["pooled", "reason", "k", "events", "n", "crude", "crude_ci_lb", "crude_ci_ub"]
+    record = [column for column in RECORD if column not in first]
+    return table[[*first, *record, "studies", "k_left_out", "k_not_reported"]].reset_index()
+
+
 def _method(policy: dict) -> dict:
     """Options of the pooling engine that the policy names."""
     options = {key: policy[key] for key in ("method", "interval", "level")}

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from evidence.extraction import check_extraction
-from evidence.synthesis import VARIANTS, heterogeneity, pool_arms, select_arms, sensitivity
+from evidence.synthesis import VARIANTS, heterogeneity, pool_arms, pool_events, select_arms, sensitivity
 
 POLICY = {
     "method": "glmm",
@@ -226,3 +226,25 @@ def test_subgroups_of_one_study_are_not_pooled_and_small_studies_need_ten(tables
     assert disease.loc["ctd_mixed", ["events", "n"]].tolist() == [14, 25]
     assert disease["df"].iloc[0] == 2
     assert table.query("factor == 'small studies'")["test_note"].tolist() == ["4 studies, 10 needed"]
+
+
+def test_silence_about_an_adverse_event_is_not_zero(tables):
+    table = pool_events(tables["adverse_events"], tables["studies"], POLICY).set_index(["therapy", "term"])
+    silent = table.loc[("minocycline", "minor adverse events (any)")]
+    assert silent[["k", "k_not_reported", "pooled", "reason"]].tolist() == [0, 1, "no", "0 studies, 3 needed"]
+    assert pd.isna(silent["crude"])
+    stated = table.loc[("infliximab_intralesional", "treatment-related side effects")]
+    assert stated[["k", "events", "n", "crude"]].tolist() == [1, 0, 5, 0]
+
+
+def test_an_event_that_three_studies_count_is_pooled_as_responses_are():
+    studies = pd.DataFrame({"study_id": list("abcd"), "status": ["included", "included", "awaiting", "included"]})
+    events = pd.DataFrame(
+        {
+            "study_id": list("abcd"), "therapy": "one", "term": "rash", "n_patients": ["3", "4", "9", "NR"],
+            "n_at_risk": ["12", "4", "17", "8"],
+        }
+    )  # fmt: skip
+    row = pool_events(events, studies, POLICY).iloc[0]
+    assert row[["pooled", "k", "events", "n", "k_not_reported"]].tolist() == ["yes", 3, 16, 33, 1]
+    assert row["estimate"] == pytest.approx(0.552, abs=5e-4)  # as diltiazem's three arms with these counts

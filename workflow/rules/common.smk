@@ -95,6 +95,7 @@ RESULTS = [
     "appraisal",
     "arms",
     "pooled",
+    "pooled_events",
     "trace",
     "overlap_candidates",
     "sensitivity",

@@ -8,10 +8,12 @@ rule pool_responses:
         responses="data/processed/responses.csv",
         therapies="data/processed/therapies.csv",
         overlaps="data/processed/overlaps.csv",
+        adverse_events="data/processed/adverse_events.csv",
         library=LIBRARY,
     output:
         arms="results/tables/arms.csv",
         pooled="results/tables/pooled.csv",
+        pooled_events="results/tables/pooled_events.csv",
         trace="results/tables/trace.csv",
         overlap_candidates="results/tables/overlap_candidates.csv",
     log:
