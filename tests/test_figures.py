@@ -25,6 +25,7 @@ from evidence.grading import grade_studies, grade_therapies, read_schemes
 from evidence.pooling.proportions import proportion_interval
 from evidence.review import read_config
 from evidence.synthesis import pool_arms, select_arms
+from tests.drawn import marks, row_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
 PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
@@ -141,28 +142,6 @@ def many(k, seed=3):
 def plot(*args, style=SCREEN, order="year", grouped=None, groups=None):
     data = frames(*args, subgroups=groups)
     return forest_plot("diltiazem", **data, style=style, order=order, subgroups=grouped)
-
-
-def texts(figure):
-    return [item.get_text() for item in figure.texts]
-
-
-def whole_text(figure):
-    return " ".join(texts(figure))
-
-
-def row_of(figure, text):
-    """Texts on the line of a text, from left to right."""
-    line = next(item for item in figure.texts if item.get_text() == text)
-    same = [item for item in figure.texts if abs(item.get_position()[1] - line.get_position()[1]) < 1e-9]
-    return [item.get_text() for item in sorted(same, key=lambda item: item.get_position()[0])]
-
-
-def marks(figure, gid="marks"):
-    """Vertices on the axis, per cent and points, of the shapes or lines of one kind."""
-    (axes,) = figure.axes
-    found = next(item for item in axes.collections if item.get_gid() == gid)
-    return [path.vertices for path in found.get_paths()]
 
 
 class TestForestPlot:

@@ -26,6 +26,7 @@ from evidence.figures.style import SCREEN, check_figure, contrast, luminance, re
 from evidence.grading import grade_studies, grade_therapies, read_schemes
 from evidence.review import read_config
 from evidence.synthesis import heterogeneity, pool_arms, select_arms, sensitivity
+from tests.drawn import marks, row_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
 PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
@@ -55,28 +56,6 @@ def review():
 def draw(name, style=SCREEN, **changed):
     data, config = review()
     return review_figure(name, data | changed, config, style)
-
-
-def texts(figure):
-    return [item.get_text() for item in figure.texts]
-
-
-def whole_text(figure):
-    return " ".join(texts(figure))
-
-
-def row_of(figure, text):
-    """Texts on the line of a text, from left to right."""
-    line = next(item for item in figure.texts if item.get_text() == text)
-    same = [item for item in figure.texts if abs(item.get_position()[1] - line.get_position()[1]) < 1e-9]
-    return [item.get_text() for item in sorted(same, key=lambda item: item.get_position()[0])]
-
-
-def marks(figure, gid="marks"):
-    """Vertices on the axis, per cent and points, of the shapes or lines of one kind."""
-    (axes,) = figure.axes
-    found = next(item for item in axes.collections if item.get_gid() == gid)
-    return [path.vertices for path in found.get_paths()]
 
 
 class TestBundledReview:

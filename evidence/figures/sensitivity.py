@@ -117,6 +117,11 @@ def _variants_forest(
         Column(AXIS),
         Column("estimate", _header(result, style), "right"),
     ]
+    return _beside_primary(title, columns, rows, result, reference, style)
+
+
+def _beside_primary(title, columns, rows, result, reference: float, style: Style, note: str = "") -> Figure:
+    """Rows drawn on the band of the primary analysis, with its model named below."""
     sheet = Sheet(
         title=title,
         axis_label=AXIS_LABEL,
@@ -124,9 +129,9 @@ def _variants_forest(
         centre=float(result["estimate"]),
         band=_band(result),
         keys=_keys(rows, result),
-        notes=[_model_note(result, reference)],
+        notes=[f"{_model_note(result, reference)} {note}".rstrip()],
     )
-    return describe(draw_sheet(columns, rows, sheet, style), title, _words(title, rows, "change"))
+    return describe(draw_sheet(columns, rows, sheet, style), title, _words(title, rows, columns[0].key))
 
 
 def methods_forest(
@@ -168,20 +173,12 @@ def methods_forest(
         Column(AXIS),
         Column("estimate", _header(result, style), "right"),
     ]
-    sheet = Sheet(
-        title=title,
-        axis_label=AXIS_LABEL,
-        reference=reference,
-        centre=float(result["estimate"]),
-        band=_band(result),
-        keys=_keys(rows, result),
-        notes=[
-            f"{_model_note(result, reference)} τ² is on the scale of the measure, so that it is compared within one "
-            "measure only. DL, DerSimonian-Laird; PM, Paule-Mandel; REML, restricted maximum likelihood; ML, maximum "
-            "likelihood; EB, empirical Bayes; HE, Hedges; SJ, Sidik-Jonkman."
-        ],
+    note = (
+        "τ² is on the scale of the measure, so that it is compared within one measure only. DL, DerSimonian-Laird; PM, "
+        "Paule-Mandel; REML, restricted maximum likelihood; ML, maximum likelihood; EB, empirical Bayes; HE, Hedges; "
+        "SJ, Sidik-Jonkman."
     )
-    return describe(draw_sheet(columns, rows, sheet, style), title, _words(title, rows, "method"))
+    return _beside_primary(title, columns, rows, result, reference, style, note)
 
 
 def posterior_plot(

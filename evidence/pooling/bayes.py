@@ -35,7 +35,6 @@ from evidence.pooling.notes import join_notes
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
 INTERVALS = ("credible",)
 DEFAULT_INTERVAL = "credible"
-HANDLES_BOUNDARIES = True
 MIN_K_PREDICTION = 3
 
 REACH = 8.8  # standard deviations after which a normal density is 1e-17 of its peak

@@ -21,7 +21,6 @@ from evidence.pooling.proportions import proportion_interval
 
 INTERVALS = ("profile", "wald_z")
 DEFAULT_INTERVAL = "profile"
-HANDLES_BOUNDARIES = False
 
 MIN_K_PREDICTION = 3
 SERIES_FROM = 20.0  # above, Stirling's series with five terms is exact to 1e-15

@@ -20,7 +20,6 @@ INTERVALS = ("wald_z", "hk", "hk_adhoc")
 DEFAULT_MEASURE = "PLO"
 DEFAULT_TAU2_METHOD = "REML"
 DEFAULT_INTERVAL = "wald_z"
-HANDLES_BOUNDARIES = False  # all or no responders: the 0.5 that is added would be the result
 
 CORRECTION = 0.5  # added to responders and non-responders of a study without one of them; Haldane 1956
 MIN_K_PREDICTION = 3  # Higgins, Thompson & Spiegelhalter 2009: no prediction from two studies

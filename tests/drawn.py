@@ -1,0 +1,23 @@
+"""What stands on a figure, for the tests of figures to read."""
+
+
+def texts(figure):
+    return [item.get_text() for item in figure.texts]
+
+
+def whole_text(figure):
+    return " ".join(texts(figure))
+
+
+def row_of(figure, text):
+    """Texts on the line of a text, from left to right."""
+    line = next(item for item in figure.texts if item.get_text() == text)
+    same = [item for item in figure.texts if abs(item.get_position()[1] - line.get_position()[1]) < 1e-9]
+    return [item.get_text() for item in sorted(same, key=lambda item: item.get_position()[0])]
+
+
+def marks(figure, gid="marks"):
+    """Vertices on the axis, per cent and points, of the shapes or lines of one kind."""
+    (axes,) = figure.axes
+    found = next(item for item in axes.collections if item.get_gid() == gid)
+    return [path.vertices for path in found.get_paths()]
