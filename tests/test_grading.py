@@ -18,19 +18,9 @@ from evidence.grading import (
 )
 from evidence.schema import LABELS
 from evidence.synthesis import pool_arms, select_arms
+from tests.policy import POLICY
 
 LEVELS = "workflow/standards/levels.yaml"
-POLICY = {
-    "method": "glmm",
-    "interval": "profile",
-    "level": 0.95,
-    "least_studies": 3,
-    "least_arm": 3,
-    "response": "any",
-    "unit": "patient",
-    "secondary_sources": "include",
-    "classes_not_combined": ["combination", "physical_treatment"],
-}
 SR_RULE = (
     "not gradable: systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
 )

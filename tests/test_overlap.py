@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from evidence.extraction import ExtractionError, check_extraction, check_tables, fault_lines, read_tables
 from evidence.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
 from evidence.schema import columns, empty_table
 from evidence.synthesis import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
+from tests.policy import POLICY
 
 PROJECT = Path(__file__).parents[1]
-POLICY = yaml.safe_load((PROJECT / "config/config.yaml").read_text(encoding="utf-8"))["synthesis"]
 NONE = empty_table("overlaps")
 
 

@@ -10,18 +10,8 @@ from evidence.grading import grade_studies, grade_therapies, read_schemes
 from evidence.reconciliation import AWAITING, RECONCILIATION, awaiting_list, claimed, reconcile_claims
 from evidence.schema import LABELS
 from evidence.synthesis import pool_arms, select_arms
+from tests.policy import POLICY
 
-POLICY = {
-    "method": "glmm",
-    "interval": "profile",
-    "level": 0.95,
-    "least_studies": 3,
-    "least_arm": 3,
-    "response": "any",
-    "unit": "patient",
-    "secondary_sources": "include",
-    "classes_not_combined": ["combination", "physical_treatment"],
-}
 CLASSES = {"anti_tnf": "TNF inhibitors", "bisphosphonate": "Bisphosphonates", "surgery": "Surgery"}
 STUDY = {
     "design": "case_series", "controlled": "no", "n_patients": "NR", "cohort_id": "", "status": "included",

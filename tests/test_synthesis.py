@@ -5,19 +5,7 @@ import pytest
 
 from evidence.extraction import check_extraction
 from evidence.synthesis import VARIANTS, heterogeneity, pool_arms, pool_events, select_arms, sensitivity
-
-POLICY = {
-    "method": "glmm",
-    "interval": "profile",
-    "priors": {"b_sd": 2.5, "tau_scale": 1.0},
-    "level": 0.95,
-    "least_studies": 3,
-    "least_arm": 3,
-    "response": "any",
-    "unit": "patient",
-    "secondary_sources": "include",
-    "classes_not_combined": ["combination", "physical_treatment"],
-}
+from tests.policy import POLICY
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from evidence.extraction import check_extraction
 from evidence.schema import numbers
 from evidence.synthesis import pool_arms, select_arms
 from evidence.trace import COLUMNS, trace_rows
+from tests.policy import POLICY
 
 PROJECT = Path(__file__).parents[1]
-POLICY = yaml.safe_load((PROJECT / "config/config.yaml").read_text(encoding="utf-8"))["synthesis"]
 
 
 def followed(response):
