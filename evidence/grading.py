@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -240,6 +241,37 @@ def level_sensitivity(
         main.append([rules["levels"][one]["number"] if one else None for one in best])
     table["differs"] = ["yes" if len(set(given) - {None}) > 1 else "no" for given in zip(*main, strict=True)]
     return table
+
+
+def therapy_results(
+    frames: Mapping[str, pd.DataFrame], standard: dict, policy: dict, reference_line: float
+) -> dict[str, pd.DataFrame]:
+    """Levels of the therapies under the scheme of the review, and under every other scheme.
+
+    Parameters
+    ----------
+    frames : the checked tables studies, responses, therapies, diseases and the results study_levels, pooled, arms
+    standard : dict from `read_schemes`
+    policy : dict; the section `synthesis` of the config
+    reference_line : float in (0, 1); see `grade_therapies`
+
+    Returns
+    -------
+    dict: therapy_levels from `grade_therapies`, level_sensitivity from `level_sensitivity`
+    """
+    tables = {name: frames[name] for name in ("studies", "responses", "therapies", "diseases")}
+    results = {name: frames[name] for name in ("study_levels", "pooled", "arms")}
+    unlike = policy["classes_not_combined"]
+    levels = grade_therapies(
+        **tables,
+        **results,
+        standard=standard,
+        reference_line=reference_line,
+        classes_not_combined=unlike,
+        unit=policy["unit"],
+    )
+    other = level_sensitivity(**tables, standard=standard, classes_not_combined=unlike)
+    return {"therapy_levels": levels, "level_sensitivity": other}
 
 
 def as_text(result: pd.DataFrame) -> pd.DataFrame:

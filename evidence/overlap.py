@@ -16,7 +16,6 @@ CLOSE_YEARS = 3  # years between two papers of one author on one treatment that 
 RAREST_WORDS = 4  # of a title; two titles that share none of them are not compared letter by letter
 COMMON_WORD = 200  # titles; a word that is in more of them brings no two together, equal titles are found all the same
 LARGE_GROUP = 30  # studies with the same key; of more than that each is paired with its neighbour only
-TABLES = ("studies", "responses", "overlaps")  # what candidates are found in
 CANDIDATES = [
     "study_a", "study_b", "strength", "evidence", "therapies", "pooled_together", "decision", "keep", "reason",
 ]  # fmt: skip

@@ -284,6 +284,36 @@ def awaiting_list(
     return pd.DataFrame([row | {"priority": at} for at, row in enumerate(found, start=1)], columns=AWAITING)
 
 
+def claim_results(
+    frames: Mapping[str, pd.DataFrame], standard: Mapping, review: Mapping, policy: Mapping
+) -> dict[str, pd.DataFrame]:
+    """What the published review claims beside these tables, and what is still awaited.
+
+    Parameters
+    ----------
+    frames : the checked tables and results that `reconcile_claims` takes
+    standard : dict from `read_schemes`
+    review, policy : dict; the sections `review` and `synthesis` of the config
+
+    Returns
+    -------
+    dict: reconciliation from `reconcile_claims`, awaiting from `awaiting_list`
+    """
+    labels = review["class_labels"]
+    needed = ("studies", "responses", "therapies", "diseases", "pooled", "study_levels")
+    waiting = awaiting_list(
+        **{name: frames[name] for name in needed},
+        standard=standard,
+        **{key: policy[key] for key in ("least_studies", "least_arm", "unit")},
+        class_labels=labels,
+    )
+    claims = ("published_claims", "published_review", "screening", "arms", "therapy_levels")
+    beside = reconcile_claims(
+        **{name: frames[name] for name in (*needed, *claims)}, follows=review["follows"], class_labels=labels
+    )
+    return {"reconciliation": beside, "awaiting": waiting}
+
+
 def _by_analysis(frame: pd.DataFrame) -> dict:
     """Rows of a result by (scope, therapy, disease)."""
     keys = zip(frame["scope"], frame["therapy"], frame["disease"], strict=True)

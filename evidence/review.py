@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from evidence import ReviewError
-from evidence.extraction import read_processed, read_result
+from evidence.extraction import read_processed, read_result, save_csv
 from evidence.schema import TABLES
 
 PROCESSED = Path("data/processed")
@@ -49,6 +49,20 @@ def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFram
         for name, path in paths.items()
         if str(path).endswith(".csv")
     }
+
+
+def save_frames(frames: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:
+    """Write each table to the path of its name.
+
+    Raises
+    ------
+    ValueError: a table without a path, or a path without a table
+    """
+    unlike = sorted(set(frames) ^ set(paths))
+    if unlike:
+        raise ValueError(f"tables and paths differ in {', '.join(unlike)}")
+    for name, frame in frames.items():
+        save_csv(frame, paths[name])
 
 
 def read_config(folder: str | Path = ".") -> dict:

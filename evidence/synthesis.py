@@ -6,16 +6,19 @@ The only module that decides whether a study's counts are used. Its two frames a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from evidence.overlap import assumed, chosen, cohorts, exchanged
+from evidence.overlap import assumed, chosen, cohorts, exchanged, overlap_candidates
 from evidence.pooling import pool_many
 from evidence.pooling.heterogeneity import small_study_test, subgroups
 from evidence.pooling.proportions import proportion_interval
 from evidence.pooling.record import RECORD, TEXT_COLUMNS
 from evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
 from evidence.schema import LABELS, empty_table, numbers
+from evidence.trace import trace_rows
 
 # Choices of the policy that are changed one at a time in the sensitivity table
 CHOICES = {
@@ -324,6 +327,31 @@ def pool_events(adverse_events: pd.DataFrame, studies: pd.DataFrame, policy: dic
     first = ["pooled", "reason", "k", "events", "n", "crude", "crude_ci_lb", "crude_ci_ub"]
     record = [column for column in RECORD if column not in first]
     return table[[*first, *record, "studies", "k_left_out", "k_not_reported"]].reset_index()
+
+
+def pooling_results(frames: Mapping[str, pd.DataFrame], policy: dict, reference_line: float) -> dict[str, pd.DataFrame]:
+    """All that is counted and pooled, with the trace back to the rows and the reports that may share patients.
+
+    Parameters
+    ----------
+    frames : the checked tables studies, responses, therapies, overlaps, adverse_events
+    policy : dict; the section `synthesis` of the config
+    reference_line : float in (0, 1); see `pool_arms`
+
+    Returns
+    -------
+    dict: arms from `select_arms`, pooled from `pool_arms`, pooled_events from `pool_events`, trace from
+    `trace.trace_rows`, overlap_candidates from `overlap.overlap_candidates`
+    """
+    studies, responses, overlaps = frames["studies"], frames["responses"], frames["overlaps"]
+    arms = select_arms(studies, responses, frames["therapies"], policy, overlaps)
+    return {
+        "arms": arms,
+        "pooled": pool_arms(arms, policy, reference_line),
+        "pooled_events": pool_events(frames["adverse_events"], studies, policy),
+        "trace": trace_rows(arms, responses, policy),
+        "overlap_candidates": overlap_candidates(studies, responses, overlaps),
+    }
 
 
 def _method(policy: dict) -> dict:

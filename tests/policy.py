@@ -1,4 +1,7 @@
-"""A policy of synthesis (the section of that name in a review's config), for tests to take or to change a key of."""
+"""A policy of synthesis (the section of that name in a review's config) for tests, and what a review gives under it."""
+
+from evidence.grading import grade_studies, therapy_results
+from evidence.synthesis import pool_arms, select_arms
 
 POLICY = {
     "method": "glmm",
@@ -12,3 +15,11 @@ POLICY = {
     "secondary_sources": "include",
     "classes_not_combined": ["combination", "physical_treatment"],
 }
+
+
+def results_of(tables, standard, scheme=None):
+    """Arms, pools and levels of the tables of a review, by name, under the policy and a line of 0.5."""
+    found = {"study_levels": grade_studies(tables["studies"], standard, scheme)}
+    found["arms"] = select_arms(tables["studies"], tables["responses"], tables["therapies"], POLICY)
+    found["pooled"] = pool_arms(found["arms"], POLICY, 0.5)
+    return found | therapy_results(tables | found, standard, POLICY, 0.5)

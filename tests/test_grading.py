@@ -17,15 +17,13 @@ from evidence.grading import (
     read_schemes,
 )
 from evidence.schema import LABELS
-from evidence.synthesis import pool_arms, select_arms
-from tests.policy import POLICY
+from tests.policy import POLICY, results_of
 
 LEVELS = "workflow/standards/levels.yaml"
 SR_RULE = (
     "not gradable: systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
 )
 ONE_NR = "; 1 not gradable (design not reported)"
-NOT_COMBINED = POLICY["classes_not_combined"]
 STUDY = {
     "design": "case_series", "controlled": "no", "n_patients": "NR", "cohort_id": "", "status": "included",
     "status_reason": "", "level_override": "", "level_override_reason": "", "year": "2001", "published_review": "no",
@@ -53,19 +51,7 @@ def bundled(tables, standard):
 
 def graded(tables, standard, scheme=None):
     """Levels of the therapies of a review, keyed by scope, therapy and disease."""
-    arms = select_arms(tables["studies"], tables["responses"], tables["therapies"], POLICY)
-    levels = grade_therapies(
-        grade_studies(tables["studies"], standard, scheme),
-        tables["studies"],
-        tables["responses"],
-        tables["therapies"],
-        tables["diseases"],
-        pool_arms(arms, POLICY, 0.5),
-        arms,
-        standard,
-        classes_not_combined=NOT_COMBINED,
-    )
-    return levels.set_index(["scope", "therapy", "disease"])
+    return results_of(tables, standard, scheme)["therapy_levels"].set_index(["scope", "therapy", "disease"])
 
 
 def review(studies, responses, classes=None):
@@ -442,7 +428,7 @@ def test_every_therapy_under_every_scheme(tables, standard, bundled):
         tables["therapies"],
         tables["diseases"],
         standard,
-        classes_not_combined=NOT_COMBINED,
+        classes_not_combined=POLICY["classes_not_combined"],
     ).set_index(["scope", "therapy", "disease"])
     assert list(table.index) == list(bundled.index)
     assert list(table.columns) == [*standard["schemes"], "differs"]

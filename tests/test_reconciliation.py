@@ -6,11 +6,10 @@ import pandas as pd
 import pytest
 
 from evidence.extraction import check_extraction
-from evidence.grading import grade_studies, grade_therapies, read_schemes
-from evidence.reconciliation import AWAITING, RECONCILIATION, awaiting_list, claimed, reconcile_claims
+from evidence.grading import read_schemes
+from evidence.reconciliation import AWAITING, RECONCILIATION, claim_results, claimed
 from evidence.schema import LABELS
-from evidence.synthesis import pool_arms, select_arms
-from tests.policy import POLICY
+from tests.policy import POLICY, results_of
 
 CLASSES = {"anti_tnf": "TNF inhibitors", "bisphosphonate": "Bisphosphonates", "surgery": "Surgery"}
 STUDY = {
@@ -58,42 +57,20 @@ def awaited(tables, standard):
     return work_list(tables, standard)
 
 
-def results(tables, standard):
-    arms = select_arms(tables["studies"], tables["responses"], tables["therapies"], POLICY)
-    found = {"arms": arms, "pooled": pool_arms(arms, POLICY, 0.5)}
-    found["study_levels"] = grade_studies(tables["studies"], standard)
-    names = ("studies", "responses", "therapies", "diseases")
-    found["therapy_levels"] = grade_therapies(
-        study_levels=found["study_levels"],
-        **{name: tables[name] for name in names},
-        pooled=found["pooled"],
-        arms=arms,
-        standard=standard,
-        classes_not_combined=POLICY["classes_not_combined"],
-    )
-    return found
+def claimed_and_awaited(tables, standard, follows="Doe"):
+    review = {"follows": follows, "class_labels": CLASSES}
+    return claim_results(tables | results_of(tables, standard), standard, review, POLICY)
 
 
 def reconciled(tables, standard, follows="Doe"):
     """The claims of a review judged, keyed by claim."""
-    names = ("studies", "responses", "therapies", "diseases", "published_review", "published_claims", "screening")
-    found = reconcile_claims(
-        **{name: tables[name] for name in names}, **results(tables, standard), follows=follows, class_labels=CLASSES
-    )
+    found = claimed_and_awaited(tables, standard, follows)["reconciliation"]
     assert list(found.columns) == RECONCILIATION
     return found.set_index("claim_id")
 
 
 def work_list(tables, standard):
-    found = results(tables, standard)
-    names = ("studies", "responses", "therapies", "diseases")
-    return awaiting_list(
-        **{name: tables[name] for name in names},
-        pooled=found["pooled"],
-        study_levels=found["study_levels"],
-        standard=standard,
-        class_labels=CLASSES,
-    )
+    return claimed_and_awaited(tables, standard)["awaiting"]
 
 
 def review(studies, responses, claims=(), screening=(), refs=(), classes=None):
@@ -564,7 +541,7 @@ def test_order_of_the_list(awaited):
 )
 def test_the_promise_of_pooling_is_kept(tables, standard, awaited, study, n, analysis):
     """Filling in the counts makes the analysis pooled, and takes the study off the list."""
-    assert results(tables, standard)["pooled"].set_index("analysis").loc[analysis, "pooled"] == "no"
+    assert results_of(tables, standard)["pooled"].set_index("analysis").loc[analysis, "pooled"] == "no"
     row = awaited.set_index("study_id").loc[study]
     assert row["would_allow_pooling"] == "yes"
     assert analysis in row["analyses"].split(";")
@@ -573,7 +550,7 @@ def test_the_promise_of_pooling_is_kept(tables, standard, awaited, study, n, ana
     cells = ["n", "responders", "pool", "pool_reason"]
     responses.loc[responses["study_id"] == study, cells] = [n, "4", "yes", ""]
     filled = tables | {"studies": studies, "responses": responses}
-    assert results(filled, standard)["pooled"].set_index("analysis").loc[analysis, "pooled"] == "yes"
+    assert results_of(filled, standard)["pooled"].set_index("analysis").loc[analysis, "pooled"] == "yes"
     assert study not in set(work_list(filled, standard)["study_id"])
 
 
