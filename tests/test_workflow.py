@@ -196,6 +196,29 @@ def test_wrong_choices_are_named_before_anything_is_touched(calcinosis):
     assert calcinosis.files("results") == before
 
 
+@pytest.mark.parametrize(
+    ("choice", "fault"),
+    [
+        ("extraction={require_adjudication: false}", "'false' is not of type 'boolean'"),
+        ("extraction={require_adjudication: maybe}", "'maybe' is not of type 'boolean'"),
+        ("synthesis={least_studies: 2}", "'2' is not of type 'integer'"),
+    ],
+)
+def test_text_from_the_command_line_is_never_taken_for_a_number_or_a_yes(calcinosis, choice, fault):
+    """Snakemake hands on everything inside the braces of --config as text, and the text "false" would be a yes."""
+    key = re.search(r"{(\w+)", choice)[1]
+    printed = calcinosis.run("--dry-run", "--config", choice, code=1)
+    assert fault in printed
+    assert key in printed
+
+
+def test_a_choice_for_one_run_comes_from_a_file(calcinosis, tmp_path):
+    (tmp_path / "other.yaml").write_text("extraction: {require_adjudication: true}\n")
+    printed = calcinosis.run("--dry-run", "--configfile", str(tmp_path / "other.yaml"))
+    assert "check_extraction" in jobs(printed)
+    assert not jobs(calcinosis.run("--dry-run"))
+
+
 def test_the_synthetic_review_of_the_published_shape_runs(copy_review):
     review = copy_review("tests/data/synthetic")
     review.run(*FAST)
