@@ -22,6 +22,6 @@ def test_tables_come_back_by_name(tmp_path):
 @pytest.mark.parametrize(("tables", "files"), [(["arms"], ["arms", "trace"]), (["arms", "trace"], ["arms"])])
 def test_nothing_is_written_unless_every_table_has_its_file(tmp_path, tables, files):
     paths = {name: tmp_path / f"{name}.csv" for name in files}
-    with pytest.raises(ValueError, match="^tables and paths differ in trace$"):
+    with pytest.raises(ValueError, match=r"^tables and paths differ in trace$"):
         save_frames({name: pd.DataFrame({"k": [1]}) for name in tables}, paths)
     assert not list(tmp_path.iterdir())
