@@ -19,7 +19,7 @@ import pandas as pd
 from evidence.documents import save_documents
 from evidence.documents.archive import save_archive
 from evidence.figures import FOREST, review_figure
-from evidence.figures.style import Style, save_figure
+from evidence.figures.style import Style, pages_of, save_figure
 from evidence.synthesis import analysis_id
 from evidence.tables.parts import therapy_order
 from evidence.tables.table import Table
@@ -94,21 +94,16 @@ def _figures(folder: Path, names: Sequence[str], frames, config, style: Style) -
     for name, number in figure_numbers(_in_order(names, frames["therapies"])).items():
         figure = review_figure(name, frames, config, style)
         stem = f"{number.lower().replace(' ', '_')}_{name}"
-        for ending in style.formats:
-            save_figure(figure, folder / "figures" / f"{stem}.{ending}", style)
-        # a figure of several pages is several files in most formats
-        written = sorted((folder / "figures").glob(f"{stem}*"), key=lambda path: (path.suffix, path.stem))
+        files = {f"{stem}.pdf": figure} if "pdf" in style.formats else {}
+        pages = pages_of(figure)  # PDF alone has pages; of the other formats each is a file
+        for ending in (ending for ending in style.formats if ending != "pdf"):
+            names_of = [f"{stem}-page{at}" for at in range(1, len(pages) + 1)] if len(pages) > 1 else [stem]
+            files |= {f"{name}.{ending}": page for name, page in zip(names_of, pages, strict=True)}
         caption, words = str(figure.get_label()), getattr(figure, "alt_text", "")
-        entries += [
-            {
-                "file": f"figures/{path.name}",
-                "kind": "figure",
-                "number": number,
-                "caption": caption,
-                "description": words,
-            }
-            for path in written
-        ]
+        for file, drawn in files.items():
+            save_figure(drawn, folder / "figures" / file, style)
+            entry = {"file": f"figures/{file}", "kind": "figure", "number": number}
+            entries.append(entry | {"caption": caption, "description": words})
     return entries
 
 

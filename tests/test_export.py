@@ -40,7 +40,7 @@ def drawn(name, frames, config, style):
     figure = Figure(figsize=(1, 1))
     figure.text(0.5, 0.5, name)
     if name == "forest_warfarin":
-        figure.pages = [Figure(figsize=(1, 1))]
+        figure.pages = [Figure(figsize=(1, 1)), Figure(figsize=(1, 1))]
     return describe(figure, TITLES.get(name, f"Forest plot: {name}"), f"What {name} shows.")
 
 
@@ -88,8 +88,8 @@ def test_figures_are_numbered_in_the_order_of_the_tables(manifest):
 def test_figures_are_in_the_formats_of_the_preset_and_pages_too(manifest):
     files = {row["file"] for row in manifest[0] if row["number"] == "Figure S1"}
     assert files == {
-        "figures/figure_s1_forest_warfarin.svg", "figures/figure_s1_forest_warfarin-page2.svg",
-        "figures/figure_s1_forest_warfarin.png", "figures/figure_s1_forest_warfarin-page2.png",
+        "figures/figure_s1_forest_warfarin-page1.svg", "figures/figure_s1_forest_warfarin-page2.svg",
+        "figures/figure_s1_forest_warfarin-page1.png", "figures/figure_s1_forest_warfarin-page2.png",
         "figures/figure_s1_forest_warfarin.pdf",
     }  # fmt: skip
 

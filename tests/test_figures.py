@@ -18,7 +18,7 @@ from evidence import ReviewError
 from evidence.extraction import read_tables
 from evidence.figures import review_figure, save_review_figures
 from evidence.figures.forest import forest_plot
-from evidence.figures.layout import square_side
+from evidence.figures.marks import square_side
 from evidence.figures.style import FORMATS, SCREEN, check_figure, read_style, save_figure, text_width, wrap_text
 from evidence.figures.summary import summary_forest
 from evidence.grading import grade_studies, grade_therapies, read_schemes

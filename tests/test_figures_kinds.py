@@ -2,6 +2,7 @@
 
 import math
 import re
+import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,14 +16,26 @@ from evidence import ReviewError
 from evidence.appraisal import judged_items, read_instruments
 from evidence.extraction import read_tables
 from evidence.figures import WHOLE, review_figure, save_review_figures
+from evidence.figures import style as fonts
 from evidence.figures.evidence_map import evidence_map, level_colour
 from evidence.figures.flow import prisma_flow
 from evidence.figures.forest import forest_plot
-from evidence.figures.layout import Column, Glyph, Mark, Row, Sheet, draw_sheet
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import Glyph, Mark
+from evidence.figures.page import Column, Row, Sheet
 from evidence.figures.preflight import DEUTERANOPIA, check_file, preflight_frame
 from evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
 from evidence.figures.sensitivity import funnel_plot
-from evidence.figures.style import SCREEN, check_figure, contrast, luminance, read_style, save_figure
+from evidence.figures.style import (
+    SCREEN,
+    check_figure,
+    contrast,
+    describe,
+    luminance,
+    pages_of,
+    read_style,
+    save_figure,
+)
 from evidence.grading import grade_studies, grade_therapies, read_schemes
 from evidence.review import read_config
 from evidence.synthesis import heterogeneity, pool_arms, select_arms, sensitivity
@@ -105,11 +118,27 @@ class TestBundledReview:
 
     def test_a_figure_that_cannot_be_drawn_is_named(self, tmp_path):
         data, config = review()
-        style = read_style(PRESETS, "lancet/single")
+        style = replace(SCREEN, width_mm=75)
         with pytest.raises(
             ReviewError, match=r"^figure evidence_map: 75 mm is too narrow for this figure; it needs \d+ mm$"
         ):
             save_review_figures([tmp_path / "evidence_map.svg"], ["evidence_map"], data, config, style)
+
+    def test_fonts_of_processes_that_share_the_drawing_are_cleared_away(self, tmp_path, monkeypatch):
+        data, config = review()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(fonts, "_font_folder", cache(fonts._font_folder.__wrapped__))
+        monkeypatch.setattr(fonts, "_lean_copy", cache(fonts._lean_copy.__wrapped__))
+        names = ["forest_diltiazem", "forest_warfarin"]
+        save_review_figures([tmp_path / f"{name}.svg" for name in names], names, data, config, SCREEN, workers=2)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.svg" for name in names]
+
+    def test_a_letter_that_the_common_ones_do_not_have(self):
+        """The whole font is taken for it, and its text is measured and drawn by the same file."""
+        figure = draw_sheet(COLUMNS, [Row({"study": "Иванов 2020", "count": "1/2"})], Sheet(), SCREEN)
+        files = {item.get_text(): item.get_fontproperties().get_file() for item in figure.texts}
+        assert files["Иванов 2020"].endswith("ttf/DejaVuSans.ttf") != files["1/2"].endswith("ttf/DejaVuSans.ttf")
+        assert check_figure(figure) == []
 
 
 class TestWithoutSecondarySources:
@@ -477,30 +506,33 @@ class TestPages:
     def test_more_go_on_over_pages(self, tmp_path):
         sheet = Sheet(title="Long", statements=["Said at the end"], notes=["A note."])
         figure = draw_sheet(COLUMNS, rows_of(130), sheet, SCREEN)
-        pages = [figure, *figure.pages]
+        pages = figure.pages
         assert len(pages) == 3
         assert [texts(page)[0] for page in pages] == [f"Long (page {number} of 3)" for number in (1, 2, 3)]
         shown = [text for page in pages for text in texts(page) if text.startswith("Study ")]
         assert shown == [f"Study {i}" for i in range(130)]
         assert "Group (continued)" in texts(pages[1])
         assert ["Said at the end" in texts(page) for page in pages] == [False, False, True]
-        assert "Continued on page 2." in texts(figure)
+        assert "Continued on page 2." in texts(pages[0])
+        assert all(page.get_figheight() * 25.4 <= SCREEN.height_mm for page in pages)
+        counts = [sum(text.startswith("Study ") for text in texts(page)) for page in pages]
+        assert max(counts) - min(counts) <= 2  # as many on each
         places = {tuple(np.round(page.axes[0].get_position().intervalx, 6)) for page in pages}
         assert len(places) == 1  # the axis stands at the same place on each
         assert check_figure(figure) == []
-        figure.set_label("Long")
-        figure.alt_text = "Words."
+        describe(figure, "Long", "Words.")
+        assert pages[1].get_label() == "Long (page 2 of 3)"
         for ending in ("pdf", "png"):
             save_figure(figure, tmp_path / f"long.{ending}")
-        names = sorted(path.name for path in tmp_path.iterdir())
-        assert names == ["long-page2.png", "long-page3.png", "long.pdf", "long.png"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["long.pdf", "long.png"]
+        assert [text for text in texts(figure) if text.startswith("Study ")] == shown  # whole, for other formats
         assert len(re.findall(rb"/Type /Page\b", (tmp_path / "long.pdf").read_bytes())) == 3
 
     def test_a_long_list_below_goes_on_too(self):
         below = [Row({"study": f"Left {i}", "count": "0/1"}, note="too small") for i in range(100)]
         figure = draw_sheet(COLUMNS, rows_of(20), Sheet(title="Long", below_heading="Left out", below=below), SCREEN)
-        pages = [figure, *figure.pages]
-        shown = [text for page in pages for text in texts(page) if text.startswith("Left ") and text != "Left out"]
+        said = [text for page in figure.pages for text in texts(page)]
+        shown = [text for text in said if text.startswith("Left ") and text != "Left out"]
         assert shown == [f"Left {i}" for i in range(100)]
         assert check_figure(figure) == []
 
@@ -511,6 +543,25 @@ class TestPresets:
         assert read_style(PRESETS, "bmj").width_mm == 180
         with pytest.raises(ReviewError, match=r"preset bmj has no width 'wide'; it has single, double$"):
             read_style(PRESETS, "bmj/wide")
+
+    def test_a_figure_that_is_too_wide_is_drawn_at_the_next_width(self, tmp_path):
+        style = read_style(PRESETS, "bmj/single")
+        assert style.wider_mm == (180,)
+        for name, width in (("adverse_events", 180), ("forest_diltiazem", 90)):
+            figure = draw(name, style)
+            assert figure.get_figwidth() * 25.4 == pytest.approx(width)
+            save_figure(figure, tmp_path / "a.pdf", style)
+            (row,) = check_file(figure, [tmp_path / "a.pdf"], style)
+            assert (row["width_mm"], row["faults"]) == (width, "")
+
+    @pytest.mark.parametrize("preset", NAMES)
+    @pytest.mark.parametrize("name", ["evidence_map", "adverse_events"])
+    def test_pages_are_no_higher_than_the_journal_takes(self, name, preset):
+        """The two highest of the bundled review: a row a treatment, and a row an adverse event."""
+        style = read_style(PRESETS, preset)
+        figure = draw(name, style)
+        assert all(page.get_figheight() * 25.4 <= style.height_mm for page in pages_of(figure))
+        assert check_figure(figure) == []
 
     def test_spare_columns_make_way_for_a_single_column(self):
         figure = draw("forest_diltiazem", read_style(PRESETS, "bmj/single"))
@@ -563,7 +614,7 @@ class TestPreflight:
         )
 
     def test_height(self, tmp_path):
-        assert "400 mm high, at most 330" in self.faults(tmp_path, lambda figure: figure.set_figheight(400 / 25.4))
+        assert "400 mm high, at most 277" in self.faults(tmp_path, lambda figure: figure.set_figheight(400 / 25.4))
 
     def test_contrast_of_text(self, tmp_path):
         found = self.faults(tmp_path, lambda figure: figure.texts[3].set_color("#999999"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from evidence.figures.adverse_events import adverse_event_plot
 from evidence.figures.evidence_map import evidence_map
 from evidence.figures.flow import prisma_flow
 from evidence.figures.forest import forest_plot, scheme_note
+from evidence.figures.page import TooNarrowError
 from evidence.figures.preflight import check_file, preflight_frame
 from evidence.figures.risk_of_bias import overall_judgements, risk_of_bias_summary, traffic_light
 from evidence.figures.sensitivity import (
@@ -38,6 +39,9 @@ OF_ANALYSIS = (FOREST, "leave_one_out_", "cumulative_", "methods_", "posterior_"
 def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style = SCREEN) -> Figure:
     """A figure of a review by the stem of its file, such as "summary_forest" or "forest_diltiazem".
 
+    Where it does not fit the width of the style, it is drawn at the next one that the preset offers, as a wide figure
+    goes across two columns of a journal.
+
     Parameters
     ----------
     name : str; one of WHOLE, or one of OF_ANALYSIS and an analysis of results/tables/pooled.csv
@@ -48,8 +52,18 @@ def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
 
     Raises
     ------
-    ReviewError: the review has no such figure, or the style is too narrow for it
+    ReviewError: the review has no such figure, or every width of the preset is too narrow for it
     """
+    for wider in style.wider_mm:
+        try:
+            return _drawn(name, frames, config, style)
+        except TooNarrowError:
+            style = replace(style, width_mm=wider)
+    return _drawn(name, frames, config, style)
+
+
+def _drawn(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Figure:
+    """The figure at the width of the style."""
     if name in WHOLE:
         return _whole_figure(name, frames, config, style)
     kind = next((kind for kind in OF_ANALYSIS if name.startswith(kind)), "")
@@ -179,6 +193,6 @@ def _drop_old(paths: list[Path], analyses: set[str], age: float) -> None:
     """Delete figures beside `paths` of analyses that are gone, and others that were made before `age` (seconds)."""
     for old in (old for folder in {path.parent for path in paths} for old in folder.iterdir()):
         kind = next((kind for kind in OF_ANALYSIS if old.stem.startswith(kind)), "")
-        analysis = re.sub(r"-page\d+$", "", old.stem.removeprefix(kind))
+        analysis = old.stem.removeprefix(kind)
         if kind and old not in paths and (analysis not in analyses or old.stat().st_mtime < age):
             old.unlink()

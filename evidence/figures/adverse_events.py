@@ -8,7 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evidence.figures.forest import counts_text, estimate_text
-from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import Mark
+from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.proportions import proportion_interval
 from evidence.schema import numbers

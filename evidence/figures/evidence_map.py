@@ -9,7 +9,9 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from evidence.figures.forest import scheme_note, short_level
-from evidence.figures.layout import Column, Glyph, Row, Sheet, draw_sheet
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import Glyph
+from evidence.figures.page import Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import numbers
 from evidence.wording import counted, labels_of, level_text, missing, short_labels

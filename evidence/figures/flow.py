@@ -13,8 +13,7 @@ from itertools import pairwise
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evidence import ReviewError
-from evidence.figures.layout import BASELINE, LINE, MARGIN, Page, Sheet
+from evidence.figures.page import BASELINE, LINE, MARGIN, Page, Sheet, TooNarrowError
 from evidence.figures.style import MM, SCREEN, Style, describe, text_width, wrap_text
 from evidence.screening import BOXES, box_numbers, box_of, faults
 from evidence.wording import joined
@@ -46,7 +45,7 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
 
     Raises
     ------
-    ReviewError: the style is too narrow
+    TooNarrowError: the style is too narrow
     """
     counts, extra = _read(screening)
     boxes = _boxes(counts, extra)
@@ -67,7 +66,7 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
     page.y += 0.6 * style.size
     page.closing(Sheet(notes=[" ".join(notes)]))
     words = "; ".join(" ".join(text for text, _ in box.lines) for box in boxes)
-    return describe(page.figure([], None), title, f"{title}. {words}.")
+    return describe(page.figure(), title, f"{title}. {words}.")
 
 
 def _read(screening: pd.DataFrame) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
@@ -171,7 +170,7 @@ def _lay_out(page: Page, boxes: list[_Box], style: Style) -> None:
     least = 13 * size
     if width < least:
         needed = math.ceil((style.width + (least - width) * len(columns)) / MM)
-        raise ReviewError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
+        raise TooNarrowError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
     left = {name: MARGIN + phase + number * (width + gap) for number, name in enumerate(columns)}
     wrapped = {
         id(box): [(part, bold) for text, bold in box.lines for part in wrap_text(text, style, size, width - 10, bold)]

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from evidence import ReviewError
 from evidence.figures.judgements import judgement_glyph, judgement_keys
-from evidence.figures.layout import AXIS, LEAST_SIDE, Column, Mark, Row, Sheet, draw_sheet, square_side
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import LEAST_SIDE, Mark, square_side
+from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.record import STATUSES
 from evidence.schema import humanise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evidence.figures.layout import Glyph
+from evidence.figures.marks import Glyph
 from evidence.figures.style import SCREEN, Style
 from evidence.schema import humanise
 from evidence.wording import SILENT

@@ -18,12 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from evidence.figures.style import MM, Style, check_figure, contrast, luminance
+from evidence.figures.style import MM, Style, check_figure, contrast, luminance, pages_of
 
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what is behind it
 LEAST_SHAPE_CONTRAST = 3.0  # WCAG 2.2, 1.4.11: outline or face of a shape against the page
 LEAST_LIGHTNESS = 8.0  # L* between colours of one shape that mean different things; own choice, three visible steps
-MOST_HEIGHT = 330.0  # millimetres; sixty studies on one long page
 # Machado, Oliveira & Fernandes (2009), IEEE Trans Vis Comput Graph 15:1291, deuteranopia; on linear RGB
 DEUTERANOPIA = np.array(
     [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
@@ -56,11 +55,13 @@ def check_file(figure: Figure, paths: Iterable[Path], style: Style) -> list[dict
     """
     faults = list(check_figure(figure))
     width, height = figure.get_figwidth() * 72 / MM, figure.get_figheight() * 72 / MM
-    if abs(width - style.width_mm) > 0.1:
+    printed = pages_of(figure)
+    highest = max(page.get_figheight() * 72 / MM for page in printed)
+    if min(abs(width - offered) for offered in (style.width_mm, *style.wider_mm)) > 0.1:
         faults.append(f"{width:.1f} mm wide, the preset says {style.width_mm:g}")
-    if height > MOST_HEIGHT:
-        faults.append(f"{height:.0f} mm high, at most {MOST_HEIGHT:g}")
-    pages = [figure, *getattr(figure, "pages", [])]
+    if highest > style.height_mm + 0.1:
+        faults.append(f"{highest:.0f} mm high, at most {style.height_mm:g}")
+    pages = dict.fromkeys([figure, *printed])
     sizes = [item.get_fontsize() for page in pages for item in _texts(page)]
     least = min(_text_contrasts(page) for page in pages)
     if least < LEAST_CONTRAST:
@@ -74,10 +75,12 @@ def check_file(figure: Figure, paths: Iterable[Path], style: Style) -> list[dict
     rows = []
     for path in paths:
         dpi, fonts, own = _check_written(path, figure, style)
+        has_pages = path.suffix == ".pdf"
         rows.append(
             {
                 "figure": path.stem, "format": path.suffix.lstrip("."), "width_mm": round(width, 1),
-                "height_mm": round(height, 1), "pages": len(pages), "dpi": dpi,
+                "height_mm": round(highest if has_pages else height, 1),
+                "pages": len(printed) if has_pages else 1, "dpi": dpi,
                 "smallest_type": round(min(sizes, default=np.nan), 2), "fonts": fonts, "contrast": round(least, 1),
                 "grey": round(grey, 1), "deuteranopia": round(deuteranopia, 1),
                 "alt_text": "yes" if alt_text else "no", "bytes": path.stat().st_size,

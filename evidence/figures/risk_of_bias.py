@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evidence.figures.judgements import JUDGEMENTS, judgement_glyph, judgement_keys, judgement_slug
-from evidence.figures.layout import Column, Glyph, Row, Sheet, draw_sheet
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import Glyph
+from evidence.figures.page import Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise
 from evidence.wording import counted, labels_of

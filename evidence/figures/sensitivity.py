@@ -17,7 +17,9 @@ from scipy.stats import norm
 
 from evidence import ReviewError
 from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text
-from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import Mark
+from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.bayes import posterior
 from evidence.schema import humanise

@@ -19,7 +19,9 @@ from evidence.figures.forest import (
     short_level,
     without_mark,
 )
-from evidence.figures.layout import AXIS, Column, Mark, Row, Sheet, draw_sheet
+from evidence.figures.layout import draw_sheet
+from evidence.figures.marks import Mark
+from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise, numbers
 from evidence.wording import INTERVALS, MODELS, NOTHING, all_of, class_label, labels_of, level_text
