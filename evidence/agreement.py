@@ -416,3 +416,10 @@ def save_disagreements(frame: pd.DataFrame, path: str | Path) -> None:
             if words:
                 sheet.data_validation(number, agreed, number, agreed, {"validate": "list", "source": words})
         sheet.freeze_panes(1, 3)
+
+
+def drop_comparison(folder: str | Path) -> None:
+    """Delete the tables that compared two extractions; for a review that has one only, they are of another day."""
+    for name in ("agreement", "disagreements"):
+        for old in Path(folder).glob(f"{name}.*"):
+            old.unlink()

@@ -18,6 +18,7 @@ from evidence.schema import MISSING, humanise, nearest
 
 OVERALL = "overall"
 NOT_APPRAISED = "not appraised"
+CONSENSUS = "consensus"  # the rater of a version that several agreed on
 NEEDED = ("id", "label", "version", "source", "confidence", "unit", "designs", "overall")
 APART = "no_information"  # neither better nor worse than another judgement
 RULES = {
@@ -35,7 +36,19 @@ SUMMARY = [
     "study_id", "status", "design", "appraised", "tool", "tool_label", "result", "rater", "answered", "items",
     "summary", "stars", "stars_max", "overall", "note",
 ]  # fmt: skip
-JUDGED = ["study_id", "tool", "tool_label", "result", "item", "label", "domain", "judgement", "answer", "rater"]
+JUDGED = [
+    "study_id",
+    "tool",
+    "tool_label",
+    "result",
+    "item",
+    "label",
+    "domain",
+    "judgement",
+    "answer",
+    "stars",
+    "rater",
+]
 
 
 def read_instruments(paths: Iterable[str | Path]) -> dict[str, dict]:
@@ -201,22 +214,26 @@ def judged_items(risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]) ->
     -------
     DataFrame with the columns JUDGED, in the order of the instrument: item (its id, or overall), label (what it asks),
     judgement (the instrument's word; for a checklist the answer; for an item that earns stars "yes" for all of its
-    stars, "some_concerns" for some and "no" for none), answer as typed. Signalling questions are left out.
+    stars, "some_concerns" for some and "no" for none), answer as typed, stars earned ("" where the item has none).
+    Signalling questions are left out.
     """
     rows = []
     for row in risk_of_bias.to_dict("records"):
         instrument = instruments[row["tool"]]
         items = parts(instrument)
+        stars = ""
         if row["item"] == OVERALL:
             label, domain, judgement, place = "Overall", OVERALL, row["judgement"], len(items)
         elif row["item"] in items:
             item = items[row["item"]]
             label, domain, place = item["label"], item["domain"], list(items).index(row["item"])
             judgement = row["judgement"] if "domains" in instrument else _answered(row["answer"], item)
+            if most_stars(item) is not None:
+                stars = str(_stars(row["answer"], item))
         else:
             continue
         keys = [row["study_id"], row["tool"], instrument["label"], row["result"], row["item"]]
-        rows.append([*keys, label, domain, judgement, row["answer"], row["rater"], place])
+        rows.append([*keys, label, domain, judgement, row["answer"], stars, row["rater"], place])
     found = pd.DataFrame(rows, columns=[*JUDGED, "place"])
     first = found.groupby(["study_id", "tool", "result", "rater"], sort=False).ngroup()
     found = found.assign(group=first).sort_values(["group", "place"], kind="stable", ignore_index=True)
@@ -224,7 +241,7 @@ def judged_items(risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]) ->
 
 
 def _answered(answer: str, item: Mapping) -> str:
-    earned, most = _stars(answer, item), _most(item)
+    earned, most = _stars(answer, item), most_stars(item)
     if most is None:
         return answer
     return "yes" if earned == most else "some_concerns" if earned else "no"
@@ -235,9 +252,9 @@ def _stars(answer: str, item: Mapping) -> int:
     return sum(item["answers"].get(part, {}).get("stars", 0) for part in given)
 
 
-def _most(item: Mapping) -> int | None:
-    """Most stars of an item; None where its answers earn none."""
-    stars = [answer.get("stars") for answer in item["answers"].values()]
+def most_stars(item: Mapping) -> int | None:
+    """Most stars of an item; None where its answers earn none, as those of a domain."""
+    stars = [answer.get("stars") for answer in item.get("answers", {}).values()]
     if not stars or None in stars:
         return None
     return sum(stars) if item.get("several") else max(stars)

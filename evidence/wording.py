@@ -53,6 +53,12 @@ MEASURES = {
 }
 NOTE_NR = f"NR, not reported in the text that was read (neither zero nor none); {NOTHING}, nothing or not applicable."
 
+# Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist; from good to bad
+SIGNS = {
+    "low": "+", "yes": "Y", "probably_yes": "PY", "not_applicable": "/", "some_concerns": "−", "moderate": "−",
+    "unclear": "?", "no_information": "?", "probably_no": "PN", "no": "N", "high": "×", "serious": "×", "critical": "!",
+}  # fmt: skip
+
 # Numbers ---------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +203,15 @@ def cell(value) -> str:
         return NOTHING
     text = " ".join(str(value).split())
     return {"": NOTHING, "UNCLEAR": "unclear"}.get(text, text)
+
+
+def judgement_sign(slug: str) -> str:
+    """Sign of a judgement; a word of another instrument has its first two letters.
+
+    >>> judgement_sign("some_concerns"), judgement_sign("poor")
+    ('−', 'PO')
+    """
+    return SIGNS.get(slug, slug[:2].upper())
 
 
 def printable(value) -> str:

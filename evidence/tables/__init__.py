@@ -11,22 +11,28 @@ from evidence.tables.characteristics import table_i, table_ii
 from evidence.tables.findings import findings_table
 from evidence.tables.harms import adverse_event_table
 from evidence.tables.levels import level_table
-from evidence.tables.lists import awaiting_table, reconciliation_table
+from evidence.tables.lists import agreement_table, awaiting_table, reconciliation_table
 from evidence.tables.responses import table_iii, table_iv
+from evidence.tables.risk_of_bias import risk_of_bias_table
 from evidence.tables.scenarios import scenario_table
 from evidence.tables.table import Table
 
 
-def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> list[Table]:
+def evidence_tables(
+    frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping, instruments: Mapping | None = None
+) -> list[Table]:
     """Every printed table of a review, in the order of the paper.
 
     Parameters
     ----------
     frames : mapping; the checked extraction tables and the results by name (`review.read_frames`): studies, responses,
         therapies, diseases, arms, pooled, study_levels, therapy_levels; adverse_events, scenarios and
-        level_sensitivity may be absent, and without reconciliation and awaiting there is no such table
+        level_sensitivity may be absent, and without reconciliation, awaiting or agreement (and disagreements) there is
+        no such table
     schemes : mapping from `grading.read_schemes`
     config : mapping; the sections review, grading and synthesis
+    instruments : mapping from `appraisal.read_instruments`; without there is no table of the risk of bias, which needs
+        the frames appraisal and risk_of_bias
     """
     names = ("studies", "responses", "therapies", "diseases", "arms", "pooled", "study_levels", "therapy_levels")
     studies, responses, therapies, diseases, arms, pooled, graded, levels = (frames[name] for name in names)
@@ -53,8 +59,12 @@ def evidence_tables(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config
             levels, therapies, diseases, studies, schemes, class_labels, frames.get("level_sensitivity")
         ),
     ]  # fmt: skip
+    if instruments is not None:
+        made.append(risk_of_bias_table(frames["appraisal"], frames["risk_of_bias"], studies, instruments))
     if "reconciliation" in frames:
         made.append(reconciliation_table(frames["reconciliation"]))
     if "awaiting" in frames:
         made.append(awaiting_table(frames["awaiting"], schemes, config["grading"]["scheme"]))
+    if "agreement" in frames:
+        made.append(agreement_table(frames["agreement"], frames["disagreements"], policy["level"]))
     return made

@@ -1,4 +1,4 @@
-"""The lists beside the paper: published claims beside these tables, and studies whose counts are missing."""
+"""The lists beside the paper: published claims, studies whose counts are missing, agreement of two extractions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from evidence.tables.parts import level_note
+from evidence.agreement import ROW
+from evidence.schema import humanise
+from evidence.tables.parts import extraction_words, level_note
 from evidence.tables.table import Column, Table
-from evidence.wording import NOTE_NR, cell, counted, joined, level_text, missing, number_or_nr, whole_or_text
+from evidence.wording import (
+    NOTE_NR,
+    NOTHING,
+    cell,
+    counted,
+    fraction,
+    joined,
+    level_text,
+    missing,
+    number_or_nr,
+    rounded,
+    whole_or_text,
+)
 
 
 def reconciliation_table(reconciliation: pd.DataFrame) -> Table:
@@ -107,3 +121,75 @@ def awaiting_table(awaiting: pd.DataFrame, schemes: Mapping, scheme: str) -> Tab
         "awaiting", "", "Studies whose counts are missing", frame, columns, footnotes=tuple(notes),
         listed=True,
     )  # fmt: skip
+
+
+def agreement_table(agreement: pd.DataFrame, disagreements: pd.DataFrame, level: float) -> Table:
+    """How far two extractions agree, a row a column of a table, and how many differences are decided.
+
+    Parameters
+    ----------
+    agreement, disagreements : DataFrames of `extraction.compare_extractions`
+    level : float in (0, 1); coverage of the interval of kappa
+    """
+    decided = disagreements[["table", "column"]].assign(decided=disagreements["state"] == "agreed")
+    settled = decided.groupby(["table", "column"])["decided"].agg(["sum", "count"]).astype(int).to_dict("index")
+    kappa = f"Kappa [{level:.0%} CI]"
+    rows = []
+    for line in agreement.astype(object).fillna("").to_dict("records"):  # an empty cell of a CSV comes back as missing
+        state = settled.get((line["table"], line["column"]), {"sum": 0, "count": 0})
+        near, numeric = line["within_1"], line["both_numbers"]
+        lone = [f"{int(line[side])} in the {side[5:]} only" for side in ("only_first", "only_second") if line[side]]
+        rows.append(
+            {
+                "Table": humanise(line["table"]),
+                "Column": "Rows that both have" if line["column"] == ROW else _column(line["column"]),
+                "Agreed/compared (%)": fraction(line["agreed"], line["compared"]),
+                "Within 1 (%)": NOTHING if missing(near) else fraction(near * numeric, numeric),
+                kappa: _kappa(line),
+                "Decided": state["sum"],
+                "Open": state["count"] - state["sum"],
+                "Note": joined([*lone, *[line["note"]] * bool(line["note"])]),
+            }
+        )
+    columns = (
+        Column("Column", 24),
+        Column("Agreed/compared (%)", 20),
+        Column("Within 1 (%)", 16),
+        Column(kappa, 20),
+        Column("Decided", 9, "center", over="Differences"),
+        Column("Open", 9, "center", over="Differences"),
+        Column("Note", 34),
+    )
+    frame = pd.DataFrame(rows, columns=["Table", *(column.name for column in columns)])
+    notes = (
+        f"{extraction_words(agreement, disagreements)}.",
+        "Compared: cells of rows that both have, without those that are empty in both. Within 1: of the cells that are "
+        "numbers in both. Open: undecided, or decided before a value changed; the value of the first extraction is "
+        "used. Decided: the value that both agreed on is used.",
+        f"Kappa (Cohen): agreement beyond chance, for columns with a fixed vocabulary{_sizes(agreement)}. With few "
+        "cells, or where nearly all have one word, a single cell moves it far and it can be low though nearly all "
+        "agree; its interval is one for large samples. That two people agree does not tell that they are right.",
+        NOTE_NR,
+    )
+    return Table(
+        "agreement", "", "Agreement of two extractions", frame, columns, group="Table", footnotes=notes, listed=True,
+    )  # fmt: skip
+
+
+def _column(name: str) -> str:
+    return {"doi": "DOI", "pmid": "PMID", "n": "n"}.get(name) or humanise(name)
+
+
+def _kappa(line: Mapping) -> str:
+    if missing(line["kappa"]):
+        return NOTHING
+    bounds = [line["kappa_ci_lb"], line["kappa_ci_ub"]]
+    words = rounded(line["kappa"], 2)
+    return words if any(map(missing, bounds)) else f"{words} [{', '.join(rounded(bound, 2) for bound in bounds)}]"
+
+
+def _sizes(agreement: pd.DataFrame) -> str:
+    """', here of 12 to 83 cells'."""
+    sizes = agreement.loc[agreement["kind"] == "vocabulary", "compared"]
+    sizes = sorted({int(size) for size in (sizes.min(), sizes.max())}) if len(sizes) else []
+    return f", here of {' to '.join(map(str, sizes))} cells" * bool(sizes)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from evidence.appraisal import CONSENSUS
 from evidence.pooling.proportions import proportion_interval
 from evidence.schema import humanise, numbers
 from evidence.tables.table import Marks
@@ -77,6 +78,34 @@ def model_notes(pooled: pd.DataFrame, policy: Mapping) -> list[str]:
         f"{counted(policy['least_arm'], unit)} are shown in Table III and do not enter."
     )
     return notes
+
+
+def appraisal_words(appraisal: pd.DataFrame) -> str:
+    """How many eligible studies were appraised, by what and by how many; of `appraisal.summarise_appraisals`."""
+    eligible = counted(appraisal["study_id"].nunique(), "eligible study", "eligible studies")
+    done = appraisal[appraisal["appraised"] == "yes"]
+    if done.empty:
+        return f"No study has been appraised for risk of bias (of {eligible})"
+    tools = done.groupby("tool_label", sort=False)["study_id"].nunique()
+    single = done[~done["rater"].fillna("").str.casefold().isin(["", "nr", "unclear", CONSENSUS])]
+    raters = single["rater"].nunique()
+    twice = single[single.duplicated(["study_id", "tool", "result"])]["study_id"].nunique()
+    words = f"{done['study_id'].nunique()} of {eligible} appraised for risk of bias"
+    words += f", by {counted(raters, 'rater')}" * bool(raters)
+    words += f", {counted(twice, 'study', 'studies')} by more than one" * bool(twice)
+    return f"{words}: " + "; ".join(f"{label} ({counted(k, 'study', 'studies')})" for label, k in tools.items())
+
+
+def extraction_words(agreement: pd.DataFrame | None, disagreements: pd.DataFrame | None) -> str:
+    """How far two extractions agree and what is still open; of `extraction.compare_extractions`, None without."""
+    if agreement is None or disagreements is None:
+        return "No second extraction is recorded"
+    cells = agreement[agreement["kind"] != "rows"]
+    decided = int((disagreements["state"] == "agreed").sum())
+    return (
+        f"{fraction(cells['agreed'].sum(), cells['compared'].sum())} of the cells in rows of both extractions agree; "
+        f"{decided} of {counted(len(disagreements), 'difference')} in cells and rows decided"
+    )
 
 
 def therapy_order(therapies: pd.DataFrame) -> list[tuple[str, list[str]]]:

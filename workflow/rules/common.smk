@@ -115,8 +115,9 @@ PRINTED = [
     "scenarios",
     "adverse_events",
     "levels",
+    "risk_of_bias",
 ]
-LISTS = ["reconciliation", "awaiting"]
+LISTS = ["reconciliation", "awaiting", *["agreement"] * bool(SECOND)]
 DOCUMENTS = ["xlsx", "docx", "html", "tex"]  # beside CSV, which the lists have already
 BOOKS = ["xlsx", "docx"]  # all tables in one file
 TABLES = [
@@ -126,12 +127,11 @@ TABLES = [
     ),
     *expand("results/tables/all_tables.{format}", format=BOOKS),
 ]
+# only where there are two extractions
+AGREEMENT = "results/tables/agreement.csv" if SECOND else []
+DISAGREEMENTS = "results/tables/disagreements.csv" if SECOND else []
 if SECOND:
-    TABLES += [
-        "results/tables/agreement.csv",
-        "results/tables/disagreements.csv",
-        "results/tables/disagreements.xlsx",
-    ]
+    TABLES += [AGREEMENT, DISAGREEMENTS, "results/tables/disagreements.xlsx"]
 TEXTS = expand(
     "results/text/{text}.{format}",
     text=["methods", "results", *CHECKLISTS],
