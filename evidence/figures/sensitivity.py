@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.special import logit
-from scipy.stats import norm
+from scipy.special import logit, ndtri
 
 from evidence import ReviewError
 from evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text
@@ -211,7 +210,7 @@ def posterior_plot(
     priors = dict(priors or {"b_sd": 2.5, "tau_scale": 1.0})
     curve = posterior(entered["responders"], entered["n"], priors, points=199)
     p = curve["p"].to_numpy()
-    prior = norm.pdf(logit(p), 0, priors["b_sd"]) / (p * (1 - p))
+    prior = np.exp(-0.5 * (logit(p) / priors["b_sd"]) ** 2) / (math.sqrt(2 * math.pi) * priors["b_sd"]) / (p * (1 - p))
     top = max(curve["density"].max(), prior.max())
     points = tuple(zip(p, curve["density"] / top, strict=True))
     rows = [
@@ -299,7 +298,7 @@ def funnel_plot(
 
     sizes = np.exp(np.linspace(low, high, 40))
     middle = float(result["estimate"])
-    reach = norm.ppf((1 + result["level"]) / 2) * np.sqrt(middle * (1 - middle) / sizes)
+    reach = ndtri((1 + result["level"]) / 2) * np.sqrt(middle * (1 - middle) / sizes)
     lower, upper = np.clip(middle - reach, 0, 1), np.clip(middle + reach, 0, 1)
     limits = [*zip(lower, height(sizes), strict=True), *zip(upper[::-1], height(sizes)[::-1], strict=True)]
     steps = [n for power in range(7) for n in (10**power, 2 * 10**power, 5 * 10**power) if smallest <= n <= largest]
