@@ -4,7 +4,7 @@ Run as ``python benchmarks/coverage.py`` (ten minutes on one core); writes ``ben
 of n patients (negative binomial of mean 8, at least 3), log odds normal around logit(p) with standard deviation tau.
 The truth is p, the proportion of the median study: beta-binomial and arcsine intervals aim at a mean, so part of what
 they miss is that they answer another question. Analyses in which all or no patients respond count: they have the
-exact interval that `pool_many` gives for every method (Bayes: see the column). Seeded; every method sees the same data.
+exact interval of the summed counts, the Bayesian model its posterior. Seeded; every method sees the same data.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from evidence.pooling import bayes, pool_many
+from evidence.pooling import pool_many
 
 SEED = 20_240
 STUDIES, PROPORTIONS, SPREADS = (3, 5, 8, 15), (0.5, 0.8, 0.95), (0.0, 0.6, 1.2)
@@ -63,13 +63,7 @@ def simulate(k, p, tau, repeats, kind="few"):
 
 def measure(arms, p, options):
     """Coverage in per cent and mean width of one interval; one that is not estimable covers, with width 1."""
-    if options.get("method") == "bayes":
-        # its own answer where all or no patients respond, not the exact interval of the counts
-        k = int(arms["analysis"].value_counts().iloc[0])
-        xi, ni = (arms[name].to_numpy(float).reshape(-1, k) for name in ("responders", "n"))
-        pooled = bayes.fit(xi, ni, np.ones(xi.shape, dtype=bool), priors=options["priors"])
-    else:
-        pooled = pool_many(arms, by="analysis", **options)
+    pooled = pool_many(arms, by="analysis", **options)
     lower, upper = (np.asarray(pooled[name], dtype=float) for name in ("ci_lb", "ci_ub"))
     lower, upper = np.nan_to_num(lower, nan=0.0), np.nan_to_num(upper, nan=1.0)
     return 100 * np.mean((lower <= p) & (p <= upper)), np.mean(upper - lower)

@@ -11,7 +11,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.special import expit, logit, ndtr
 from scipy.stats import beta, halfnorm
 
-from evidence.pooling import bayes
+from evidence.pooling import bayes, pool_responses
 
 NODES, WEIGHTS = leggauss(36)
 Z = np.linspace(-9, 9, 97)
@@ -73,12 +73,17 @@ CASES = [
     ([7, 5, 3, 8], [7, 5, 3, 8], {"b_sd": 1.5, "tau_scale": 0.5}),
     ([5, 7, 0, 6, 4, 3], [8, 7, 3, 10, 9, 5], {"b_sd": 2.0, "tau_scale": 1.5}),
     ([0, 12, 1], [12, 12, 11], {"b_sd": 2.5, "tau_scale": 0.3}),  # studies against the prior of tau
+    ([7, 5, 3], [7, 5, 3], {}),  # all respond
+    ([0, 0, 0, 0], [6, 3, 9, 4], {"b_sd": 1.5, "tau_scale": 0.5}),  # none does
+    ([1, 0, 1, 1], [1, 1, 1, 1], {}),  # studies of one patient
+    ([1, 1, 1], [1, 1, 1], {}),
 ]
 
 
 @pytest.mark.parametrize(("xi", "ni", "priors"), CASES)
 def test_quantiles_agree_with_brute_force_to_1e_6(xi, ni, priors):
-    ours = fit_one(xi, ni, **priors)
+    ours = pool_responses(xi, ni, method="bayes", priors=priors)
+    assert ours["status"] == "ok"
     brute = Rectangles(xi, ni, **priors)
     for key, share in (("estimate", 0.5), ("ci_lb", 0.025), ("ci_ub", 0.975)):
         limit = logit(ours[key])

@@ -1,8 +1,9 @@
 """Pool proportions of a few small studies: one call, one record of results, whatever the method.
 
-`pool_responses` pools one set of studies, `pool_many` any number of sets at once. What no model can answer (all or no
-responders, one study, studies of one patient) is answered here, the same way for every method. The models live in
-modules of their own, each with ``fit(xi, ni, mask, level, **options)`` on padded arrays.
+`pool_responses` pools one set of studies, `pool_many` any number of sets at once. What maximum likelihood cannot answer
+(all or no responders, one study, studies of one patient) is answered here, the same way for every method; the Bayesian
+model, whose priors are proper, has its own answer there from two studies on. The models live in modules of their own,
+each with ``fit(xi, ni, mask, level, **options)`` on padded arrays.
 """
 
 from importlib import import_module
@@ -19,6 +20,7 @@ __all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
 
 ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
 PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
+PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
 UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
 
 _MODULES = {
@@ -65,6 +67,9 @@ def pool_responses(
     >>> pooled = pool_responses([7, 5], [7, 5])
     >>> print(f"{pooled.estimate} [{pooled.ci_lb:.3f}, {pooled.ci_ub}] {pooled.status}")
     1.0 [0.735, 1.0] all_responders
+    >>> pooled = pool_responses([7, 5], [7, 5], method="bayes")
+    >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}] {pooled.status}")
+    0.968 [0.726, 0.999] ok
     """
     xi, ni = _check_counts(xi, ni)
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
@@ -168,6 +173,9 @@ def _pool(xi, ni, group, size, method, level, options):
     status[events == 0] = "no_responders"
     status[k == 1] = "single_study"
     status[k == 0] = "no_data"
+    inside = status == "ok"  # elsewhere heterogeneity cannot be told from the counts
+    if method in PROPER:
+        status[k >= 2] = "ok"
     modelled = status == "ok"
     if method == "crude":
         modelled[:] = False
@@ -194,7 +202,9 @@ def _pool(xi, ni, group, size, method, level, options):
         mask = np.arange(k[rows].max()) < k[rows, None]
         where = np.minimum(start[rows, None] + np.arange(mask.shape[1]), xi.size - 1)
         counts = np.where(mask, xi[where], 0.0), np.where(mask, ni[where], 0.0)
-        result = likelihood_ratio_q(*counts, mask)
+        result = {
+            name: np.where(inside[rows], values, np.nan) for name, values in likelihood_ratio_q(*counts, mask).items()
+        }
         if fitted.size:
             module, fixed = _MODULES[method]
             result |= import_module(module).fit(*counts, mask, level, **options, **fixed)
