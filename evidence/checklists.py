@@ -15,7 +15,7 @@ import yaml
 
 from evidence import ReviewError
 from evidence.schema import LABELS, numbers
-from evidence.tables.parts import scheme_of
+from evidence.tables.parts import appraisal_words, extraction_words, scheme_of
 from evidence.tables.table import Column, Table
 from evidence.text import Text
 from evidence.wording import INTERVALS, MODELS, NOTHING, class_label, counted
@@ -109,6 +109,8 @@ def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping)
     scheme = scheme_of(frames["study_levels"], schemes)
     unlike = [class_label(slug, review["class_labels"]) for slug in policy["classes_not_combined"]]
     issues = frames.get("extraction_issues")
+    analysed = set(frames["arms"].query("entered == 'yes'")["study_id"])
+    appraised = set(frames["appraisal"].query("appraised == 'yes'")["study_id"])
     waiting = {study for ids in over_all["awaiting"].dropna() for study in str(ids).split(";") if study}
     return {
         "title": review["title"],
@@ -131,6 +133,10 @@ def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping)
         "not_pooled": f"Fewer than {policy['least_studies']} studies are not pooled but shown side by side: "
         f"{len(over_all) - done} of {counted(len(over_all), 'treatment')}",
         "awaiting": f"Counts of {counted(len(waiting), 'eligible study', 'eligible studies')} are awaited, not imputed",
+        "appraisal": appraisal_words(frames["appraisal"]),
+        "analysed": f"{len(analysed & appraised)} of {counted(len(analysed), 'analysed study', 'analysed studies')} "
+        "appraised for risk of bias",
+        "extraction": extraction_words(frames.get("agreement"), frames.get("disagreements")),
         "claims": _claims(frames.get("reconciliation")),
         "unlike": "; ".join(unlike) or "none named",
         "order": FORESTS_BY[config["figures"]["order"]],

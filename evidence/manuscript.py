@@ -15,7 +15,14 @@ from evidence.references import METHODS, Citations, study_references
 from evidence.schema import LABELS, numbers
 from evidence.synthesis import ALL, CHOICES, VARIANTS
 from evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE, level_notes
-from evidence.tables.parts import abbreviations, by_key, scheme_of, therapy_order
+from evidence.tables.parts import (
+    abbreviations,
+    appraisal_words,
+    by_key,
+    extraction_words,
+    scheme_of,
+    therapy_order,
+)
 from evidence.text import Heading, Item, Text
 from evidence.wording import (
     MEASURES,
@@ -79,6 +86,8 @@ def methods_text(
         "extraction are the authors' to describe.",
         Heading("Outcome"),
         _outcome(config),
+        Heading("Extraction and risk of bias"),
+        _quality(frames),
         Heading("Level of evidence"),
         *_grading(frames, schemes, config, cites),
         Heading("Which study arms entered"),
@@ -156,6 +165,24 @@ def _outcome(config: Mapping) -> str:
         f"{review['response']}, among those treated. A responder had {kind}, as the study defined it. One "
         f"outcome, the "
         "primary one, counted for each study, treatment, disease and unit."
+    )
+
+
+def _quality(frames) -> str:
+    """Whether two people extracted and whether anybody appraised; how, the authors must say."""
+    agreement, appraisal = frames.get("agreement"), frames["appraisal"]
+    words = f"{extraction_words(None, None)}."
+    if agreement is not None:
+        told = _listed(cell(name.replace("_", " ")) for name in agreement["table"].unique())
+        words = (
+            f"Two extractions of {told} were set side by side. Where a difference was decided, the value that both "
+            "agreed on was used, elsewhere that of the first."
+        )
+    tools = appraisal.loc[appraisal["appraised"] == "yes", "tool_label"].unique()
+    if not len(tools):
+        return f"{words} {appraisal_words(appraisal)}."
+    return (
+        f"{words} Instruments for the risk of bias: {'; '.join(tools)}. No score was made where an instrument has none."
     )
 
 
@@ -324,7 +351,10 @@ def _studies(frames, schemes) -> list[str]:
     )
     told = [f"{name} ({number})" for name, number in designs.most_common()]
     third = f"Designs: {_listed(told)}." if told else ""
-    return [" ".join(part for part in (flow, first) if part), f"{second} {third}".strip()]
+    agreement = frames.get("agreement")
+    fourth = "" if agreement is None else f"{extraction_words(agreement, frames['disagreements'])}. "
+    fourth += f"{appraisal_words(frames['appraisal'])}."
+    return [" ".join(part for part in (flow, first) if part), f"{second} {third}".strip(), fourth]
 
 
 def _flow(screening: pd.DataFrame | None) -> str:

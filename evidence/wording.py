@@ -53,7 +53,8 @@ MEASURES = {
 }
 NOTE_NR = f"NR, not reported in the text that was read (neither zero nor none); {NOTHING}, nothing or not applicable."
 
-# Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist; from good to bad
+# Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist. From good to bad:
+# of several judgements the last one here is the gravest.
 SIGNS = {
     "low": "+", "yes": "Y", "probably_yes": "PY", "not_applicable": "/", "some_concerns": "−", "moderate": "−",
     "unclear": "?", "no_information": "?", "probably_no": "PN", "no": "N", "high": "×", "serious": "×", "critical": "!",

@@ -1,39 +1,27 @@
-"""Signs of risk-of-bias judgements: the only module that knows which colour and sign a judgement has.
+"""Judgements of the risk of bias as drawn: the only module that knows which colour the sign of a judgement has.
 
-Signs as robvis draws them (+ low, − some concerns, × high, ! critical, ? no information), letters for the answers of a
-checklist; colours from the style, those of robvis that colour-blind readers can tell apart by their lightness.
+Signs are those of the tables (`wording.SIGNS`); colours from the style, those of robvis that colour-blind readers can
+tell apart by their lightness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from evidence.appraisal import NOT_APPRAISED
 from evidence.figures.marks import Glyph
 from evidence.figures.style import SCREEN, Style
 from evidence.schema import humanise
-from evidence.wording import SILENT
+from evidence.wording import SIGNS, SILENT, judgement_sign
 
-# judgement: sign, colour of the style. From good to bad: of several judgements the last one here is the gravest.
-JUDGEMENTS = {
-    "low": ("+", "low"),
-    "yes": ("Y", "low"),
-    "probably_yes": ("PY", "low"),
-    "not_applicable": ("/", "apart"),
-    "some_concerns": ("−", "some"),
-    "moderate": ("−", "some"),
-    "unclear": ("?", "unknown"),
-    "no_information": ("?", "unknown"),
-    "probably_no": ("PN", "high"),
-    "no": ("N", "high"),
-    "high": ("×", "high"),
-    "serious": ("×", "high"),
-    "critical": ("!", "critical"),
-}
+COLOURS = {  # of the style, by sign
+    "+": "low", "Y": "low", "PY": "low", "/": "apart", "−": "some", "?": "unknown", "PN": "high", "N": "high",
+    "×": "high", "!": "critical",
+}  # fmt: skip
 SHORT = {
     "y": "yes", "py": "probably_yes", "pn": "probably_no", "n": "no", "ni": "no_information", "na": "not_applicable",
     "some concerns": "some_concerns", "nr": "no_information",
 }  # fmt: skip
-NOT_APPRAISED = "not appraised"
 
 
 def judgement_slug(judgement) -> str:
@@ -50,7 +38,8 @@ def judgement_glyph(judgement, style: Style = SCREEN) -> Glyph:
     slug = judgement_slug(judgement)
     if not slug:
         return Glyph("·", style.colours["unknown"], NOT_APPRAISED)
-    sign, colour = JUDGEMENTS.get(slug, (slug[:2].upper(), "unknown"))
+    sign = judgement_sign(slug)
+    colour = COLOURS[sign] if slug in SIGNS else "unknown"
     return Glyph(sign, style.colours[colour], humanise(slug).lower())
 
 
@@ -59,7 +48,7 @@ def judgement_keys(judgements: Iterable, style: Style = SCREEN) -> list[tuple[Gl
     slugs = {judgement_slug(judgement) for judgement in judgements}
     if slugs <= {""}:
         return []
-    known = list(JUDGEMENTS)
+    known = list(SIGNS)
     ordered = sorted(slugs, key=lambda slug: (slug == "", known.index(slug) if slug in known else len(known), slug))
     glyphs = [judgement_glyph(slug, style) for slug in ordered]
     return [(glyph, glyph.meaning) for glyph in glyphs]

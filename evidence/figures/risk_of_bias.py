@@ -8,15 +8,15 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evidence.figures.judgements import JUDGEMENTS, judgement_glyph, judgement_keys, judgement_slug
+from evidence.appraisal import CONSENSUS, OVERALL
+from evidence.figures.judgements import judgement_glyph, judgement_keys, judgement_slug
 from evidence.figures.layout import draw_sheet
 from evidence.figures.marks import Glyph
 from evidence.figures.page import Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.schema import humanise
-from evidence.wording import counted, labels_of
+from evidence.wording import SIGNS, counted, labels_of
 
-OVERALL = "overall"
 NONE = "Not appraised: the review has no risk-of-bias judgements"
 
 
@@ -38,8 +38,8 @@ def one_judgement(appraisals: pd.DataFrame) -> pd.DataFrame:
     known = appraisals.reindex(columns=columns).astype(object).fillna("")
     known["tool"] = known["tool_label"].where(known["tool_label"] != "", known["tool"].map(humanise))
     known["judgement"] = known["judgement"].where(known["judgement"] != "", known["answer"]).map(judgement_slug)
-    known["agreed"] = known["rater"].str.casefold() != "consensus"
-    grave = {slug: place for place, slug in enumerate(JUDGEMENTS)}
+    known["agreed"] = known["rater"].str.casefold() != CONSENSUS
+    grave = {slug: place for place, slug in enumerate(SIGNS)}
     known["grave"] = -known["judgement"].map(lambda slug: grave.get(slug, -1))
     known["place"] = range(len(known))
     keys = ["study_id", "tool", "result", "item"]
@@ -123,7 +123,7 @@ def risk_of_bias_summary(
     known = one_judgement(appraisals)
     if known.empty:
         return _nothing(title, studies, style)
-    order = list(JUDGEMENTS)
+    order = list(SIGNS)
     tools = list(dict.fromkeys(known["tool"]))
     rows = []
     for tool in tools:
