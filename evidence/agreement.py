@@ -246,12 +246,14 @@ def kappa(x: pd.Series, y: pd.Series, level: float = 0.95) -> dict:
 
     Returns
     -------
-    dict of kappa, kappa_ci_lb, kappa_ci_ub (NaN where not defined) and note. Where both agree throughout, the standard
-    error is 0 and says nothing, so no interval is given.
+    dict of kappa, kappa_ci_lb, kappa_ci_ub (NaN where not defined) and note. Where both agree throughout or nowhere, or
+    one has one word for all, the standard error is 0 or not defined and says nothing, so no interval is given.
     """
     words = sorted(set(x) | set(y))
     if len(words) < 2:
         return {"note": "kappa is not defined: both use one word only" if words else "nothing to compare"}
+    if min(x.nunique(), y.nunique()) < 2:
+        return {"kappa": 0.0, "note": "one of the two has one word for all, so that kappa is 0: no interval"}
     from statsmodels.stats.inter_rater import cohens_kappa  # costs a second, and few runs have two extractions
 
     counts = np.zeros((len(words), len(words)))
@@ -259,6 +261,8 @@ def kappa(x: pd.Series, y: pd.Series, level: float = 0.95) -> dict:
     result = cohens_kappa(counts)
     if np.trace(counts) == counts.sum():
         return {"kappa": 1.0, "note": "complete agreement: no interval"}
+    if result.std_kappa < 1e-9:
+        return {"kappa": result.kappa, "note": "the standard error is 0: no interval"}
     half = NormalDist().inv_cdf(0.5 + level / 2) * result.std_kappa
     bounds = np.clip([result.kappa - half, result.kappa + half], -1, 1)
     return {"kappa": result.kappa, "kappa_ci_lb": bounds[0], "kappa_ci_ub": bounds[1], "note": ""}

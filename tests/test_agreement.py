@@ -130,6 +130,8 @@ def test_kappa_of_a_table_reckoned_by_hand():
         (["yes", "no"], ["yes", "no"], 1, "complete agreement: no interval"),
         (["yes", "yes"], ["yes", "yes"], None, "kappa is not defined: both use one word only"),
         ([], [], None, "nothing to compare"),
+        (["yes"] * 9 + ["no"], ["yes"] * 10, 0, "one of the two has one word for all, so that kappa is 0: no interval"),
+        (["yes", "no"], ["no", "yes"], -1, "the standard error is 0: no interval"),
     ],
 )
 def test_kappa_without_an_interval_says_why(x, y, expected, note):

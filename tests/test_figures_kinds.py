@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from evidence import ReviewError
-from evidence.appraisal import judged_items, read_instruments
+from evidence.appraisal import judged_items, parts, read_instruments
 from evidence.extraction import read_tables
 from evidence.figures import WHOLE, review_figure, save_review_figures
 from evidence.figures import style as fonts
@@ -455,6 +455,28 @@ class TestRiskOfBias:
         assert {"Y", "N", "×", "+"} <= set(texts(figure))
         assert "Instrument: JBI checklist for case series. J1, Clear inclusion criteria; J2" in whole_text(figure)
         assert check_figure(figure) == []
+
+    def test_several_instruments_share_numbered_columns(self):
+        data, _ = review()
+        answers = {
+            "newcastle_ottawa_cohort": "aaaaaaaa", "newcastle_ottawa_case_control": "aaaaabaa", "jbi_case_series": "",
+        }  # fmt: skip
+        rows = [
+            {"study_id": study, "tool": tool, "item": item, "answer": answers[tool][place:][:1] or "yes"}
+            for study, tool in zip(("balin2012", "palmieri1995", "vayssairat1998"), answers, strict=True)
+            for place, item in enumerate(parts(INSTRUMENTS[tool]))
+        ]
+        table = pd.DataFrame(rows).assign(rater="A", judgement="", result="")
+        figure = traffic_light(judged_items(table, INSTRUMENTS), data["studies"])
+        assert row_of(figure, "Study") == ["Study", *map(str, range(1, 11))]
+        assert check_figure(figure) == []
+        words = whole_text(figure)
+        # S1 is another item in each of the two scales
+        assert "Instrument: Newcastle-Ottawa Scale, cohort studies. 1, Exposed cohort representative;" in words
+        assert "Instrument: Newcastle-Ottawa Scale, case-control studies. 1, Case definition adequate;" in words
+        summary = whole_text(risk_of_bias_summary(judged_items(table, INSTRUMENTS), data["studies"]))
+        assert "Exposed cohort representative" in summary
+        assert "Case definition adequate" in summary
 
     def test_a_row_for_each_result_that_is_judged(self):
         data, _ = review()

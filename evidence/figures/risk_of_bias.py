@@ -32,9 +32,9 @@ def one_judgement(appraisals: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame: study_id, tool, result, item, judgement (in order of appearance; "" where neither answer nor judgement is
-    given)
+    given), label (what the item asks, where the frame says so)
     """
-    columns = ["study_id", "tool", "tool_label", "result", "item", "judgement", "answer", "rater"]
+    columns = ["study_id", "tool", "tool_label", "result", "item", "judgement", "answer", "rater", "label"]
     known = appraisals.reindex(columns=columns).astype(object).fillna("")
     known["tool"] = known["tool_label"].where(known["tool_label"] != "", known["tool"].map(humanise))
     known["judgement"] = known["judgement"].where(known["judgement"] != "", known["answer"]).map(judgement_slug)
@@ -46,7 +46,7 @@ def one_judgement(appraisals: pd.DataFrame) -> pd.DataFrame:
     first = known.groupby(keys, sort=False)["place"].transform("min")
     known = known.assign(first=first).sort_values([*keys, "agreed", "grave"], kind="stable")
     kept = known.drop_duplicates(keys).sort_values("first", kind="stable")
-    return kept[[*keys, "judgement"]].reset_index(drop=True)
+    return kept[[*keys, "judgement", "label"]].reset_index(drop=True)
 
 
 def overall_judgements(appraisals: pd.DataFrame) -> pd.DataFrame:
@@ -85,27 +85,31 @@ def traffic_light(
     if known.empty:
         return _nothing(title, studies, style)
     labels = labels_of(studies, "study_id")
-    items = _items(known)
-    tools = list(dict.fromkeys(known["tool"]))
-    rows = []
-    for tool in tools:
-        if len(tools) > 1:
+    several = len(set(known["tool"])) > 1
+    if several:  # the columns are numbered then, since one name may be different items; the notes tell which
+        known["label"] = known["label"].where(known["label"] != "", known["item"])
+    rows, notes, headings = [], [], {}
+    for tool, judged in known.groupby("tool", sort=False):
+        if several:
             rows.append(Row({"study": tool or "Instrument not stated"}, bold=True, gap=0.3 if rows else 0.0))
-        for (study, result), group in known[known["tool"] == tool].groupby(["study_id", "result"], sort=False):
-            own = dict(zip(group["item"], group["judgement"], strict=True))
-            glyphs = {item: judgement_glyph(own[item], style) for item in items if item in own}
+        numbers = enumerate(_items(judged), start=1)
+        places = {item: str(at) if several and item.casefold() != OVERALL else item for at, item in numbers}
+        headings |= dict.fromkeys(places.values())
+        asked = "; ".join(f"{places[item]}, {label}" for item, label in _asked(judged).items())
+        words = ". ".join([f"Instrument: {tool}"] * bool(tool) + [asked] * bool(asked))
+        notes += [f"{words}."] * bool(words)
+        for (study, result), group in judged.groupby(["study_id", "result"], sort=False):
+            glyphs = {places[row.item]: judgement_glyph(row.judgement, style) for row in group.itertuples()}
             name = labels.get(study) or study
-            rows.append(
-                Row({"study": f"{name}: {result}" if result else name}, glyphs=glyphs, indent=1.2 * (len(tools) > 1))
-            )
+            rows.append(Row({"study": f"{name}: {result}" if result else name}, glyphs=glyphs, indent=1.2 * several))
     columns = [
         Column("study", "Study"),
-        *(Column(item, humanise(item) if item == OVERALL else item, "center", wrap=0.14) for item in items),
+        *(
+            Column(item, humanise(item) if item == OVERALL else item, "center", wrap=0.14)
+            for item in sorted(headings, key=lambda item: item.casefold() == OVERALL)
+        ),
     ]
-    asked = [f"{item}, {words}" for item, words in _asked(appraisals).items()]
-    tool_words = "" if len(tools) > 1 or not tools[0] else f"Instrument: {tools[0]}. "
-    notes = [f"{tool_words}{'; '.join(asked)}{'.' if asked else ''}".strip()]
-    sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=[note for note in notes if note])
+    sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=notes)
     words = "; ".join(
         f"{labels.get(row.study_id, row.study_id)} {row.item} {row.judgement}" for row in known.itertuples()
     )
@@ -138,7 +142,7 @@ def risk_of_bias_summary(
             parts = tuple(
                 (counts[slug] / total, glyph.sign, glyph.colour) for slug, glyph in zip(slugs, glyphs, strict=True)
             )
-            words = _asked(appraisals).get(item) or (humanise(item) if item == OVERALL else item)
+            words = _asked(own).get(item) or (humanise(item) if item == OVERALL else item)
             said = ", ".join(f"{counts[slug]} {glyph.meaning}" for slug, glyph in zip(slugs, glyphs, strict=True))
             bar = {"bar": Glyph("", "", parts=parts)}
             rows.append(Row({"item": words, "said": said}, glyphs=bar, indent=1.2 * (len(tools) > 1)))
@@ -152,11 +156,10 @@ def risk_of_bias_summary(
     return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
 
 
-def _asked(appraisals: pd.DataFrame) -> dict[str, str]:
-    """What each item asks, where the frame says so."""
-    if "label" not in appraisals:
-        return {}
-    return {item: label for item, label in zip(appraisals["item"], appraisals["label"], strict=True) if item != OVERALL}
+def _asked(known: pd.DataFrame) -> dict[str, str]:
+    """What each item of one instrument asks, where the frame says so."""
+    pairs = zip(known["item"], known["label"], strict=True)
+    return {item: label for item, label in pairs if label and item.casefold() != OVERALL}
 
 
 def _items(known: pd.DataFrame) -> list[str]:

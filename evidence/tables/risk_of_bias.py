@@ -62,8 +62,8 @@ def risk_of_bias_table(
         *about,
         *(_instrument_note(instruments[tool]) for tool in used),
         _sign_note(own[own["item"] != OVERALL]),
-        "Judgement and note: the overall ones of the raters, where they gave any; no score is made where the instrument "
-        "has none. What each answer rests on is in the table risk_of_bias.",
+        "Judgement and note: the overall ones of the raters, where they gave any; no score is made where the "
+        "instrument has none. What each answer rests on is in the table risk_of_bias.",
     ]
     agreed = rows["rater"].astype(str).str.casefold() == CONSENSUS
     if rows.duplicated(["study_id", "tool", "result"]).any():
