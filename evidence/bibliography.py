@@ -14,7 +14,7 @@ import pandas as pd
 
 from evidence import ReviewError, shown
 from evidence.overlap import near_titles
-from evidence.schema import MISSING, check_cell, columns
+from evidence.schema import MISSING, SILENT, check_cell, columns
 from evidence.spreadsheets import UnreadableFileError, open_file
 
 FORMATS = (".bib", ".ris", ".nbib")
@@ -354,7 +354,7 @@ def _alike(titles: pd.Series, studies: pd.DataFrame) -> dict[int, list[tuple]]:
 
 def _duplicate(row: dict, known: list[dict], alike: list[tuple], rows: list[dict]) -> tuple[str, str, str]:
     for column, name in (("doi", "DOI"), ("pmid", "PubMed number")):
-        if row[column] not in ("", *MISSING):
+        if row[column] not in SILENT:
             for other in known:
                 if other[column].casefold() == row[column].casefold():
                     return "duplicate", other["study_id"], f"{name} {row[column]} of both"

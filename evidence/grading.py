@@ -16,10 +16,8 @@ import pandas as pd
 import yaml
 
 from evidence import ReviewError
-from evidence.schema import LABELS, numbers
+from evidence.schema import ALL, LABELS, SILENT, numbers
 
-ALL = "all"  # the value of `disease` in a row over all diseases
-UNKNOWN = ("", "NR", "UNCLEAR")
 NAMED_STUDIES = 3  # a rule names its studies up to this many; the column `studies` has all of them
 
 NOT_REPORTED = "design not reported"
@@ -299,7 +297,7 @@ def _scheme(standard: dict, name: str | None) -> tuple[str, dict]:
 
 
 def _known(cell: str) -> str:
-    return "" if cell in UNKNOWN else cell
+    return "" if cell in SILENT else cell
 
 
 def _check_overrides(studies: pd.DataFrame, standard: dict) -> None:
@@ -369,13 +367,13 @@ def _members(studies, responses, therapies, diseases, classes_not_combined) -> d
     cells = [
         cell
         for cell in zip(responses["study_id"], responses["therapy"], responses["disease"], strict=True)
-        if cell[0] in live and cell[1] not in UNKNOWN
+        if cell[0] in live and cell[1] not in SILENT
     ]
     class_of = dict(zip(therapies["therapy"], therapies["therapy_class"], strict=True))
     in_class = defaultdict(set)
     for _, therapy, _ in cells:
         in_class[class_of.get(therapy, "")].add(therapy)
-    not_combined = {*classes_not_combined, *UNKNOWN}
+    not_combined = {*classes_not_combined, *SILENT}
     combined = {name for name, members in in_class.items() if len(members) >= 2 and name not in not_combined}
 
     groups = defaultdict(lambda: defaultdict(list))
@@ -385,7 +383,7 @@ def _members(studies, responses, therapies, diseases, classes_not_combined) -> d
             places.append(("class", class_of[therapy]))
         for place in places:
             groups[*place, ALL][study].append((therapy, disease))
-            if disease not in (*UNKNOWN, ALL):
+            if disease not in (*SILENT, ALL):
                 groups[*place, disease][study].append((therapy, disease))
     order = {name: rank for rank, name in enumerate(dict.fromkeys([*therapies["therapy"], *class_of.values()]))}
     rank_disease = {name: rank for rank, name in enumerate([ALL, *diseases["disease"]])}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from evidence.schema import MISSING
+from evidence.schema import SILENT
 
 NEAR_TITLE = 0.9  # ratio of difflib from which two titles count as the same but for spelling
 CLOSE_YEARS = 3  # years between two papers of one author on one treatment that may share patients
@@ -46,7 +46,7 @@ def overlap_candidates(
 
     place = {study: position for position, study in enumerate(studies["study_id"])}
     for column, name in (("cohort_id", "cohort_id"), ("doi", "DOI"), ("pmid", "PubMed number")):
-        known = studies[~studies[column].isin(["", *MISSING])]
+        known = studies[~studies[column].isin(SILENT)]
         for value, ids in known.groupby(known[column].str.casefold(), sort=False)["study_id"]:
             for a, b in _pairs(list(ids)):
                 note(a, b, column, f"{name} {value} of both")
@@ -68,8 +68,7 @@ def overlap_candidates(
         evidence = found[a, b]
         strength = "same" if (a, b) in same else "similar" if "author" in evidence else "named"
         both = [
-            ";".join(sorted((known.get(a, set()) & known.get(b, set())) - {"", *MISSING}))
-            for known in (treated, offered)
+            ";".join(sorted((known.get(a, set()) & known.get(b, set())) - set(SILENT))) for known in (treated, offered)
         ]
         row = decided.get((a, b)) or decided.get((b, a)) or {}
         last = [row.get(name, "") for name in ("decision", "keep", "reason")]
@@ -102,7 +101,7 @@ def cohorts(studies: pd.DataFrame, overlaps: pd.DataFrame) -> pd.Series:
 
     A study without a cohort_id is its own cohort. The name of a joint cohort is that of its first study.
     """
-    own = studies["cohort_id"].where(~studies["cohort_id"].isin(["", *MISSING]), studies["study_id"])
+    own = studies["cohort_id"].where(~studies["cohort_id"].isin(SILENT), studies["study_id"])
     cohort = dict(zip(studies["study_id"], own, strict=True))
     for (a, b), row in decisions(overlaps).items():
         if row["decision"] == "same_patients" and a in cohort and b in cohort:
@@ -122,7 +121,7 @@ def chosen(overlaps: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 def plain_title(title: str) -> str:
     """The words of a printed title; "" for one that is not known or only described (in square brackets)."""
-    if title in ("", *MISSING) or title.startswith("["):
+    if title in SILENT or title.startswith("["):
         return ""
     return " ".join(re.sub(r"\W+", " ", title.casefold()).split())
 
@@ -185,10 +184,10 @@ def _pairs_of_one_author(
 
     Initials agree or are missing.
     """
-    authors = studies[~studies["first_author"].isin(["", *MISSING]) & studies["year"].str.fullmatch(r"\d{4}")]
+    authors = studies[~studies["first_author"].isin(SILENT) & studies["year"].str.fullmatch(r"\d{4}")]
     names = authors["first_author"].str.casefold().str.extract(r"^(?P<surname>.*?)(?: (?P<initials>[^ ]{1,4}))?$")
     authors = authors[["study_id", "year"]].assign(**names.fillna(""))
-    treated = responses.loc[~responses["therapy"].isin(["", *MISSING]), ["study_id", "therapy"]].drop_duplicates()
+    treated = responses.loc[~responses["therapy"].isin(SILENT), ["study_id", "therapy"]].drop_duplicates()
     rows = authors.merge(treated, on="study_id").sort_values("year", kind="stable")
     shared: dict[tuple[str, str], tuple[set, tuple]] = {}
     for (_, therapy), group in rows.groupby(["surname", "therapy"], sort=False):

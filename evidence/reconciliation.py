@@ -15,11 +15,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.grading import as_text
-from evidence.schema import LABELS, humanise, numbers
+from evidence.schema import ALL, LABELS, SILENT, humanise, numbers
 from evidence.wording import counted, fraction, interval, percent
 
-ALL = "all"
-UNKNOWN = ("", "NR", "UNCLEAR")
 AGREES, DIFFERS, UNTOLD = "agrees", "differs", "cannot be told"
 OF_THE_REVIEW = ("yes", "likely")  # values of studies.published_review that put a study among the review's own
 
@@ -171,11 +169,11 @@ def claimed(claim: Mapping[str, str]) -> str:
     share = quantity == "pooled_response" or (quantity == "other" and claim["outcome"] not in UNITS)
     scale = _hundredfold if share else _signed
     bounds = ""
-    if claim["ci_lb"] not in UNKNOWN and claim["ci_ub"] not in UNKNOWN:
+    if claim["ci_lb"] not in SILENT and claim["ci_ub"] not in SILENT:
         bounds = f" [{scale(claim['ci_lb'])}, {scale(claim['ci_ub'])}]"
     if share:
-        i2 = f", I² {_hundredfold(claim['i2'])}%" if claim["i2"] not in UNKNOWN else ""
-        of = f" of {n}" if n not in UNKNOWN else ""
+        i2 = f", I² {_hundredfold(claim['i2'])}%" if claim["i2"] not in SILENT else ""
+        of = f" of {n}" if n not in SILENT else ""
         return f"{_hundredfold(value)}%{bounds}{i2}{of}"
     if quantity == "other":
         unit = UNITS[claim["outcome"]]
@@ -537,7 +535,7 @@ def _responders(claim: dict, known: _InHand) -> tuple[str, str, str]:
         for row in known.responses
         if row["therapy"] == claim["therapy"] and claim["disease"] in (ALL, row["disease"])
     ]
-    copied = [row for row in rows if row["source"] not in UNKNOWN and row["source"] == claim["source"]]
+    copied = [row for row in rows if row["source"] not in SILENT and row["source"] == claim["source"]]
     alike = [row for row in rows if row["n"] == claim["n"] and _count(row, claim) == claim["value"]]
     row = next(iter(copied or alike), None)
     if row is None:
@@ -707,7 +705,7 @@ def _once_a_cohort(n_of: dict, known: _InHand) -> float:
     largest = defaultdict(float)
     for study, n in n_of.items():
         cohort = known.studies[study]["cohort_id"]
-        cohort = study if cohort in UNKNOWN else cohort
+        cohort = study if cohort in SILENT else cohort
         largest[cohort] = max(largest[cohort], n)
     return sum(largest.values())
 
@@ -780,7 +778,7 @@ def _outcome(slug: str) -> str:
 def _count(row: dict, claim: dict) -> str:
     """The cell of a row that counts what the claim counts."""
     column = {"complete_resolution": "n_complete", "partial_response": "n_partial"}.get(claim["outcome"], "responders")
-    return row["responders"] if row[column] in UNKNOWN else row[column]
+    return row["responders"] if row[column] in SILENT else row[column]
 
 
 def _number(text: str) -> float:
@@ -812,10 +810,10 @@ def _gap(row: dict, study: dict, unit: str) -> tuple[list[str], bool] | None:
         return None
     missing = ["number of patients"] * (row["n_"] != row["n_"]) + ["number of responders"] * (row["x_"] != row["x_"])
     if missing:
-        missing = ["treatment"] * (row["therapy"] in UNKNOWN) + missing
-        return missing + ["disease"] * (row["disease"] in UNKNOWN), False
+        missing = ["treatment"] * (row["therapy"] in SILENT) + missing
+        return missing + ["disease"] * (row["disease"] in SILENT), False
     doubted = row["pool"] == "no" and bool(UNSETTLED.search(row["pool_reason"]))
-    return (["disease"] * (row["disease"] in UNKNOWN), True) if study["status"] == "awaiting" or doubted else None
+    return (["disease"] * (row["disease"] in SILENT), True) if study["status"] == "awaiting" or doubted else None
 
 
 def _missing(wanted: list, therapy_labels: Mapping, disease_labels: Mapping) -> str:
@@ -836,16 +834,16 @@ def _missing(wanted: list, therapy_labels: Mapping, disease_labels: Mapping) -> 
 
 
 def _reason(study: dict, wanted: list) -> str:
-    if study["status"] == "awaiting" and study["status_reason"] not in UNKNOWN:
+    if study["status"] == "awaiting" and study["status_reason"] not in SILENT:
         return study["status_reason"]
-    return "; ".join(dict.fromkeys(row["pool_reason"] for row, _ in wanted if row["pool_reason"] not in UNKNOWN))
+    return "; ".join(dict.fromkeys(row["pool_reason"] for row, _ in wanted if row["pool_reason"] not in SILENT))
 
 
 def _wanted_in(row: dict, class_of: Mapping) -> list[tuple[str, str, str]]:
     """The analyses a row would belong to, whether they exist or not."""
-    if row["therapy"] in UNKNOWN:
+    if row["therapy"] in SILENT:
         return []
-    diseases = [ALL] if row["disease"] in (*UNKNOWN, ALL) else [ALL, row["disease"]]
+    diseases = [ALL] if row["disease"] in (*SILENT, ALL) else [ALL, row["disease"]]
     names = [("therapy", row["therapy"]), ("class", class_of.get(row["therapy"], ""))]
     return [(*name, disease) for name in names for disease in diseases]
 
@@ -903,7 +901,7 @@ def _ordinal(number: int) -> str:
 
 
 def _labels(slugs, labels: Mapping, absent: str) -> str:
-    names = dict.fromkeys(absent if slug in UNKNOWN else labels.get(slug, humanise(slug)) for slug in slugs)
+    names = dict.fromkeys(absent if slug in SILENT else labels.get(slug, humanise(slug)) for slug in slugs)
     return "; ".join(names) or absent
 
 
@@ -913,9 +911,9 @@ def _where(study: dict, rows: list) -> str:
     The source of a secondary row is somebody else's page. It is named as such and does not stand for the study.
     """
     own, quoted = [], []
-    if study["doi"] not in UNKNOWN:
+    if study["doi"] not in SILENT:
         own.append(f"https://doi.org/{study['doi']}")
-    if study["pmid"] not in UNKNOWN:
+    if study["pmid"] not in SILENT:
         own.append(f"https://pubmed.ncbi.nlm.nih.gov/{study['pmid']}/")
     texts = [study["status_reason"], study["notes"]]
     for row in rows:
@@ -931,10 +929,10 @@ def _where(study: dict, rows: list) -> str:
     own = list(dict.fromkeys(own))
     if not own:
         title = study["title"].strip("[]")
-        if title in UNKNOWN:
+        if title in SILENT:
             own.append("no identifier and no title known")
         else:
-            journal = f", {study['journal']}" if study["journal"] not in UNKNOWN else ""
+            journal = f", {study['journal']}" if study["journal"] not in SILENT else ""
             own.append(f"no identifier known; look for: {title}{journal}")
     quoted = [f"quoted on {link}" for link in dict.fromkeys(quoted) if link not in own]
     return "; ".join(own + quoted)

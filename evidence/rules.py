@@ -11,7 +11,7 @@ import string
 import pandas as pd
 
 from evidence.overlap import overlap_candidates
-from evidence.schema import MISSING, TABLES, nearest, numbers, numeric_columns, reference, shown
+from evidence.schema import ALL, MISSING, SILENT, TABLES, nearest, numbers, numeric_columns, reference, shown
 
 FIRST_YEAR = 1900
 LARGEST_CASE_REPORT = 4  # patients; from five on authors speak of a series (Abu-Zidan 2012, World J Emerg Surg 7:5)
@@ -80,7 +80,7 @@ def _numbers(frame, table):
 
 def _given(series):
     """Where a cell says something: not empty, NR or UNCLEAR."""
-    return ~series.isin(["", *MISSING])
+    return ~series.isin(SILENT)
 
 
 def _first(values, rows, *by):
@@ -341,7 +341,7 @@ def _(t, x, year):
 def _(t, x, year):
     a, n, most = t["arms"], x["arms"]["n"], x["arms"]["n_patients"]
     by = [a["study_id"], a["therapy"]]
-    rows = a["unit"].eq("patient") & a["primary_outcome"].eq("yes") & a["disease"].ne("all") & _given(a["therapy"])
+    rows = a["unit"].eq("patient") & a["primary_outcome"].eq("yes") & a["disease"].ne(ALL) & _given(a["therapy"])
     rows &= a["_row"] == _first(a["_row"], rows, *by, a["disease"])  # a second one is a fault of its own
     total = n.where(rows).groupby(by).transform("sum")
     last = a["_row"].where(rows & n.notna()).groupby(by).transform("max")
@@ -379,10 +379,10 @@ def _(t, x, year):
 def _(t, x, year):
     r = t["responses"]
     rows = (r["primary_outcome"].eq("yes") | r["pool"].eq("yes")) & _given(r["therapy"])
-    single = _first(r["_row"], rows & r["disease"].ne("all"), r["study_id"], r["therapy"], r["unit"])
+    single = _first(r["_row"], rows & r["disease"].ne(ALL), r["study_id"], r["therapy"], r["unit"])
     more = {"single": single, "name": _in_row(r, single, "disease")}
     words = "all, but row {single:.0f} has {name} of the same study and therapy"
-    yield "responses", "disease", rows & r["disease"].eq("all") & single.notna(), words, more
+    yield "responses", "disease", rows & r["disease"].eq(ALL) & single.notna(), words, more
 
 
 # ----------------------------------------------------------------------------------------------- pooling

@@ -16,6 +16,8 @@ from pydantic_core import PydanticCustomError
 from evidence import shown
 
 MISSING = ("NR", "UNCLEAR")
+SILENT = ("", *MISSING)  # cells that say nothing
+ALL = "all"  # the value of `therapy` or `disease` where all of them are meant
 LARGEST_COUNT = 10_000_000  # more patients or records than any review has: a typing error
 LONGEST_TEXT = 32_767  # characters a cell of a spreadsheet can hold
 LONGEST_SLUG = 100  # two of them and a suffix still make a file name
@@ -522,10 +524,10 @@ _TARGETS = {
 }  # fmt: skip
 _NAMELESS = {
     ("responses", "therapy"): MISSING,
-    ("responses", "disease"): ("all", *MISSING),
+    ("responses", "disease"): (ALL, *MISSING),
     ("adverse_events", "therapy"): MISSING,
-    ("published_claims", "therapy"): ("all", *MISSING),
-    ("published_claims", "disease"): ("all", *MISSING),
+    ("published_claims", "therapy"): (ALL, *MISSING),
+    ("published_claims", "disease"): (ALL, *MISSING),
 }
 
 _ADAPTERS = {}

@@ -17,7 +17,7 @@ from evidence.pooling.heterogeneity import small_study_test, subgroups
 from evidence.pooling.proportions import proportion_interval
 from evidence.pooling.record import RECORD, TEXT_COLUMNS
 from evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
-from evidence.schema import LABELS, empty_table, numbers
+from evidence.schema import ALL, LABELS, SILENT, empty_table, numbers
 from evidence.trace import trace_rows
 
 # Choices of the policy that are changed one at a time in the sensitivity table
@@ -30,8 +30,6 @@ NO_OVERLAP = "without overlapping reports"
 OTHER_REPORT = "with the other report of the same patients"
 VARIANTS = ("leave one out", "cumulative", "method", *CHOICES, NO_OVERLAP, OTHER_REPORT)
 FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
-ALL = "all"  # the value of `disease` in an analysis over all diseases
-UNKNOWN = ("", "NR", "UNCLEAR")
 NO_COUNTS = "counts not in hand"
 
 ARMS = [
@@ -67,7 +65,7 @@ def select_arms(
     """
     rows = _candidate_rows(studies, responses, policy)
     rows = pd.concat([rows.assign(scope="therapy", group=rows["therapy"]), _class_rows(rows, therapies, policy)])
-    by_disease = rows[~rows["disease"].isin((*UNKNOWN, ALL))]
+    by_disease = rows[~rows["disease"].isin((*SILENT, ALL))]
     rows = pd.concat([rows.assign(analysed=ALL), by_disease.assign(analysed=by_disease["disease"])])
     if rows.empty:
         return pd.DataFrame(columns=ARMS)
@@ -387,7 +385,7 @@ def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict
     facts = studies.set_index("study_id")
     rows = responses[
         (responses["primary_outcome"] == "yes")
-        & ~responses["therapy"].isin(UNKNOWN)
+        & ~responses["therapy"].isin(SILENT)
         & responses["study_id"].map(facts["status"]).isin(["included", "awaiting"])
     ].copy()
     complete = policy["response"] == "complete"
@@ -407,7 +405,7 @@ def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict
         ],
         [
             rows["unit"].map(LABELS["unit"]) + f", not {LABELS['unit'][policy['unit']]}",
-            rows["pool_reason"].where(~rows["pool_reason"].isin(UNKNOWN), "not offered for pooling"),
+            rows["pool_reason"].where(~rows["pool_reason"].isin(SILENT), "not offered for pooling"),
             "complete responses not reported",
             NO_COUNTS,
             "counts not verified",
@@ -423,7 +421,7 @@ def _class_rows(rows: pd.DataFrame, therapies: pd.DataFrame, policy: dict) -> pd
     classes = therapies.set_index("therapy")["therapy_class"]
     group = rows["therapy"].map(classes)
     members = rows["therapy"].groupby(group).nunique()
-    combined = members.index[members >= 2].difference([*policy["classes_not_combined"], *UNKNOWN])
+    combined = members.index[members >= 2].difference([*policy["classes_not_combined"], *SILENT])
     chosen = group.isin(combined)
     return rows[chosen].assign(scope="class", group=group[chosen])
 

@@ -14,10 +14,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 
-from evidence.schema import LABELS, humanise
+from evidence.schema import LABELS, SILENT, humanise
 
 NOTHING = "—"
-SILENT = ("", "NR", "UNCLEAR")
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 

@@ -31,11 +31,11 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import expit, logit, sici, xlog1py, xlogy
 
 from evidence.pooling.notes import join_notes
+from evidence.pooling.record import MIN_K_PREDICTION
 
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
 INTERVALS = ("credible",)
 DEFAULT_INTERVAL = "credible"
-MIN_K_PREDICTION = 3
 
 REACH = 8.8  # standard deviations after which a normal density is 1e-17 of its peak
 CUT_OFF = 30.0  # log density at the end of a window, below the peak: exp(-30) = 1e-13

@@ -18,11 +18,11 @@ from scipy.special import betainc, digamma, expit, gammaln, log_expit, logit, nd
 
 from evidence.pooling.notes import join_notes
 from evidence.pooling.proportions import proportion_interval
+from evidence.pooling.record import MIN_K_PREDICTION
 
 INTERVALS = ("profile", "wald_z")
 DEFAULT_INTERVAL = "profile"
 
-MIN_K_PREDICTION = 3
 SERIES_FROM = 20.0  # above, Stirling's series with five terms is exact to 1e-15
 LOG_THETA = np.linspace(-18, 9, 28)  # grid on which the highest peak is sought: rho from 1e-8 to 0.9999
 COARSE_LOG_THETA = LOG_THETA[::3]

@@ -28,6 +28,7 @@ from scipy.special import chdtri, expit, gammaln, logit, ndtri, stdtrit, xlog1py
 
 from evidence.pooling.calibration import TAU_SCALE, critical_likelihood_ratio, outward_factor
 from evidence.pooling.proportions import proportion_interval
+from evidence.pooling.record import MIN_K_PREDICTION
 
 # Interval of b: how, and the squared critical value as a function of level and k (none: see `calibration`).
 INTERVALS = {
@@ -770,7 +771,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
         _add_note(out, row[np.isinf(lb)], "the data set no lower limit")
         _add_note(out, row[np.isinf(ub)], "the data set no upper limit")
     out["ci_lb"][row], out["ci_ub"][row] = expit(lb), expit(ub)
-    wide = k_row >= 3
+    wide = k_row >= MIN_K_PREDICTION
     spread = stdtrit(k_row[wide] - 2, (1 + level) / 2) * np.sqrt(tau[wide] ** 2 + se[wide] ** 2)
     out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(b[wide] - spread), expit(b[wide] + spread)
     return out

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import chdtrc, chdtri, expit, ndtri, stdtrit
 
 from evidence.pooling.notes import join_notes
+from evidence.pooling.record import MIN_K_PREDICTION
 
 MEASURES = ("PLO", "PAS", "PFT", "PR")
 TAU2_METHODS = ("DL", "PM", "REML", "ML", "EB", "HE", "SJ", "FE")
@@ -22,7 +23,6 @@ DEFAULT_TAU2_METHOD = "REML"
 DEFAULT_INTERVAL = "wald_z"
 
 CORRECTION = 0.5  # added to responders and non-responders of a study without one of them; Haldane 1956
-MIN_K_PREDICTION = 3  # Higgins, Thompson & Spiegelhalter 2009: no prediction from two studies
 GRID_POINTS = 60  # starts of the search for the highest peak of a (restricted) likelihood
 MAX_STEPS = 200
 COLLAPSED = 1e-12  # a Hartung-Knapp factor below this means identical effects, not certainty

@@ -62,3 +62,5 @@ METHODS = {
     "fixed": ("interval", "measure"),
     "crude": ("interval",),
 }
+
+MIN_K_PREDICTION = 3  # Higgins, Thompson & Spiegelhalter 2009: no prediction from two studies
