@@ -15,6 +15,7 @@ import pandas as pd
 
 from evidence import shown
 from evidence.schema import allowed_words, check_cell, columns, numbers, numeric_columns
+from evidence.spreadsheets import create_workbook
 
 # Table -> the columns by which a row of one person is found again in the table of the other
 COMPARED = {
@@ -396,14 +397,8 @@ def save_disagreements(frame: pd.DataFrame, path: str | Path) -> None:
 
     The column agreed is marked and offers the words of the column it is for; everything is text, never a formula.
     """
-    import datetime
-
-    import xlsxwriter
-
     widths = {"row_key": 45, "first_source": 30, "second_source": 30, "agreed": 18, "reason": 30, "column": 18}
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": "Disagreements", "created": datetime.datetime(2000, 1, 1)})
+    with create_workbook(path, "Disagreements") as book:
         sheet = book.add_worksheet("adjudication")
         head = book.add_format({"bold": True, "bottom": 1})
         text = book.add_format({"text_wrap": True, "valign": "top", "num_format": "@"})

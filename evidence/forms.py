@@ -5,7 +5,6 @@ A sheet a table, in the words, units and lists of the schema; saved as data/raw/
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ from xlsxwriter.utility import xl_col_to_name
 
 from evidence.extraction import FORM_SHEETS
 from evidence.schema import LABELS, TABLES, allowed_words, check_cell, describe, numbers, reference
+from evidence.spreadsheets import create_workbook
 
-CREATED = datetime.datetime(2000, 1, 1)  # a date of the run would make two runs differ
 SPARE_ROWS = 1000  # empty rows below the last that have lists and checks
 NOTE_CHARACTERS = 52  # of a line of a note
 A4 = 9  # XLSX number of the paper
@@ -127,15 +126,9 @@ def save_form(
     The same tables give the same bytes.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    options = {
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "default_format_properties": dict(FONT),  # xlsxwriter changes it
-    }
     shown = {table: tables[table] for table in TABLES if table not in NOT_IN_FORM}
-    with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": "Extraction form", "created": CREATED})
+    font = dict(FONT)  # xlsxwriter changes it
+    with create_workbook(path, "Extraction form", default_format_properties=font) as book:
         read_me = book.add_worksheet(FORM_SHEETS[0])
         sheets = {table: book.add_worksheet(table) for table in shown}
         lists = _Lists(book, shown, instruments)

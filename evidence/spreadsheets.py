@@ -2,7 +2,8 @@
 
 A file may be damaged, of another kind than its name says, or made to harm: a few kilobytes that unpack to gigabytes,
 a cell in the last corner of a sheet, text that stands for more text. Nothing is read before its size is known, nothing
-is followed out of the folder, no formula or macro is run. What cannot be read is said in one sentence.
+is followed out of the folder, no formula or macro is run. What cannot be read is said in one sentence. In workbooks
+that are created here text stays text.
 
 Notes
 -----
@@ -23,12 +24,16 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 from xml.parsers import expat
 
 from evidence import ReviewError, shown
 
+if TYPE_CHECKING:
+    import xlsxwriter
+
+CREATED = datetime.datetime(2000, 1, 1)  # of files that are written: a date of the run would make two runs differ
 LARGEST_FILE = 128 * 2**20  # bytes of a file: twice 100,000 response rows as CSV
 LARGEST_UNPACKED = 400 * 2**20  # bytes of a workbook unpacked: three times 100,000 response rows
 LARGEST_PART = 8 * 2**20  # bytes of the list of sheets or of the formats of a workbook
@@ -75,6 +80,25 @@ class Sheet(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------------ any file
+
+
+def create_workbook(
+    path: str | Path, title: str, created: datetime.datetime = CREATED, **options: object
+) -> xlsxwriter.Workbook:
+    """A new workbook in which no text becomes a formula, a link or a number; written where its `with` ends.
+
+    Parameters
+    ----------
+    path : file to write
+    title, created : properties of the file
+    options : more options of xlsxwriter.Workbook
+    """
+    import xlsxwriter
+
+    text_stays = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(str(path), text_stays | options)
+    book.set_properties({"title": title, "created": created})
+    return book
 
 
 def open_file(path: Path, folder: Path) -> bytes:

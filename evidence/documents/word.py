@@ -5,7 +5,6 @@ Tables are written as XML in one go, since python-docx looks a cell up by counti
 
 from __future__ import annotations
 
-import datetime
 import io
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -22,12 +21,12 @@ from docx.shared import Mm, Pt, RGBColor
 
 from evidence.documents.archive import save_archive
 from evidence.documents.measures import shares
+from evidence.spreadsheets import CREATED
 from evidence.tables.table import Column, Table
 from evidence.text import Heading, Item, Text
 from evidence.wording import printable, unbroken
 
 FONT, LANGUAGE = "Arial", "en-GB"
-CREATED = datetime.datetime(2000, 1, 1)  # a date of the run would make two runs differ
 PAPER, MARGIN = (210, 297), 15  # mm; A4
 TEXT_MARGIN = 25  # mm; of a text to read
 BODY, SMALL, CAPTION, NARROWEST = 8, 7.5, 10, 6.5  # points

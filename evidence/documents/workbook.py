@@ -1,4 +1,4 @@
-"""Printed tables as workbooks: the only module that writes XLSX. Text is never a formula or a link."""
+"""Printed tables as workbooks, in which text is never a formula or a link."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import xlsxwriter
 
 from evidence.documents.measures import MARGIN, SIZE, lines_of, pixels
 from evidence.schema import humanise
+from evidence.spreadsheets import CREATED, create_workbook
 from evidence.tables.table import Column, Table
 
 FONT = "Arial"
 PIXELS = 7  # of one unit of column width, with the font that a spreadsheet measures columns in
 LINE = 12.0  # points; height of a line of body text
 INDENT = 9  # pixels; keeps the text of neighbouring columns apart
-CREATED = datetime.datetime(2000, 1, 1)  # a date of the run would make two runs differ
 CELL_LIMIT = 32_767  # characters; of a cell in XLSX
 ROW_LIMIT = 409.0  # points; height of a row
 SHEET_LIMIT = 31  # characters; of the name of a sheet
@@ -37,17 +37,14 @@ def save_workbook(tables: Table | Iterable[Table], path: Path | str, created: da
     created : datetime; the date in the file's properties
     """
     tables = [tables] if isinstance(tables, Table) else list(tables)
+    title = tables[0].caption if len(tables) == 1 else "Tables"
     options = {
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
         # Columns are measured in digits of the default font: one that every machine has, or a metric twin of it.
         "default_format_properties": {"font_name": FONT, "font_size": SIZE},
         "default_row_height": 17,
         "default_column_width": 64,
     }
-    with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": tables[0].caption if len(tables) == 1 else "Tables", "created": created})
+    with create_workbook(path, title, created, **options) as book:
         styles = _Styles(book)
         names: set[str] = set()
         for table in tables:
