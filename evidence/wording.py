@@ -206,12 +206,12 @@ def cell(value) -> str:
 
 
 def judgement_sign(slug: str) -> str:
-    """Sign of a judgement; a word of another instrument has its first two letters.
+    """Sign of a judgement; a word of another instrument has its first two letters, no judgement a dot.
 
-    >>> judgement_sign("some_concerns"), judgement_sign("poor")
-    ('−', 'PO')
+    >>> judgement_sign("some_concerns"), judgement_sign("poor"), judgement_sign("")
+    ('−', 'PO', '·')
     """
-    return SIGNS.get(slug, slug[:2].upper())
+    return SIGNS.get(slug, slug[:2].upper() or "·")
 
 
 def printable(value) -> str:

@@ -112,6 +112,8 @@ def test_the_instruments_are_whole():
         assert set(instrument["designs"]) <= set(LABELS["design"])
         assert (FOLDER / f"{name}.yaml").exists()
         assert all(part["label"] for part in parts(instrument).values())
+        # a comma in a label that is not quoted ends it and makes a key without a value of the rest
+        assert not [item for item, part in parts(instrument).items() if None in part.values()]
         # YAML makes booleans of yes and no, which no cell of a table is
         answers = [answer for part in parts(instrument).values() for answer in part.get("answers", {})]
         assert all(isinstance(answer, str) for answer in [*answers, *instrument["overall"]["judgements"]])

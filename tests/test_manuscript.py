@@ -12,12 +12,13 @@ from evidence.appraisal import read_instruments, summarise_appraisals
 from evidence.checklists import ANSWERED, checklist_table, checklist_texts, facts, read_checklists
 from evidence.documents.plain import markdown
 from evidence.extraction import check_extraction
-from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
+from evidence.grading import read_schemes
 from evidence.manuscript import manuscript, methods_text, results_text
 from evidence.references import METHODS, Citations, study_references
 from evidence.schema import TABLES, columns, empty_table
-from evidence.synthesis import pool_arms, select_arms, sensitivity
+from evidence.synthesis import sensitivity
 from evidence.text import Heading, Item
+from tests.policy import results_of
 
 VERSIONS = {
     "small_evidence": "1.2.3",
@@ -42,26 +43,18 @@ def config():
     return yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
 
 
-def results_of(tables, schemes, config):
+def frames_of(tables, schemes, config):
     """Extraction tables with the results that the texts need."""
-    parts = {name: tables[name] for name in ("studies", "responses", "therapies", "diseases")}
-    policy, line = config["synthesis"], config["grading"]["reference_line"]
-    arms = select_arms(parts["studies"], parts["responses"], parts["therapies"], policy)
-    pooled = pool_arms(arms, policy, line)
-    graded = grade_studies(parts["studies"], schemes, config["grading"]["scheme"])
-    levels = grade_therapies(
-        graded, **parts, pooled=pooled, arms=arms, standard=schemes, reference_line=line,
-        classes_not_combined=policy["classes_not_combined"],
-    )  # fmt: skip
-    made = {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}
+    grading = config["grading"]
+    made = results_of(tables, schemes, grading["scheme"], config["synthesis"], grading["reference_line"])
     made["appraisal"] = summarise_appraisals(tables["studies"], tables["risk_of_bias"], INSTRUMENTS)
-    return tables | made | {"level_sensitivity": level_sensitivity(**parts, standard=schemes)}
+    return tables | made
 
 
 @pytest.fixture(scope="module")
 def frames(schemes, config):
     tables, _ = check_extraction("data/raw")
-    return results_of(tables, schemes, config)
+    return frames_of(tables, schemes, config)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +95,7 @@ def review_of(rows, schemes, config, **more):
     ).fillna("")
     tables = {name: empty_table(name) for name in TABLES}
     tables |= {"studies": studies, "responses": responses, "therapies": therapies, "diseases": diseases} | more
-    return results_text(results_of(tables, schemes, config), schemes, config)
+    return results_text(frames_of(tables, schemes, config), schemes, config)
 
 
 # Methods -------------------------------------------------------------------------------------------------------------
@@ -333,6 +326,68 @@ def test_a_hostile_label_stays_text(schemes, config):
     words = markdown(review_of([("a", "1", "3")], schemes, config, therapies=therapies))
     assert r"\<script>x\</script>: 1 of 3 patients" in words
     assert "<script>" not in words.replace("\\<", "")
+
+
+# Extraction and risk of bias -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def appraised(frames):
+    """The bundled review with SYNTHETIC appraisals of three studies and a SYNTHETIC comparison of two extractions."""
+    appraisal = frames["appraisal"].copy()
+    for study, tool, rater in (
+        ("vayssairat1998", "JBI", "A"),
+        ("palmieri1995", "JBI", "A"),
+        ("berger1987", "RoB 2", ""),
+    ):
+        row = appraisal["study_id"] == study
+        appraisal.loc[row, ["appraised", "tool", "tool_label", "rater"]] = ["yes", tool, tool, rater]
+    second = appraisal[appraisal["study_id"] == "vayssairat1998"]
+    appraisal = pd.concat([appraisal, second.assign(rater="B"), second.assign(rater="consensus")], ignore_index=True)
+    agreement = pd.DataFrame(
+        [("studies", "rows", 10, 9), ("studies", "vocabulary", 9, 8), ("adverse_events", "count", 3, 3)],
+        columns=["table", "kind", "compared", "agreed"],
+    )
+    disagreements = pd.DataFrame({"state": ["open", "agreed"]})
+    return frames | {"appraisal": appraisal, "agreement": agreement, "disagreements": disagreements}
+
+
+APPRAISED = (
+    "3 of 83 eligible studies appraised for risk of bias, by 2 raters, 1 study by more than one: JBI (2 studies); "
+    "RoB 2 (1 study)"
+)
+COMPARED = "11/12 (91.7%) of the cells in rows of both extractions agree; 1 of 2 differences in cells and rows decided"
+
+
+def test_texts_say_that_nothing_was_appraised_and_one_person_extracted(texts):
+    words = "No study has been appraised for risk of bias (of 83 eligible studies)."
+    assert paragraph(texts["methods"], "No second extraction") == f"No second extraction is recorded. {words}"
+    assert paragraph(texts["results"], "No study has been appraised") == words
+
+
+def test_texts_say_what_was_appraised_and_how_far_two_agree(appraised, schemes, config):
+    methods, results = manuscript(appraised, schemes, config, VERSIONS)
+    assert paragraph(methods, "Two extractions") == (
+        "Two extractions of studies and adverse events were set side by side. Where a difference was decided, the "
+        "value that both agreed on was used, elsewhere that of the first. Instruments for the risk of bias: JBI; "
+        "RoB 2. No score was made where an instrument has none."
+    )
+    assert paragraph(results, "11/12") == f"{COMPARED}. {APPRAISED}."
+
+
+def test_prisma_is_answered_from_the_appraisals(checklists, frames, appraised, schemes, config):
+    told = {}
+    for name, own in (("none", frames), ("some", appraised)):
+        table = checklist_table(checklists["prisma2020_checklist"], facts(own, schemes, config)).frame.set_index("Item")
+        assert set(table.loc[["9", "11", "18", "20a"], "Answered"]) == {"in part; authors to complete"}
+        told[name] = table["What the run reports"]
+    assert told["none"]["9"].endswith(". No second extraction is recorded")
+    assert told["some"]["9"].endswith(f". {COMPARED}")
+    nothing = "No study has been appraised for risk of bias (of 83 eligible studies)"
+    assert told["none"]["11"] == told["none"]["18"] == nothing
+    assert told["some"]["11"] == told["some"]["18"] == APPRAISED
+    assert told["none"]["20a"].endswith("; 0 of 13 analysed studies appraised for risk of bias")
+    assert told["some"]["20a"].endswith("; 2 of 13 analysed studies appraised for risk of bias")
 
 
 # References ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -11,7 +12,7 @@ import pytest
 
 from evidence.extraction import read_processed
 from evidence.review import RESULT_TABLES, read_review
-from evidence.schema import TABLES
+from evidence.schema import TABLES, columns
 
 PROJECT = Path(__file__).parents[1]
 FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
@@ -276,6 +277,35 @@ def test_two_extractors_differ_decide_and_the_run_uses_what_they_agreed_on(copy_
     trace = table(review, "trace").query("analysis == 'diltiazem' and entered == 'yes'")
     row = table(review, "pooled").set_index("analysis").loc["diltiazem"]
     assert trace["responders"].sum() == row["events"] == after["responders"].astype(int).sum()
+
+
+def test_appraisals_and_a_second_extraction_reach_the_archive_and_leave_with_their_tables(copy_review):
+    review = copy_review("tests/data/minimal")
+    studies = pd.read_csv(review.path("data/raw/studies.csv"), dtype=str, keep_default_na=False)
+    rows = [
+        {"study_id": studies["study_id"][0], "tool": "jbi_case_series", "item": f"J{number}", "answer": "yes",
+         "support": "SYNTHETIC", "rater": "SYNTHETIC rater"}
+        for number in range(1, 11)
+    ]  # fmt: skip
+    pd.DataFrame(rows, columns=columns("risk_of_bias")).to_csv(review.path("data/raw/risk_of_bias.csv"), index=False)
+    second = review.path("data/raw/second_extraction")
+    second.mkdir()
+    studies.to_csv(second / "studies.csv", index=False)
+    archive = "results/export/screen.zip"
+    review.run(archive, *FAST)
+    with zipfile.ZipFile(review.path(archive)) as opened:
+        names = opened.namelist()
+        light = next(name for name in names if name.endswith("_risk_of_bias.svg"))
+        assert "Clear inclusion criteria" in opened.read(light).decode()
+    assert {"tables/table_s5_risk_of_bias.docx", "tables/table_s8_agreement.docx"} <= set(names)
+
+    review.run("results/tables/agreement.docx", *FAST)
+    shutil.rmtree(second)
+    review.run("results/tables/risk_of_bias.csv", *FAST)
+    assert table(review, "risk_of_bias")["Answers"].tolist() == ["yes 10"] + ["not appraised"] * (len(studies) - 1)
+    left = {path.stem for path in review.path("results/tables").iterdir()}
+    assert "all_tables" in left
+    assert not {"agreement", "disagreements"} & left
 
 
 def test_vasospasm_agrees_with_metafor_and_with_the_exact_integration(copy_review):

@@ -37,7 +37,7 @@ def judgement_glyph(judgement, style: Style = SCREEN) -> Glyph:
     """Glyph of a judgement; a judgement of another instrument has its first two letters on white."""
     slug = judgement_slug(judgement)
     if not slug:
-        return Glyph("·", style.colours["unknown"], NOT_APPRAISED)
+        return Glyph(judgement_sign(""), style.colours["unknown"], NOT_APPRAISED)
     sign = judgement_sign(slug)
     colour = COLOURS[sign] if slug in SIGNS else "unknown"
     return Glyph(sign, style.colours[colour], humanise(slug).lower())

@@ -177,7 +177,10 @@ def agreement_table(agreement: pd.DataFrame, disagreements: pd.DataFrame, level:
 
 
 def _column(name: str) -> str:
-    return {"doi": "DOI", "pmid": "PMID", "n": "n"}.get(name) or humanise(name)
+    """A column as words: "DOI", "Evidence basis", "n complete"."""
+    if name in ("doi", "pmid"):
+        return name.upper()
+    return name.replace("_", " ") if name.startswith("n_") or name == "n" else humanise(name)
 
 
 def _kappa(line: Mapping) -> str:

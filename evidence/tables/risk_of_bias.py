@@ -10,12 +10,12 @@ from evidence.appraisal import CONSENSUS, NOT_APPRAISED, OVERALL, judged_items, 
 from evidence.schema import LABELS, MISSING, humanise
 from evidence.tables.parts import appraisal_words
 from evidence.tables.table import Column, Table
-from evidence.wording import NOTE_NR, NOTHING, SIGNS, cell, counted, joined, judgement_sign, labels_of, word
+from evidence.wording import NOTE_NR, SIGNS, cell, counted, joined, judgement_sign, labels_of, word
 
 KEYS = ["study_id", "tool", "result", "rater"]
 HOW_TO = (
-    "To appraise a study, give the table risk_of_bias a row for each item of an instrument that is made for the design "
-    "of the study."
+    "To appraise a study, give the table risk_of_bias in data/raw a row for each item of an instrument that is made "
+    "for the design of the study."
 )
 
 
@@ -83,12 +83,12 @@ def _row(row: Mapping, signs: Mapping[tuple, dict], support: Mapping[tuple, str]
     """Cells of one appraisal, or of a study that has none."""
     key = tuple(row[name] for name in KEYS)
     items = list(parts(instruments[row["tool"]])) if row["tool"] else []
-    own = [signs[key].get(item, NOTHING) for item in items] + [NOTHING] * (most - len(items))
+    own = [signs[key].get(item, "") for item in items] + [""] * (most - len(items))
     return {
         "Instrument": row["tool_label"] or humanise(NOT_APPRAISED),
         "Study": f"{row['name']}: {cell(row['result'])}" if row["result"] else row["name"],
         "Design": word("design", row["design"]),
-        **{str(number): sign for number, sign in enumerate(own, start=1)},
+        **{str(number): sign or judgement_sign("") for number, sign in enumerate(own, start=1)},
         "Answers": cell(row["summary"] or row["note"]),
         "Judgement": cell(humanise(row["overall"]).lower()),
         "Rater": cell(row["rater"]),
@@ -112,10 +112,12 @@ def _instrument_note(instrument: Mapping) -> str:
 def _sign_note(judged: pd.DataFrame) -> str:
     stars = judged["stars"] != ""
     drawn = set(judged.loc[~stars, "judgement"])
-    ordered = [*(slug for slug in SIGNS if slug in drawn), *sorted(drawn - set(SIGNS))]
-    told = [f"{judgement_sign(slug)}, {humanise(slug).lower()}" for slug in ordered]
+    meanings: dict[str, list] = {}
+    for slug in [*(slug for slug in SIGNS if slug in drawn), *sorted(drawn - set(SIGNS))]:
+        meanings.setdefault(judgement_sign(slug), []).append(humanise(slug).lower())
+    told = [f"{sign}, {' or '.join(words)}" for sign, words in meanings.items()]
     told += ["a number, the stars earned"] * bool(stars.any())
-    return f"Signs: {'; '.join(told)}."
+    return f"Signs: {'; '.join(told)}; {judgement_sign('')}, no such item, or not appraised."
 
 
 def _what_could_be(rows: pd.DataFrame, instruments: Mapping, about: list[str]) -> Table:
