@@ -17,9 +17,9 @@ POLICY = {
 }
 
 
-def results_of(tables, standard, scheme=None):
-    """Arms, pools and levels of the tables of a review, by name, under the policy and a line of 0.5."""
+def results_of(tables, standard, scheme=None, policy=POLICY, line=0.5):
+    """Arms, pools and levels of the tables of a review, by name."""
     found = {"study_levels": grade_studies(tables["studies"], standard, scheme)}
-    found["arms"] = select_arms(tables["studies"], tables["responses"], tables["therapies"], POLICY)
-    found["pooled"] = pool_arms(found["arms"], POLICY, 0.5)
-    return found | therapy_results(tables | found, standard, POLICY, 0.5)
+    found["arms"] = select_arms(tables["studies"], tables["responses"], tables["therapies"], policy)
+    found["pooled"] = pool_arms(found["arms"], policy, line)
+    return found | therapy_results(tables | found, standard, policy, line)

@@ -17,6 +17,7 @@ from evidence.grading import (
     read_schemes,
 )
 from evidence.schema import LABELS
+from tests.made_up import review
 from tests.policy import POLICY, results_of
 
 LEVELS = "workflow/standards/levels.yaml"
@@ -24,14 +25,6 @@ SR_RULE = (
     "not gradable: systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
 )
 ONE_NR = "; 1 not gradable (design not reported)"
-STUDY = {
-    "design": "case_series", "controlled": "no", "n_patients": "NR", "cohort_id": "", "status": "included",
-    "status_reason": "", "level_override": "", "level_override_reason": "", "year": "2001", "published_review": "no",
-}  # fmt: skip
-RESPONSE = {
-    "therapy": "drug", "disease": "ssc", "primary_outcome": "yes", "unit": "patient", "n": "NR", "responders": "NR",
-    "n_complete": "NR", "pool": "yes", "pool_reason": "", "evidence_basis": "abstract", "source": "",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +45,6 @@ def bundled(tables, standard):
 def graded(tables, standard, scheme=None):
     """Levels of the therapies of a review, keyed by scope, therapy and disease."""
     return results_of(tables, standard, scheme)["therapy_levels"].set_index(["scope", "therapy", "disease"])
-
-
-def review(studies, responses, classes=None):
-    """Tables of a small made-up review; a study or response names only what differs from the usual."""
-    classes = classes or {"drug": "drug"}
-    return {
-        "studies": pd.DataFrame(
-            [{"study_id": name} | STUDY | {"label": name.title()} | facts for name, facts in studies.items()]
-        ),
-        "responses": pd.DataFrame(
-            [
-                RESPONSE | {"study_id": study, "response_id": f"{study}_{at}"} | facts
-                for at, (study, facts) in enumerate(responses)
-            ],
-            columns=["study_id", "response_id", *RESPONSE],
-        ),
-        "therapies": pd.DataFrame(
-            [{"therapy": name, "label": name.title(), "therapy_class": group} for name, group in classes.items()]
-        ),
-        "diseases": pd.DataFrame({"disease": ["ssc", "dm"], "label": ["Systemic sclerosis", "Dermatomyositis"]}),
-    }
 
 
 def changed(tables, study_id, **cells):

@@ -9,19 +9,10 @@ from evidence.extraction import check_extraction
 from evidence.grading import read_schemes
 from evidence.reconciliation import AWAITING, RECONCILIATION, claim_results, claimed
 from evidence.schema import LABELS
+from tests import made_up
 from tests.policy import POLICY, results_of
 
 CLASSES = {"anti_tnf": "TNF inhibitors", "bisphosphonate": "Bisphosphonates", "surgery": "Surgery"}
-STUDY = {
-    "design": "case_series", "controlled": "no", "n_patients": "NR", "cohort_id": "", "status": "included",
-    "status_reason": "", "level_override": "", "level_override_reason": "", "year": "2001", "published_review": "yes",
-    "doi": "NR", "pmid": "NR", "title": "A title", "journal": "A journal", "notes": "",
-}  # fmt: skip
-RESPONSE = {
-    "therapy": "drug", "disease": "ssc", "outcome": "clinical_response", "primary_outcome": "yes", "unit": "patient",
-    "n": "NR", "responders": "NR", "n_complete": "NR", "n_partial": "NR", "pool": "yes", "pool_reason": "",
-    "evidence_basis": "abstract", "source": "doi:10.1/own", "notes": "",
-}  # fmt: skip
 CLAIM = {
     "claim_id": "one", "review": "Doe 2020", "doi": "", "therapy": "drug", "disease": "all",
     "quantity": "pooled_response", "outcome": "", "value": "0.5", "ci_lb": "", "ci_ub": "", "i2": "", "p": "", "n": "",
@@ -74,24 +65,8 @@ def work_list(tables, standard):
 
 
 def review(studies, responses, claims=(), screening=(), refs=(), classes=None):
-    """Tables of a small made-up review; each row names only what differs from the usual."""
-    classes = classes or {"drug": "group_one"}
-    return {
-        "studies": pd.DataFrame(
-            [{"study_id": name, "label": name.title()} | STUDY | facts for name, facts in studies.items()],
-            columns=["study_id", "label", *STUDY],
-        ),
-        "responses": pd.DataFrame(
-            [
-                {"study_id": study, "response_id": f"{study}_{at}"} | RESPONSE | facts
-                for at, (study, facts) in enumerate(responses)
-            ],
-            columns=["study_id", "response_id", *RESPONSE],
-        ),
-        "therapies": pd.DataFrame(
-            [{"therapy": name, "label": name.title(), "therapy_class": group} for name, group in classes.items()]
-        ),
-        "diseases": pd.DataFrame({"disease": ["ssc", "dm"], "label": ["Systemic sclerosis", "Dermatomyositis"]}),
+    """Tables of a small made-up review with the claims of another."""
+    return made_up.review(studies, responses, classes) | {
         "published_claims": pd.DataFrame([CLAIM | claim for claim in claims], columns=list(CLAIM)),
         "screening": pd.DataFrame(list(screening), columns=SCREENING),
         "published_review": pd.DataFrame(
