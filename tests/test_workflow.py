@@ -299,7 +299,8 @@ def test_appraisals_and_a_second_extraction_reach_the_archive_and_leave_with_the
         assert "Clear inclusion criteria" in opened.read(light).decode()
     assert {"tables/table_s5_risk_of_bias.docx", "tables/table_s8_agreement.docx"} <= set(names)
 
-    review.run("results/tables/agreement.docx", *FAST)
+    assert review.path("results/tables/agreement.csv").exists()
+    review.path("results/tables/agreement.docx").touch()  # as a whole run leaves it
     shutil.rmtree(second)
     review.run("results/tables/risk_of_bias.csv", *FAST)
     assert table(review, "risk_of_bias")["Answers"].tolist() == ["yes 10"] + ["not appraised"] * (len(studies) - 1)
