@@ -1,4 +1,4 @@
-"""Running a review as its users do: snakemake in a process of its own, in a folder that the test may spoil."""
+"""The bundled review for every test: its checked tables, and running it as its users do, in a folder that may spoil."""
 
 import shutil
 import subprocess
@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from evidence.extraction import check_extraction
+from evidence.grading import read_schemes
 
 PROJECT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(
@@ -48,6 +51,18 @@ class Review:
             for path in sorted((self.folder / folder).rglob("*"))
             if path.is_file()
         }
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """Checked tables of the bundled review, for all tests: copy before you change a cell."""
+    return check_extraction(PROJECT / "data/raw", year=2026)[0]
+
+
+@pytest.fixture(scope="session")
+def standard():
+    """The schemes of levels of evidence."""
+    return read_schemes(PROJECT / "workflow/standards/levels.yaml")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from evidence.bibliography import (
     ris,
     save_text,
 )
-from evidence.extraction import check_extraction, check_tables
+from evidence.extraction import check_tables
 from evidence.schema import columns, empty_table
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
@@ -40,11 +40,6 @@ AID - 10.1002/art.1780381117 [doi]
 PMID- 99
 TI  - SYNTHETIC paper without a year.
 """
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return check_extraction(RAW, year=2026)[0]
 
 
 @pytest.fixture

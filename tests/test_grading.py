@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from evidence.extraction import check_extraction, read_result, save_csv
+from evidence.extraction import read_result, save_csv
 from evidence.grading import (
     GradingError,
     as_text,
@@ -25,16 +25,6 @@ SR_RULE = (
     "not gradable: systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
 )
 ONE_NR = "; 1 not gradable (design not reported)"
-
-
-@pytest.fixture(scope="module")
-def standard():
-    return read_schemes(LEVELS)
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return check_extraction("data/raw")[0]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evidence.extraction import ExtractionError, check_extraction, check_tables, fault_lines, read_tables
+from evidence.extraction import ExtractionError, check_tables, fault_lines, read_tables
 from evidence.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
 from evidence.schema import columns, empty_table
 from evidence.synthesis import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
@@ -118,16 +118,14 @@ def test_decisions_stand_beside_the_candidates_and_name_pairs_nothing_else_shows
     ]
 
 
-def test_the_bundled_review_has_one_pair_and_none_in_a_pool():
-    tables, _ = check_extraction(PROJECT / "data/raw", year=2026)
+def test_the_bundled_review_has_one_pair_and_none_in_a_pool(tables):
     found = overlap_candidates(tables["studies"], tables["responses"], tables["overlaps"])
     assert found[["study_a", "study_b", "evidence", "pooled_together"]].to_numpy().tolist() == [
         ["wang2020", "pachman2012", "cohort_id wang2020 of both", ""]
     ]
 
 
-def test_near_titles_among_thousands_are_those_of_comparing_all():
-    tables, _ = check_extraction(PROJECT / "data/raw", year=2026)
+def test_near_titles_among_thousands_are_those_of_comparing_all(tables):
     titles = tables["studies"].set_index("study_id")["title"]
     spoilt = {f"{name}_copy": title[:-3] + title[-2:] for name, title in titles.items()}
     everything = pd.concat([titles, pd.Series(spoilt, dtype="str")])

@@ -5,8 +5,6 @@ import re
 import pandas as pd
 import pytest
 
-from evidence.extraction import check_extraction
-from evidence.grading import read_schemes
 from evidence.reconciliation import AWAITING, RECONCILIATION, claim_results, claimed
 from evidence.schema import LABELS
 from tests import made_up
@@ -26,16 +24,6 @@ COUNTS = [
     ("baker", {"n": "12", "responders": "7"}),
     ("clark", {"n": "8", "responders": "3"}),
 ]
-
-
-@pytest.fixture(scope="module")
-def standard():
-    return read_schemes("workflow/standards/levels.yaml")
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return check_extraction("data/raw")[0]
 
 
 @pytest.fixture(scope="module")

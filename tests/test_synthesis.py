@@ -3,14 +3,8 @@
 import pandas as pd
 import pytest
 
-from evidence.extraction import check_extraction
 from evidence.synthesis import VARIANTS, heterogeneity, pool_arms, pool_events, select_arms, sensitivity
 from tests.policy import POLICY
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return check_extraction("data/raw")[0]
 
 
 def arms_of(tables, **changes):

@@ -1,30 +1,24 @@
 """Every analysis leads back to its response rows, and every row that counts leads to its analyses."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.extraction import check_extraction
 from evidence.schema import numbers
 from evidence.synthesis import pool_arms, select_arms
 from evidence.trace import COLUMNS, trace_rows
 from tests.policy import POLICY
 
-PROJECT = Path(__file__).parents[1]
 
-
-def followed(response):
-    tables, _ = check_extraction(PROJECT / "data/raw", year=2026)
+def followed(tables, response):
     policy = POLICY | {"response": response}
     arms = select_arms(tables["studies"], tables["responses"], tables["therapies"], policy)
     return tables["responses"], arms, pool_arms(arms, policy, 0.5), trace_rows(arms, tables["responses"], policy)
 
 
 @pytest.fixture(scope="module", params=["any", "complete"])
-def chain(request):
-    return request.param, *followed(request.param)
+def chain(request, tables):
+    return request.param, *followed(tables, request.param)
 
 
 def test_every_analysis_leads_to_rows_whose_counts_are_its_sums(chain):
@@ -75,6 +69,6 @@ def test_every_followed_row_names_its_source(chain):
     assert (trace.loc[trace["entered"] == "yes", ["responders", "n"]].notna()).all(axis=None)
 
 
-def test_a_review_without_arms_has_an_empty_trace():
-    responses, arms, _, _ = followed("any")
+def test_a_review_without_arms_has_an_empty_trace(tables):
+    responses, arms, _, _ = followed(tables, "any")
     assert trace_rows(arms.iloc[:0], responses, POLICY).columns.tolist() == COLUMNS
