@@ -16,18 +16,8 @@ from evidence.grading import grade_studies, grade_therapies, level_sensitivity, 
 from evidence.schema import LABELS, TABLES, columns, empty_table
 from evidence.synthesis import pool_arms, select_arms
 from evidence.tables.findings import certainty_notes
+from tests.policy import POLICY
 
-POLICY = {
-    "method": "glmm",
-    "interval": "profile",
-    "level": 0.95,
-    "least_studies": 3,
-    "least_arm": 3,
-    "response": "any",
-    "unit": "patient",
-    "secondary_sources": "include",
-    "classes_not_combined": [],
-}
 CLASS_LABELS = {
     "calcium_channel_blocker": "Calcium-channel blockers",
     "anticoagulant": "Anticoagulants",
