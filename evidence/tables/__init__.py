@@ -32,7 +32,7 @@ def evidence_tables(
     schemes : mapping from `grading.read_schemes`
     config : mapping; the sections review, grading and synthesis
     instruments : mapping from `appraisal.read_instruments`; without there is no table of the risk of bias, which needs
-        the frames appraisal and risk_of_bias
+        the frame risk_of_bias
     """
     names = ("studies", "responses", "therapies", "diseases", "arms", "pooled", "study_levels", "therapy_levels")
     studies, responses, therapies, diseases, arms, pooled, graded, levels = (frames[name] for name in names)
@@ -60,7 +60,7 @@ def evidence_tables(
         ),
     ]  # fmt: skip
     if instruments is not None:
-        made.append(risk_of_bias_table(frames["appraisal"], frames["risk_of_bias"], studies, instruments))
+        made.append(risk_of_bias_table(studies, frames["risk_of_bias"], instruments))
     if "reconciliation" in frames:
         made.append(reconciliation_table(frames["reconciliation"]))
     if "awaiting" in frames:

@@ -87,7 +87,8 @@ def appraisal_words(appraisal: pd.DataFrame) -> str:
     if done.empty:
         return f"No study has been appraised for risk of bias (of {eligible})"
     tools = done.groupby("tool_label", sort=False)["study_id"].nunique()
-    single = done[~done["rater"].fillna("").str.casefold().isin(["", "nr", "unclear", CONSENSUS])]
+    names = done["rater"].fillna("").astype(str).str.casefold()  # people may be numbers
+    single = done[~names.isin(["", "nr", "unclear", CONSENSUS])]
     raters = single["rater"].nunique()
     twice = single[single.duplicated(["study_id", "tool", "result"])]["study_id"].nunique()
     words = f"{done['study_id'].nunique()} of {eligible} appraised for risk of bias"

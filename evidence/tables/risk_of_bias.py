@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from evidence.appraisal import CONSENSUS, NOT_APPRAISED, OVERALL, judged_items, most_stars, parts
+from evidence.appraisal import CONSENSUS, NOT_APPRAISED, OVERALL, judged_items, most_stars, parts, summarise_appraisals
 from evidence.schema import LABELS, MISSING, humanise
 from evidence.tables.parts import appraisal_words
 from evidence.tables.table import Column, Table
@@ -19,20 +19,17 @@ HOW_TO = (
 )
 
 
-def risk_of_bias_table(
-    appraisal: pd.DataFrame, risk_of_bias: pd.DataFrame, studies: pd.DataFrame, instruments: Mapping[str, dict]
-) -> Table:
+def risk_of_bias_table(studies: pd.DataFrame, risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]) -> Table:
     """Every appraisal of a study that is not excluded, a row a rater; without any, what could be appraised by what.
 
     Parameters
     ----------
-    appraisal : DataFrame of `appraisal.summarise_appraisals`
-    risk_of_bias, studies : extraction tables
+    studies, risk_of_bias : extraction tables
     instruments : mapping from `appraisal.read_instruments`
     """
-    rows = appraisal.astype(object).fillna("")  # an empty cell of a CSV comes back as missing
+    rows = summarise_appraisals(studies, risk_of_bias, instruments)
     left = int((studies["status"] == "excluded").sum())
-    about = [f"{appraisal_words(appraisal)}."]
+    about = [f"{appraisal_words(rows)}."]
     about += [f"Not shown: {counted(left, 'excluded study', 'excluded studies')}."] * bool(left)
     if not (rows["appraised"] == "yes").any():
         return _what_could_be(rows, instruments, about)
@@ -65,7 +62,7 @@ def risk_of_bias_table(
         "Judgement and note: the overall ones of the raters, where they gave any; no score is made where the "
         "instrument has none. What each answer rests on is in the table risk_of_bias.",
     ]
-    agreed = rows["rater"].astype(str).str.casefold() == CONSENSUS
+    agreed = rows["rater"].str.casefold() == CONSENSUS
     if rows.duplicated(["study_id", "tool", "result"]).any():
         notes.append("Each rater has a row; nothing is chosen between them." + " Bold: consensus." * bool(agreed.any()))
     frame = pd.DataFrame(made, columns=["Instrument", *(column.name for column in columns)])
