@@ -294,7 +294,7 @@ def test_only_responders_or_none():
 
 def test_unknown_interval():
     known = "profile_calibrated, profile, profile_t, wald_z, wald_t"
-    with pytest.raises(ValueError, match=f"^interval 'hk' is not known to glmm; one of {known}$"):
+    with pytest.raises(ValueError, match=f"^interval 'hk' is not one of {known}$"):
         fit_one([1, 2], [3, 4], interval="hk")
 
 

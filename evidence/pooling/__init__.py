@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.pooling.heterogeneity import likelihood_ratio_q
 from evidence.pooling.notes import join_notes
-from evidence.pooling.proportions import check_level, proportion_interval
+from evidence.pooling.proportions import check_choice, check_level, proportion_interval
 from evidence.pooling.record import METHODS, RECORD, STATUSES, TEXT_COLUMNS
 
 __all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
@@ -224,8 +224,7 @@ def _pool(xi, ni, group, size, method, level, options):
 
 def _check_options(method, options):
     """Options that were given, after checking that the method takes them."""
-    if method not in METHODS:
-        raise ValueError(f"method {method!r} is not known; one of {', '.join(METHODS)}")
+    check_choice("method", method, METHODS)
     given = {name: value for name, value in options.items() if value is not None}
     foreign = [name for name in given if name not in METHODS[method]]
     if foreign:

@@ -31,6 +31,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import expit, logit, sici, xlog1py, xlogy
 
 from evidence.pooling.notes import join_notes
+from evidence.pooling.proportions import check_choice
 from evidence.pooling.record import MIN_K_PREDICTION
 
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
@@ -101,8 +102,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None, priors=None):
     [[0.591, 0.971], [0.324, 0.769], [0.808, 0.999]]
     """
     interval = interval or DEFAULT_INTERVAL
-    if interval not in INTERVALS:
-        raise ValueError(f"interval {interval!r} is not one of {', '.join(INTERVALS)}")
+    check_choice("interval", interval, INTERVALS)
     b_sd, tau_scale = _read_priors(priors)
     mask = np.asarray(mask, dtype=bool)
     xi, ni = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)

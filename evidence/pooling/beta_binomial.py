@@ -17,7 +17,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import betainc, digamma, expit, gammaln, log_expit, logit, ndtri, zeta
 
 from evidence.pooling.notes import join_notes
-from evidence.pooling.proportions import proportion_interval
+from evidence.pooling.proportions import check_choice, proportion_interval
 from evidence.pooling.record import MIN_K_PREDICTION
 
 INTERVALS = ("profile", "wald_z")
@@ -123,8 +123,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     [[0.5848], [0.3371], [0.7773], [0.1094]]
     """
     interval = interval or DEFAULT_INTERVAL
-    if interval not in INTERVALS:
-        raise ValueError(f"interval {interval!r} is not one of {', '.join(INTERVALS)}")
+    check_choice("interval", interval, INTERVALS)
     mask = np.asarray(mask, dtype=bool)
     counts = _pack(xi, ni, mask)
     size, k = len(mask), mask.sum(axis=1)

@@ -27,7 +27,7 @@ import numpy as np
 from scipy.special import chdtri, expit, gammaln, logit, ndtri, stdtrit, xlog1py, xlogy
 
 from evidence.pooling.calibration import TAU_SCALE, critical_likelihood_ratio, outward_factor
-from evidence.pooling.proportions import proportion_interval
+from evidence.pooling.proportions import check_choice, proportion_interval
 from evidence.pooling.record import MIN_K_PREDICTION
 
 # Interval of b: how, and the squared critical value as a function of level and k (none: see `calibration`).
@@ -722,8 +722,7 @@ def fit(xi, ni, mask, level=0.95, *, interval=None):
     Spiegelhalter 2009, J R Stat Soc A 172:137), therefore from three studies on.
     """
     interval = interval or DEFAULT_INTERVAL
-    if interval not in INTERVALS:
-        raise ValueError(f"interval {interval!r} is not known to glmm; one of {', '.join(INTERVALS)}")
+    check_choice("interval", interval, INTERVALS)
     arms = make_arms(xi, ni, mask)
     a = mask.shape[0]
     k = arms.weight.sum(1)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import chdtrc, chdtri, expit, ndtri, stdtrit
 
 from evidence.pooling.notes import join_notes
+from evidence.pooling.proportions import check_choice
 from evidence.pooling.record import MIN_K_PREDICTION
 
 MEASURES = ("PLO", "PAS", "PFT", "PR")
@@ -61,7 +62,7 @@ def study_effects(xi, ni, measure=DEFAULT_MEASURE):
     >>> yi.round(4).tolist(), vi.round(4).tolist()
     ([0.5108, 2.7081], [0.5333, 2.1333])
     """
-    _check("measure", measure, MEASURES)
+    check_choice("measure", measure, MEASURES)
     xi, ni = np.asarray(xi, dtype=float), np.asarray(ni, dtype=float)
     if measure == "PAS":
         return np.arcsin(np.sqrt(xi / ni)), 1 / (4 * ni)
@@ -100,7 +101,7 @@ def to_proportion(values, measure, n_harmonic=None):
     >>> to_proportion([0.1, 0.8, 1.5], "PFT", n_harmonic=6.0).round(4).tolist()
     [0.0, 0.5169, 1.0]
     """
-    _check("measure", measure, MEASURES)
+    check_choice("measure", measure, MEASURES)
     values = np.asarray(values, dtype=float)
     if measure == "PLO":
         return expit(values)
@@ -181,7 +182,7 @@ def estimate_tau2(yi, vi, mask, tau2_method=DEFAULT_TAU2_METHOD):
     >>> estimate_tau2(yi, vi, mask, "DL").round(6).tolist(), estimate_tau2(yi, vi, mask, "SJ").round(6).tolist()
     ([0.577689], [1.990596])
     """
-    _check("tau2_method", tau2_method, TAU2_METHODS)
+    check_choice("tau2_method", tau2_method, TAU2_METHODS)
     mask = np.asarray(mask, dtype=bool)
     yi, vi = np.where(mask, yi, 0.0), np.where(mask, vi, 1.0)
     k = mask.sum(axis=1)
@@ -282,8 +283,8 @@ def fit(xi, ni, mask, level=0.95, *, interval=None, measure=None, tau2_method=No
     """
     interval, measure = interval or DEFAULT_INTERVAL, measure or DEFAULT_MEASURE
     tau2_method = tau2_method or DEFAULT_TAU2_METHOD
-    _check("interval", interval, INTERVALS)
-    _check("measure", measure, MEASURES)
+    check_choice("interval", interval, INTERVALS)
+    check_choice("measure", measure, MEASURES)
     mask = np.asarray(mask, dtype=bool)
     xi, ni = np.where(mask, xi, 1.0), np.where(mask, ni, 2.0)
     size, k = len(mask), mask.sum(axis=1)
@@ -367,11 +368,6 @@ def fit(xi, ni, mask, level=0.95, *, interval=None, measure=None, tau2_method=No
     for name, value in (("interval", interval), ("measure", measure), ("tau2_method", tau2_method)):
         result[name] = np.full(size, value, dtype=object)
     return result
-
-
-def _check(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(f"{name} {value!r} is not one of {', '.join(allowed)}")
 
 
 def _double_arcsine(xi, ni):

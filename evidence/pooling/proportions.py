@@ -43,8 +43,7 @@ def proportion_interval(x, n, method="clopper_pearson", level=0.95):
     >>> proportion_interval([7, 0], [7, 0], method="wilson")[0].round(3)
     array([0.646,   nan])
     """
-    if method not in INTERVALS:
-        raise ValueError(f"interval {method!r} is not known; one of {', '.join(INTERVALS)}")
+    check_choice("interval", method, INTERVALS)
     check_level(level)
     # statsmodels takes 0.4 s to import, more than the rest of the package: only who asks for an interval waits.
     from statsmodels.stats.proportion import proportion_confint
@@ -60,6 +59,17 @@ def proportion_interval(x, n, method="clopper_pearson", level=0.95):
         np.clip(lb, 0, 1, out=lb)
         np.clip(ub, 0, 1, out=ub)
     return (float(lb), float(ub)) if lb.ndim == 0 else (lb, ub)
+
+
+def check_choice(name, value, allowed):
+    """Raise ValueError where the value of an option is not one of those allowed.
+
+    >>> check_choice("interval", "exact", ("wilson", "jeffreys"))
+    Traceback (most recent call last):
+    ValueError: interval 'exact' is not one of wilson, jeffreys
+    """
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is not one of {', '.join(allowed)}")
 
 
 def check_level(level):
