@@ -502,11 +502,20 @@ class TestRiskOfBias:
         assert check_figure(figure) == []
 
     @pytest.mark.parametrize("draw_it", [traffic_light, risk_of_bias_summary])
+    def test_studies_without_an_appraisal_are_counted_and_excluded_ones_left_out(self, draw_it):
+        studies = review()[0]["studies"].head(4).assign(status=["included", "awaiting", "excluded", "included"])
+        ids = studies["study_id"].tolist()
+        judged = pd.DataFrame({"study_id": [ids[0], ids[2]], "item": "J1", "judgement": ["yes", "no"]})
+        words = texts(draw_it(judged, studies))
+        assert "Not appraised: 2 of 3 eligible studies." in words
+        assert not {"N", "no", "1 yes, 1 no"} & set(words)
+
+    @pytest.mark.parametrize("draw_it", [traffic_light, risk_of_bias_summary])
     def test_not_appraised(self, draw_it):
         data, _ = review()
-        included = data["studies"]["status"].eq("included").sum()
+        eligible = data["studies"]["status"].ne("excluded").sum()
         words = texts(draw_it(appraisals()[:0], data["studies"]))
-        assert f"Not appraised: the review has no risk-of-bias judgements ({included} included studies)." in words
+        assert f"Not appraised: the review has no risk-of-bias judgements ({eligible} eligible studies)." in words
 
 
 def rows_of(k):

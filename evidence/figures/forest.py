@@ -452,7 +452,7 @@ def _heterogeneity(result, style: Style) -> str:
         parts.append(f"Q = {result['q']:.2f}, df = {result['q_df']:.0f}, P {style.p_value(result['q_p'])}")
     if not missing(result["i2"]):
         parts.append(f"I² = {100 * result['i2']:.0f}%")
-    return "Heterogeneity: " + "; ".join(parts)
+    return f"Heterogeneity: {'; '.join(parts)}."
 
 
 def _keys(rows: list[Row], result, factor: str) -> list[tuple[str, str]]:

@@ -81,7 +81,8 @@ def traffic_light(
     ------
     ReviewError: more items than the width has room for
     """
-    known = one_judgement(appraisals)
+    studies = _eligible(studies)
+    known = one_judgement(appraisals[appraisals["study_id"].isin(studies["study_id"])])
     if known.empty:
         return _nothing(title, studies, style)
     labels = labels_of(studies, "study_id")
@@ -109,6 +110,7 @@ def traffic_light(
             for item in sorted(headings, key=lambda item: item.casefold() == OVERALL)
         ),
     ]
+    notes += _without(known, studies)
     sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=notes)
     words = "; ".join(
         f"{labels.get(row.study_id, row.study_id)} {row.item} {row.judgement}" for row in known.itertuples()
@@ -124,7 +126,8 @@ def risk_of_bias_summary(
     style: Style = SCREEN,
 ) -> Figure:
     """A bar an item: how many studies got which judgement. Parameters as of `traffic_light`."""
-    known = one_judgement(appraisals)
+    studies = _eligible(studies)
+    known = one_judgement(appraisals[appraisals["study_id"].isin(studies["study_id"])])
     if known.empty:
         return _nothing(title, studies, style)
     order = list(SIGNS)
@@ -151,7 +154,8 @@ def risk_of_bias_summary(
         Column("bar", "Share of the studies", least=0.35 * style.width),
         Column("said", "Studies", wrap=0.3),
     ]
-    sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style))
+    notes = _without(known, studies)
+    sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=notes)
     words = "; ".join(f"{row.cells['item']}: {row.cells['said']}" for row in rows if row.glyphs)
     return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
 
@@ -168,8 +172,17 @@ def _items(known: pd.DataFrame) -> list[str]:
     return sorted(items, key=lambda item: item.casefold() == OVERALL)
 
 
+def _eligible(studies: pd.DataFrame) -> pd.DataFrame:
+    return studies[studies["status"] != "excluded"]
+
+
+def _without(known: pd.DataFrame, studies: pd.DataFrame) -> list[str]:
+    """A note on the studies that nobody appraised, as a row that is not there says nothing."""
+    left = int((~studies["study_id"].isin(known["study_id"])).sum())
+    return [f"Not appraised: {left} of {counted(len(studies), 'eligible study', 'eligible studies')}."] * bool(left)
+
+
 def _nothing(title: str, studies: pd.DataFrame, style: Style) -> Figure:
-    number = int(studies["status"].eq("included").sum()) if "status" in studies else len(studies)
-    words = f"{NONE} ({counted(number, 'included study', 'included studies')})."
+    words = f"{NONE} ({counted(len(studies), 'eligible study', 'eligible studies')})."
     figure = draw_sheet([Column("study", "")], [], Sheet(title=title, statements=[words]), style)
     return describe(figure, title, f"{title}. {words}")
