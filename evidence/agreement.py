@@ -6,7 +6,7 @@ about (`COMPARED`), never by their names, which each person is free to choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from statistics import NormalDist
 
@@ -417,8 +417,11 @@ def save_disagreements(frame: pd.DataFrame, path: str | Path) -> None:
         sheet.freeze_panes(1, 3)
 
 
-def drop_comparison(folder: str | Path) -> None:
-    """Delete the tables that compared two extractions; for a review that has one only, they are of another day."""
+def drop_comparison(folder: str | Path, unless: Container[str] = ()) -> None:
+    """Delete the tables that compared two extractions unless these are among the names of a review's tables.
+
+    In the folder of a review that has one extraction only, they are of another day.
+    """
     for name in ("agreement", "disagreements"):
-        for old in Path(folder).glob(f"{name}.*"):
+        for old in Path(folder).glob(f"{name}.*") if name not in unless else ():
             old.unlink()

@@ -16,11 +16,13 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from evidence.appraisal import judged_items
 from evidence.documents import save_documents
 from evidence.documents.archive import save_archive
 from evidence.figures import FOREST, review_figure
 from evidence.figures.style import Style, pages_of, save_figure
 from evidence.synthesis import analysis_id
+from evidence.tables import evidence_tables
 from evidence.tables.parts import therapy_order
 from evidence.tables.table import Table
 from evidence.text import Heading, Text
@@ -32,9 +34,10 @@ COLUMNS = ("file", "kind", "number", "caption", "description", "sha256")
 
 def export_review(
     path: str | Path,
-    tables: Iterable[Table],
     figures: Sequence[str],
     frames: Mapping[str, pd.DataFrame],
+    schemes: Mapping,
+    instruments: Mapping[str, dict],
     config: Mapping,
     style: Style,
     texts: Iterable[str | Path] = (),
@@ -44,12 +47,14 @@ def export_review(
     Parameters
     ----------
     path : archive to write
-    tables : from `tables.evidence_tables`
     figures : names of the figures, as `figures.review_figure` takes them
-    frames, config : as of `figures.review_figure`
+    frames, config : as of `figures.review_figure` and `tables.evidence_tables`
+    schemes, instruments : as of `tables.evidence_tables`
     style : Style; the preset of the journal, whose formats are written
     texts : files to put in as they are; each is there as Markdown too
     """
+    tables = evidence_tables(frames, schemes, config, instruments)
+    frames = {**frames, "judged_items": judged_items(frames["risk_of_bias"], instruments)}
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         entries = [*_figures(folder, figures, frames, config, style), *_tables(folder, numbered(tables))]

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from evidence import export
 from evidence.figures.style import SCREEN, describe
+from evidence.schema import empty_table
 from evidence.tables.table import Column, Table
 
 CONFIG = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
@@ -47,12 +48,14 @@ def drawn(name, frames, config, style):
 @pytest.fixture
 def archive(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "review_figure", drawn)
+    monkeypatch.setattr(export, "evidence_tables", lambda *given: TABLES)
     texts = [tmp_path / "methods.md", tmp_path / "methods.docx"]
     texts[0].write_text("# Methods: a review\n\nWords.\n", encoding="utf-8")
     texts[1].write_bytes(b"docx")
 
     def make(name="a.zip"):
-        export.export_review(tmp_path / name, TABLES, NAMES, {"therapies": THERAPIES}, CONFIG, SCREEN, texts)
+        frames = {"therapies": THERAPIES, "risk_of_bias": empty_table("risk_of_bias")}
+        export.export_review(tmp_path / name, NAMES, frames, {}, {}, CONFIG, SCREEN, texts)
         return tmp_path / name
 
     return make

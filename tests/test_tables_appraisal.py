@@ -263,6 +263,8 @@ def test_what_compared_two_extractions_is_dropped_and_nothing_else(tmp_path):
     gone = {"agreement.csv", "agreement.docx", "disagreements.csv", "disagreements.xlsx"}
     for name in gone | {"awaiting.csv", "agreement_of_mine.csv"}:
         (tmp_path / name).touch()
+    drop_comparison(tmp_path, unless={"agreement": None, "disagreements": None})
+    assert gone <= {path.name for path in tmp_path.iterdir()}
     drop_comparison(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"awaiting.csv", "agreement_of_mine.csv"}
     drop_comparison(tmp_path)

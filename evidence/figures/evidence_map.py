@@ -13,10 +13,9 @@ from evidence.figures.layout import draw_sheet
 from evidence.figures.marks import Glyph
 from evidence.figures.page import Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
-from evidence.schema import numbers
+from evidence.schema import ALL, numbers
 from evidence.wording import counted, labels_of, level_text, missing, short_labels
 
-ALL = "all"
 UNGRADED = "?"
 
 

@@ -15,7 +15,7 @@ from evidence.figures.marks import LEAST_SIDE, Mark, square_side
 from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.record import STATUSES
-from evidence.schema import humanise
+from evidence.schema import ALL, humanise
 from evidence.wording import (
     INTERVALS,
     MODELS,
@@ -35,7 +35,6 @@ from evidence.wording import (
     word,
 )
 
-ALL = "all"
 WITHOUT = "without secondary sources"  # the variant of `synthesis.sensitivity`
 FACTORS = ("disease", "design", "level")
 AXIS_LABEL = "Patients with a response,\u00a0%"

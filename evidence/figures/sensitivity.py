@@ -21,10 +21,9 @@ from evidence.figures.marks import Mark
 from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
 from evidence.pooling.bayes import posterior
-from evidence.schema import humanise
+from evidence.schema import ALL, humanise
 from evidence.wording import INTERVALS, MODELS, NOTHING, class_label, labels_of, missing, variance
 
-ALL = "all"
 LEAST_FUNNEL = 10  # studies; with fewer the test has too little power (Sterne et al. 2011, BMJ 343:d4002)
 METHOD_GROUPS = {
     "crude": "Summed counts",

@@ -23,10 +23,9 @@ from evidence.figures.layout import draw_sheet
 from evidence.figures.marks import Mark
 from evidence.figures.page import AXIS, Column, Row, Sheet
 from evidence.figures.style import SCREEN, Style, describe
-from evidence.schema import humanise, numbers
+from evidence.schema import ALL, humanise, numbers
 from evidence.wording import INTERVALS, MODELS, NOTHING, all_of, class_label, labels_of, level_text
 
-ALL = "all"
 INDENT = 1.2  # of the members of a class, in type sizes
 
 

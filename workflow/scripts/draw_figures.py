@@ -4,10 +4,9 @@ from evidence.figures.style import read_style
 from evidence.review import log_errors, read_frames
 
 log_errors(snakemake.log[0])
-config = snakemake.params.config
+config, names, workers = snakemake.params.config, snakemake.params.names, snakemake.threads
 style = read_style(snakemake.input.journals, config["figures"]["preset"])
 frames = read_frames(dict(snakemake.input.items()))
 frames["judged_items"] = judged_items(frames["risk_of_bias"], read_instruments(snakemake.input.instruments))
 output, checked, numbers = snakemake.output.figures, snakemake.output.get("preflight"), snakemake.input.pooled
-names, workers = snakemake.params.names, snakemake.threads
 save_review_figures(output, names, frames, config, style, checked, numbers, workers)

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from evidence.agreement import drop_comparison
 from evidence.appraisal import read_instruments
 from evidence.documents import save_documents
@@ -9,8 +7,6 @@ from evidence.tables import evidence_tables
 
 log_errors(snakemake.log[0])
 frames, config = read_frames(dict(snakemake.input.items())), snakemake.params.config
-instruments = read_instruments(snakemake.input.instruments)
-tables = evidence_tables(frames, read_schemes(snakemake.input.standard), config, instruments)
-if "agreement" not in frames:
-    drop_comparison(Path(snakemake.output[0]).parent)
-save_documents(tables, snakemake.output)
+schemes, instruments = read_schemes(snakemake.input.standard), read_instruments(snakemake.input.instruments)
+save_documents(evidence_tables(frames, schemes, config, instruments), snakemake.output)
+drop_comparison("results/tables", unless=frames)
