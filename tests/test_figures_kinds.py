@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from evidence import ReviewError
@@ -20,7 +22,7 @@ from evidence.figures import style as fonts
 from evidence.figures.evidence_map import evidence_map, level_colour
 from evidence.figures.flow import prisma_flow
 from evidence.figures.forest import forest_plot
-from evidence.figures.layout import draw_sheet
+from evidence.figures.layout import _pages, draw_sheet
 from evidence.figures.marks import Glyph, Mark
 from evidence.figures.page import Column, Row, Sheet
 from evidence.figures.preflight import DEUTERANOPIA, check_file, preflight_frame
@@ -558,6 +560,33 @@ class TestPages:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["long.pdf", "long.png"]
         assert [text for text in texts(figure) if text.startswith("Study ")] == shown  # whole, for other formats
         assert len(re.findall(rb"/Type /Page\b", (tmp_path / "long.pdf").read_bytes())) == 3
+
+    @given(
+        groups=st.lists(st.integers(1, 12), max_size=12),
+        below=st.integers(0, 30),
+        room=st.integers(4, 20),
+        end=st.integers(0, 3),
+    )
+    def test_every_row_stands_on_one_page_that_has_room_for_it(self, groups, below, room, end):
+        """Rows of one line each on pages of `room` lines; what closes the figure takes `end` lines more."""
+        rows = []
+        for number, size in enumerate(groups):
+            rows.append(Row({"study": f"Group {number}"}, bold=True))
+            rows += [Row({"study": f"Study {number}.{i}"}, Mark("study", 0.5), indent=1.2) for i in range(size)]
+        sheet = Sheet(title="Long", below=[Row({"study": f"Left {i}"}) for i in range(below)], notes=["Closing"])
+
+        def fits(here, part):
+            return len(here) + len(part.below) + end * (part.notes == ["Closing"]) <= room
+
+        pages = _pages(rows, sheet, fits)
+        assert all(fits(*page) for page in pages)
+        shown = [row.cells["study"] for here, part in pages for row in [*here, *part.below]]
+        said = [words for words in shown if not words.endswith("(continued)")]
+        assert said == [row.cells["study"] for row in [*rows, *sheet.below]]
+        assert [part.notes == ["Closing"] for _, part in pages] == [False] * (len(pages) - 1) + [True]
+        assert not any(here[-1].is_heading for here, part in pages[:-1] if here and not part.below)
+        repeated = [here[0].cells["study"] for here, _ in pages[1:] if here and here[0].is_heading]
+        assert all(not words.endswith("(continued) (continued)") for words in repeated)
 
     def test_a_long_list_below_goes_on_too(self):
         below = [Row({"study": f"Left {i}", "count": "0/1"}, note="too small") for i in range(100)]
