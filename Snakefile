@@ -27,6 +27,8 @@ rule all:
         TABLES,
         TEXTS,
         FIGURES,
+        "results/changes.csv",
+        "results/changes.md",
         "results/provenance.json",
 
 

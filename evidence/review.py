@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -47,8 +49,39 @@ def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFram
     return {
         name: read_processed(Path(path).parent, name) if name in TABLES else read_result(path)
         for name, path in paths.items()
-        if str(path).endswith(".csv")
+        if not isinstance(path, list) and str(path).endswith(".csv")
     }
+
+
+def read_release(paths: Iterable[str | Path]) -> tuple[dict[str, pd.DataFrame], dict]:
+    """Tables by the stem of their file, and the choices that the provenance.json among the paths holds ({} without)."""
+    frames = read_frames({Path(path).stem: path for path in paths})
+    records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths if str(path).endswith(".json")]
+    return frames, records[0]["config"] if records else {}
+
+
+def freeze(paths: Iterable[str | Path], folder: str | Path) -> None:
+    """Copy files into a new folder, the last one last; a folder without it was not frozen to the end.
+
+    Raises
+    ------
+    FileExistsError: the folder is there, whose files stay as they are
+    """
+    Path(folder).mkdir(parents=True)
+    for path in paths:
+        shutil.copyfile(path, Path(folder) / Path(path).name)
+
+
+def read_meanings(path: str | Path) -> dict[str, str]:
+    """What each choice means, by its dotted name, from the schema of the choices."""
+
+    def meanings(part: Mapping, name: str) -> dict[str, str]:
+        found = {name: part["description"]} if "description" in part else {}
+        for key, inner in part.get("properties", {}).items():
+            found |= meanings(inner, f"{name}.{key}".removeprefix("."))
+        return found
+
+    return meanings(yaml.safe_load(Path(path).read_text(encoding="utf-8")), "")
 
 
 def save_frames(frames: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:

@@ -137,6 +137,18 @@ TEXTS = expand(
     text=["methods", "results", *CHECKLISTS],
     format=["md", "docx"],
 )
+# what a release keeps, for the next one to be compared with
+FROZEN = [
+    *expand(
+        "data/processed/{table}.csv",
+        table=["studies", "responses", "therapies", "diseases", "overlaps"],
+    ),
+    *expand(
+        "results/tables/{table}.csv",
+        table=["study_levels", "arms", "pooled", "therapy_levels", "reconciliation"],
+    ),
+]
+SCHEMA = str(PROJECT / "workflow/schemas/config.schema.yaml")
 FORESTS = forest_plots()
 FIGURE_NAMES = [
     "summary_forest",
@@ -151,6 +163,41 @@ FIGURES = expand(
     figure=FIGURE_NAMES,
     format=config["figures"]["formats"],
 )
+
+
+def releases():
+    """Frozen versions, oldest first; the numbers in a version are compared as numbers, so that 0.10 follows 0.9."""
+    names = [
+        path.parent.name for path in Path("data/releases").glob("*/provenance.json")
+    ]
+    return sorted(
+        names,
+        key=lambda name: (
+            [
+                int(part) if part.isdigit() else part
+                for part in re.split("([0-9]+)", name)
+            ],
+            name,
+        ),
+    )
+
+
+def frozen(version):
+    """Files of a release; none where there is no version."""
+    files = Path("data/releases", version).glob("*.*") if version else []
+    return sorted(str(path) for path in files if path.suffix in (".csv", ".json"))
+
+
+def not_frozen_yet(wildcards):
+    """What a new release is made of; Snakemake would delete an older one of the same name first."""
+    if Path("data/releases", wildcards.version).exists():
+        sys.exit(
+            f"Release {wildcards.version} is frozen already and stays as it is; choose another name."
+        )
+    return FROZEN
+
+
+NEWEST = (releases() or [""])[-1]
 
 
 def age(paths):

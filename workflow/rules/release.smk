@@ -1,5 +1,25 @@
-# in: everything that the run read and made
-# out: the record of what the results rest on
+# in: everything that the run read and made, and the newest frozen release
+# out: what changed since that release, the record of what the results rest on, and on demand a new release
+
+
+rule compare_release:
+    input:
+        now=FROZEN,
+        frozen=frozen(NEWEST),
+        schema=SCHEMA,
+        library=LIBRARY,
+    output:
+        csv="results/changes.csv",
+        md="results/changes.md",
+    log:
+        "results/logs/compare_release.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config=config,
+        release=NEWEST,
+    script:
+        "../scripts/compare_release.py"
 
 
 rule write_provenance:
@@ -23,3 +43,22 @@ rule write_provenance:
         config=config,
     script:
         "../scripts/write_provenance.py"
+
+
+# The results as they are now, kept: snakemake data/releases/2026-11
+rule freeze_release:
+    input:
+        tables=not_frozen_yet,
+        changes="results/changes.md",
+        provenance="results/provenance.json",
+        library=LIBRARY,
+    output:
+        release=directory("data/releases/{version}"),
+    log:
+        "results/logs/freeze_{version}.log",
+    wildcard_constraints:
+        version="[A-Za-z0-9][A-Za-z0-9._-]*",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/freeze_release.py"
