@@ -148,6 +148,7 @@ FROZEN = [
         table=["study_levels", "arms", "pooled", "therapy_levels", "reconciliation"],
     ),
 ]
+VERSION = "[A-Za-z0-9][A-Za-z0-9._-]*"
 SCHEMA = str(PROJECT / "workflow/schemas/config.schema.yaml")
 FORESTS = forest_plots()
 FIGURE_NAMES = [
@@ -168,17 +169,12 @@ FIGURES = expand(
 def releases():
     """Frozen versions, oldest first; the numbers in a version are compared as numbers, so that 0.10 follows 0.9."""
     names = [
-        path.parent.name for path in Path("data/releases").glob("*/provenance.json")
+        path.parent.name
+        for path in Path("data/releases").glob("*/provenance.json")
+        if re.fullmatch(VERSION, path.parent.name)
     ]
     return sorted(
-        names,
-        key=lambda name: (
-            [
-                int(part) if part.isdigit() else part
-                for part in re.split("([0-9]+)", name)
-            ],
-            name,
-        ),
+        names, key=lambda name: (re.sub("[0-9]+", lambda d: d[0].zfill(20), name), name)
     )
 
 
@@ -186,6 +182,15 @@ def frozen(version):
     """Files of a release; none where there is no version."""
     files = Path("data/releases", version).glob("*.*") if version else []
     return sorted(str(path) for path in files if path.suffix in (".csv", ".json"))
+
+
+def frozen_in(wildcards):
+    """Files of the release that was asked for."""
+    if wildcards.version not in releases():
+        sys.exit(
+            f"No release {wildcards.version} in data/releases: {', '.join(releases()) or 'none'}."
+        )
+    return frozen(wildcards.version)
 
 
 def not_frozen_yet(wildcards):

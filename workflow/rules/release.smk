@@ -22,6 +22,25 @@ rule compare_release:
         "../scripts/compare_release.py"
 
 
+# Since another release than the newest one: snakemake results/changes_since_0.1.0.md
+use rule compare_release as compare_since with:
+    input:
+        now=FROZEN,
+        frozen=frozen_in,
+        schema=SCHEMA,
+        library=LIBRARY,
+    output:
+        csv="results/changes_since_{version}.csv",
+        md="results/changes_since_{version}.md",
+    log:
+        "results/logs/compare_since_{version}.log",
+    wildcard_constraints:
+        version=VERSION,
+    params:
+        config=config,
+        release="{version}",
+
+
 rule write_provenance:
     input:
         raw=[RAW, SECOND],
@@ -57,7 +76,7 @@ rule freeze_release:
     log:
         "results/logs/freeze_{version}.log",
     wildcard_constraints:
-        version="[A-Za-z0-9][A-Za-z0-9._-]*",
+        version=VERSION,
     conda:
         "../../environment.yml"
     script:
