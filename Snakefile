@@ -29,6 +29,7 @@ rule all:
         FIGURES,
         "results/changes.csv",
         "results/changes.md",
+        "results/report.html",
         "results/provenance.json",
 
 

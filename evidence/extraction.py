@@ -29,6 +29,7 @@ DECISIONS = "adjudication.xlsx"  # results/tables/disagreements.xlsx filled in
 SECOND = "second_extraction"  # folder below data/raw with the tables of a second person
 # Sheets of the form that explain it and hold its lists; they are no tables and need no warning.
 FORM_SHEETS = ("Read me", "Lists")
+PLACED = {"studies": "study_id", "responses": "response_id"}  # tables whose rows have a name
 
 # The rules on files, headers and cells; those between rows are in their own module.
 RULES = {
@@ -151,6 +152,27 @@ def read_tables(folder, complete=True):
     if len(errors):
         raise ExtractionError(errors, shown_folder(folder))
     return {table: tables[table] if table in tables else empty_table(table) for table in TABLES}
+
+
+def read_places(folder):
+    """Where each study and each response stands, for people who want to see the row itself.
+
+    Parameters
+    ----------
+    folder : path of data/raw, whose tables have passed `check_extraction`
+
+    Returns
+    -------
+    DataFrame with columns table, id (study_id or response_id), file, sheet ("" = a CSV file) and row, the number a
+    spreadsheet shows; a row that only the second extraction has stands there
+    """
+    parts = []
+    for tables, _ in (_read(Path(folder)), _read_second(Path(folder))):
+        for table, key in PLACED.items():
+            frame = tables.get(table, empty_table(table))
+            place = {"file": frame.attrs.get("file", ""), "sheet": frame.attrs.get("sheet", "")}
+            parts.append(pd.DataFrame({"table": table, "id": frame[key], **place, "row": frame.index}))
+    return pd.concat(parts, ignore_index=True).drop_duplicates(["table", "id"], ignore_index=True)
 
 
 def shown_folder(folder):

@@ -147,7 +147,7 @@ def results_text(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: M
         blocks += [Heading("Sensitivity analyses"), *map(Item, sensitivity)]
     blocks += [Heading("Adverse events"), _harms(frames)]
     if len(frames.get("reconciliation", ())):
-        blocks += [Heading("Comparison with published claims"), _claims(frames["reconciliation"])]
+        blocks += [Heading("Comparison with published claims"), claim_words(frames["reconciliation"])]
     cited = cites.items()
     if cited:
         blocks += [Heading("References"), *cited]
@@ -556,7 +556,8 @@ def _harms(frames) -> str:
     return words + "The table of adverse events lists them by treatment."
 
 
-def _claims(reconciliation: pd.DataFrame) -> str:
+def claim_words(reconciliation: pd.DataFrame) -> str:
+    """How many published claims agree with these tables, differ or cannot be told; of `reconcile_claims`, with rows."""
     verdicts = Counter(reconciliation["verdict"])
     plural = {"agrees": "agree", "differs": "differ"}
     told = _listed(

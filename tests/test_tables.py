@@ -534,8 +534,9 @@ def test_reconciliation_puts_the_claims_of_a_publication_together():
 
 def test_awaiting_says_what_is_missing_and_what_it_would_add(schemes):
     study = {
-        "priority": 1, "label": "Berger 1987", "year": 1987.0, "level": "IB", "therapies": "Warfarin", "diseases": "NR",
-        "n": "3", "missing": "responders", "reason": NAN, "where": "PMID 1", "adds": "a second study",
+        "priority": 1, "study_id": "berger1987", "label": "Berger 1987", "year": 1987.0, "level": "IB",
+        "therapies": "Warfarin", "diseases": "NR", "n": "3", "missing": "responders", "reason": NAN,
+        "where": "PMID 1", "adds": "a second study",
         "would_allow_pooling": "no",
     }  # fmt: skip
     table = printed.awaiting_table(pd.DataFrame([study]), schemes, "modified_oxford")

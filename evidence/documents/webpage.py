@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evidence.documents.measures import shares
@@ -72,7 +72,7 @@ def webpage(table: Table) -> str:
             "</head>",
             "<body>",
             "<main>",
-            *_table(table),
+            fragment(table),
             "</main>",
             "</body>",
             "</html>",
@@ -81,7 +81,18 @@ def webpage(table: Table) -> str:
     )
 
 
-def _table(table: Table) -> list[str]:
+def fragment(
+    table: Table,
+    links: Callable[[str, Mapping[str, str], str], Sequence[tuple[str, str]]] = lambda column, about, text: (),
+) -> str:
+    """A table as a part of a page, in the looks of STYLE.
+
+    Parameters
+    ----------
+    table : Table
+    links : function from the name of a column, what the row is about (`Table.about`) and the text of the cell to pairs
+        of words and address; the words are sought in the text in their order
+    """
     widths = shares(table, 0)
     described = f' aria-describedby="{table.name}-notes"' if table.footnotes else ""
     narrowest = 0.45 * sum(column.width for column in table.columns)
@@ -95,12 +106,13 @@ def _table(table: Table) -> list[str]:
         *_header(table),
         "</thead>",
     ]
+    about = iter(table.about or [{}] * len(table.frame))
     for group, rows in table.sections():
         lines.append("<tbody>")
         if group:
             wide = f'<th scope="rowgroup" colspan="{len(table.columns)}"><span>{_text(group)}</span></th>'
             lines.append(f"<tr>{wide}</tr>")
-        lines += [_row(table.columns, cells, bold) for cells, bold in rows]
+        lines += [_row(table.columns, cells, bold, next(about), links) for cells, bold in rows]
         lines.append("</tbody>")
     if table.frame.empty:
         lines.append(f'<tbody><tr><td colspan="{len(table.columns)}">Nothing to show.</td></tr></tbody>')
@@ -108,7 +120,29 @@ def _table(table: Table) -> list[str]:
     if table.footnotes:
         notes = "".join(f"\n<p>{_text(note)}</p>" for note in table.footnotes)
         lines.append(f'<div class="notes" id="{table.name}-notes">{notes}\n</div>')
-    return lines
+    return "\n".join(lines)
+
+
+def linked(value, links: Iterable[tuple[str, str]], known: Container[str] = ()) -> str:
+    """Text in which words lead somewhere; a place outside the page learns nothing of it.
+
+    Parameters
+    ----------
+    value : what is printed
+    links : pairs of words and address
+    known : addresses that a link just before has already; the keyboard need not stop there again
+
+    >>> linked("<b> 5/8", [("5/8", "#row")])
+    '&lt;b&gt; <a href="#row">5/8</a>'
+    """
+    made, rest = [], printable(value)
+    for words, address in links:
+        before, found, after = rest.partition(words)
+        if found:
+            more = ' tabindex="-1"' * (address in known) + ' rel="noreferrer"' * (not address.startswith("#"))
+            made.append(f'{_text(before)}<a href="{html.escape(address)}"{more}>{_text(words)}</a>')
+            rest = after
+    return "".join([*made, _text(rest)])
 
 
 def _header(table: Table) -> list[str]:
@@ -134,12 +168,17 @@ def _heading(column: Column, more: str = "") -> str:
     return f'<th scope="col"{more}{ALIGN[column.align]}>{_text(column.title)}</th>'
 
 
-def _row(columns: Sequence[Column], cells: Sequence, bold: bool) -> str:
-    made = []
+def _row(columns: Sequence[Column], cells: Sequence, bold: bool, about: Mapping[str, str], links: Callable) -> str:
+    own, *further = map(html.escape, about.get("id", "").split() or [""])
+    made, known = [], set()
     for position, (column, cell) in enumerate(zip(columns, cells, strict=True)):
         tag, scope = ("th", ' scope="row"') if position == 0 else ("td", "")
-        made.append(f"<{tag}{scope}{ALIGN[column.align]}>{_text(cell)}</{tag}>")
-    return ('<tr class="total">' if bold else "<tr>") + "".join(made) + "</tr>"
+        places = "".join(f'<span id="{place}"></span>' for place in further if position == 0)
+        found = links(column.name, about, printable(cell))
+        made.append(f"<{tag}{scope}{ALIGN[column.align]}>{places}{linked(cell, found, known)}</{tag}>")
+        known.update(address for _, address in found)
+    place = f' id="{own}"' * bool(own)
+    return f"<tr{place}" + (' class="total">' if bold else ">") + "".join(made) + "</tr>"
 
 
 def _text(value) -> str:

@@ -317,11 +317,9 @@ def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None
         raise ValueError(f"{path}: figures are written as {', '.join(FORMATS)}, not {ending!r}")
     title, words = str(figure.get_label()), getattr(figure, "alt_text", "")
     buffer = io.BytesIO()
-    with matplotlib.rc_context({**PLAIN, "svg.fonttype": "path" if style.svg_text == "path" else "none"}):
+    with matplotlib.rc_context(PLAIN):
         if ending == "svg":
-            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
-            data = _with_description(buffer.getvalue(), title, words)
-            data = data if style.svg_text == "path" else _with_lengths(data, style)
+            data = svg(figure, style)
         elif ending == "pdf":
             metadata = {"CreationDate": None, "Title": title, "Subject": words}
             with PdfPages(buffer, metadata=metadata) as book:
@@ -339,6 +337,15 @@ def save_figure(figure: Figure, path: str | Path, style: Style = SCREEN) -> None
         else:
             data = _tiff(figure, style.dpi)
     path.write_bytes(data)
+
+
+def svg(figure: Figure, style: Style = SCREEN) -> bytes:
+    """A figure as SVG with title and description."""
+    buffer, title = io.BytesIO(), str(figure.get_label())
+    with matplotlib.rc_context({**PLAIN, "svg.fonttype": "path" if style.svg_text == "path" else "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+    data = _with_description(buffer.getvalue(), title, getattr(figure, "alt_text", ""))
+    return data if style.svg_text == "path" else _with_lengths(data, style)
 
 
 def _with_description(svg: bytes, title: str, words: str) -> bytes:

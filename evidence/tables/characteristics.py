@@ -96,6 +96,7 @@ def table_ii(
     follows : str; the earlier review that `published_review` refers to ("" = none, then no such column)
     """
     therapy_labels, short = labels_of(therapies, "therapy"), short_labels(diseases)
+    own_rows = responses.groupby("study_id")["response_id"].agg(";".join)
     treatments = responses.groupby("study_id")["therapy"].unique()
     illnesses = responses.groupby("study_id")["disease"].unique()
     graded = study_levels.set_index("study_id")
@@ -118,6 +119,12 @@ def table_ii(
             )
             rows.append(
                 {
+                    "about": {
+                        "id": f"study-{study.study_id}",
+                        "study": study.study_id,
+                        "response": own_rows.get(study.study_id, ""),
+                        "therapy": ";".join(treatments.get(study.study_id, [])),
+                    },
                     "Status": title,
                     "Study": cell(study.label),
                     "Year": whole_or_text(study.year),
@@ -162,5 +169,5 @@ def table_ii(
     notes.append(NOTE_NR)
     return Table(
         "table_ii", "Table II", "Characteristics of the studies", frame, tuple(columns), group="Status",
-        footnotes=tuple(notes),
+        footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip

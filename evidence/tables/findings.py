@@ -91,6 +91,7 @@ def findings_table(
         best = levels[scope, therapy, ALL]
         told = [response for ids in own["response_ids"] for response in ids_in(ids)]
         return {
+            "about": {"analysis": line["analysis"]},
             "Class": group,
             "Treatment": label,
             "Outcome": joined(word("outcome", outcomes[response]) for response in told if response in outcomes.index),
@@ -147,6 +148,7 @@ def findings_table(
     title = "Summary of findings, single-arm evidence" + (f": {condition}" if condition else "")
     return Table(
         "findings", "", title, frame, columns, group="Class", emphasised=tuple(emphasised), footnotes=tuple(notes),
+        about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ def adverse_event_table(
         for event in statements.itertuples():
             rows.append(
                 {
+                    "about": {"therapy": therapy, "study": event.study_id, "source": cell(event.source)},
                     "Treatment": title,
                     "Study": study_labels.get(event.study_id, event.study_id),
                     "Adverse event": cell(event.term),
@@ -49,6 +50,7 @@ def adverse_event_table(
             some = bool(len(statements))
             rows.append(
                 {
+                    "about": {"therapy": therapy, "study": ";".join(silent), "source": NOTHING},
                     "Treatment": title,
                     "Study": joined(study_labels[study] for study in silent),
                     "Adverse event": "no statement found",
@@ -79,7 +81,7 @@ def adverse_event_table(
     notes.append(NOTE_NR)
     return Table(
         "adverse_events", "", "Adverse events by treatment", frame, columns, group="Treatment",
-        footnotes=tuple(notes),
+        footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 

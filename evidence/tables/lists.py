@@ -96,6 +96,7 @@ def awaiting_table(awaiting: pd.DataFrame, schemes: Mapping, scheme: str) -> Tab
     )
     rows = [
         {
+            "about": {"study": study.study_id},
             "No.": number_or_nr(study.priority),
             "Study": cell(study.label),
             "Year": whole_or_text(study.year),
@@ -119,7 +120,7 @@ def awaiting_table(awaiting: pd.DataFrame, schemes: Mapping, scheme: str) -> Tab
     ]
     return Table(
         "awaiting", "", "Studies whose counts are missing", frame, columns, footnotes=tuple(notes),
-        listed=True,
+        listed=True, about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 

@@ -118,10 +118,15 @@ def therapy_order(therapies: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 def references(arms: pd.DataFrame, labels: Mapping[str, str]) -> str:
     """Studies of an analysis, those that entered first, each group by year; a star marks the others."""
+    entered, others = studies_of(arms)
+    return joined([labels.get(s, s) for s in entered] + [labels.get(s, s) + "*" for s in others])
+
+
+def studies_of(arms: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Studies of which an arm entered, and the others; each by year."""
     by_year = arms.sort_values(["year", "study_id"], na_position="last", kind="stable")
     entered = dict.fromkeys(by_year.loc[by_year["entered"] == "yes", "study_id"])
-    others = [study for study in dict.fromkeys(by_year["study_id"]) if study not in entered]
-    return joined([labels.get(s, s) for s in entered] + [labels.get(s, s) + "*" for s in others])
+    return list(entered), [study for study in dict.fromkeys(by_year["study_id"]) if study not in entered]
 
 
 def treated(arms: pd.DataFrame, studies: pd.DataFrame, responses: pd.DataFrame, unit: str = "patient") -> pd.Series:

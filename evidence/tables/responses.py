@@ -20,6 +20,7 @@ from evidence.tables.parts import (
     references,
     scheme_of,
     spread,
+    studies_of,
     therapy_order,
     treated,
 )
@@ -70,75 +71,34 @@ def table_iii(
     class_labels : mapping from the slug of a class to its label
     """
     class_labels = class_labels or {}
-    study_labels, therapy_labels = labels_of(studies, "study_id"), labels_of(therapies, "therapy")
-    short = short_labels(diseases)
-    facts = responses.set_index("response_id").to_dict("index")
+    therapy_labels = labels_of(therapies, "therapy")
     over_all = pooled[pooled["disease"] == ALL]
     whole = by_key(over_all, ("scope", "therapy"))
     arms_of = dict(list(arms[arms["disease"] == ALL].groupby(["scope", "therapy"], sort=False)))
     active = studies.loc[studies["status"] != "excluded", "study_id"]
     further = responses[(responses["primary_outcome"] != "yes") & responses["study_id"].isin(active)]
     further = further.assign(x=numbers(further["responders"]), n=numbers(further["n"]))
-    bounds_of = exact_bounds([*arms["responders"], *further["x"]], [*arms["n"], *further["n"]], policy["level"])
-    marks = Marks()
-    rows, emphasised, used = [], [], set()
-
-    def arm_row(title, study, response_ids, x, n, role):
-        told = [facts[response] for response in response_ids if response in facts]
-        used.update(row["disease"] for row in told)
-        units = [u for u in dict.fromkeys(row["unit"] for row in told) if u not in ("patient", *SILENT)]
-        return {
-            "Treatment": title,
-            "Study": study_labels.get(study, study),
-            "Disease": joined(short.get(row["disease"], cell(row["disease"])) for row in told),
-            "Outcome": joined(word("outcome", row["outcome"]) for row in told),
-            "Response defined as": joined(cell(row["response_definition"]) for row in told),
-            "Follow-up": joined(cell(row["follow_up"]) for row in told),
-            "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in told),
-            "Responders/n (%)": "NR" if missing(x) and missing(n) else fraction(x, n),
-            "interval": bounds_of.get((x, n), NOTHING),
-            "In the analysis": role + "".join(f"; {word('unit', u)}" for u in units if word("unit", u) not in role),
-        }
+    counts = [*arms["responders"], *further["x"]], [*arms["n"], *further["n"]]
+    lines = _Lines(studies, responses, diseases, exact_bounds(*counts, policy["level"]))
+    rows, emphasised = [], []
 
     def add_summary(title, scope, therapy):
-        line = whole[scope, therapy]
-        blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
-        done = line["pooled"] == "yes"
-        summed = {
-            "Treatment": title,
-            "Study": f"Summed, {counted(int(line['k']), 'study', 'studies')}"
-            if done
-            else f"Not pooled: {line['reason']}",
-            "Response defined as": NOTHING,
-            "Responders/n (%)": fraction(line["events"], line["n"]) if line["k"] else NOTHING,
-            "interval": interval(line["crude_ci_lb"], line["crude_ci_ub"]) if line["k"] else NOTHING,
-        }
-        model = {
-            "Treatment": title,
-            "Study": f"Pooled, {counted(int(line['k']), 'study', 'studies')}",
-            "Response defined as": spread(line),
-            "Responders/n (%)": percent(line["estimate"]) + "".join(pooled_marks(line, marks)),
-            "interval": interval(line["ci_lb"], line["ci_ub"]),
-        }
-        for row in (summed, model) if done else (summed,):
+        for row in reversed(lines.result(whole[scope, therapy])):
             emphasised.append(len(rows))
-            rows.append(row | blank)
+            rows.append({"Treatment": title} | row)
 
     for therapy_class, members in therapy_order(therapies):
         for therapy in members:
             if ("therapy", therapy) not in whole:
                 continue
-            title = therapy_labels[therapy]
+            title = {"Treatment": therapy_labels[therapy]}
             own = arms_of.get(("therapy", therapy), arms.iloc[:0])
-            own = own.sort_values(["entered", "year"], ascending=[False, True], na_position="last", kind="stable")
-            for arm in own.itertuples():
-                role = "yes" if arm.entered == "yes" else f"no: {with_labels(arm.reason, study_labels)}"
-                rows.append(arm_row(title, arm.study_id, ids_in(arm.response_ids), arm.responders, arm.n, role))
+            rows += [title | row for row in lines.arms(own)]
             listed = {response for ids in own["response_ids"] for response in ids_in(ids)}
             for extra in further[(further["therapy"] == therapy) & ~further["response_id"].isin(listed)].itertuples():
                 role = f"no: {extra.pool_reason or 'further outcome'}"
-                rows.append(arm_row(title, extra.study_id, [extra.response_id], extra.x, extra.n, role))
-            add_summary(title, "therapy", therapy)
+                rows.append(title | lines.arm(extra.study_id, extra.response_id, extra.x, extra.n, role))
+            add_summary(title["Treatment"], "therapy", therapy)
         if ("class", therapy_class) in whole:
             add_summary(all_of(class_label(therapy_class, class_labels)), "class", therapy_class)
     bounds = f"{policy['level']:.0%} CI, %"
@@ -163,13 +123,126 @@ def table_iii(
         if (over_all["pooled"] == "yes").any()
         else "",
         "Known from: the abstract, the full text, or a secondary source (someone else's account of the study).",
-        *marks.footnotes(),
-        *abbreviations(used, diseases),
+        *lines.marks.footnotes(),
+        *abbreviations(lines.diseases_named, diseases),
         NOTE_NR,
     ]
     return Table(
         "table_iii", "Table III", "Responses by treatment", frame, columns, group="Treatment",
         emphasised=tuple(emphasised), footnotes=tuple(note for note in notes if note),
+        about=tuple(row["about"] for row in rows),
+    )  # fmt: skip
+
+
+class _Lines:
+    """Printed lines of one study arm and of one analysis, with what they need of the other tables."""
+
+    def __init__(self, studies, responses, diseases, bounds) -> None:
+        self._studies, self._short = labels_of(studies, "study_id"), short_labels(diseases)
+        self._facts, self._bounds = responses.set_index("response_id").to_dict("index"), bounds
+        self.marks, self.diseases_named = Marks(), set()
+
+    def arms(self, arms: pd.DataFrame) -> list[dict]:
+        """The arms of an analysis, those that entered first, each group by year."""
+        made = []
+        by_year = arms.sort_values(["entered", "year"], ascending=[False, True], na_position="last", kind="stable")
+        for arm in by_year.itertuples():
+            role = "yes" if arm.entered == "yes" else f"no: {with_labels(arm.reason, self._studies)}"
+            made.append(self.arm(arm.study_id, arm.response_ids, arm.responders, arm.n, role))
+        return made
+
+    def arm(self, study: str, response_ids: str, x: float, n: float, role: str) -> dict:
+        told = [self._facts[response] for response in ids_in(response_ids) if response in self._facts]
+        self.diseases_named.update(row["disease"] for row in told)
+        units = [u for u in dict.fromkeys(row["unit"] for row in told) if u not in ("patient", *SILENT)]
+        return {
+            "about": {"study": study, "response": response_ids},
+            "Study": self._studies.get(study, study),
+            "Disease": joined(self._short.get(row["disease"], cell(row["disease"])) for row in told),
+            "Outcome": joined(word("outcome", row["outcome"]) for row in told),
+            "Response defined as": joined(cell(row["response_definition"]) for row in told),
+            "Follow-up": joined(cell(row["follow_up"]) for row in told),
+            "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in told),
+            "Responders/n (%)": "NR" if missing(x) and missing(n) else fraction(x, n),
+            "interval": self._bounds.get((x, n), NOTHING),
+            "In the analysis": role + "".join(f"; {word('unit', u)}" for u in units if word("unit", u) not in role),
+        }
+
+    def result(self, line: Mapping) -> list[dict]:
+        """What an analysis gives: the pooled value and the sum, or why it is not pooled."""
+        blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
+        done, k = line["pooled"] == "yes", counted(int(line["k"]), "study", "studies")
+        summed = {
+            "Study": f"Summed, {k}" if done else f"Not pooled: {line['reason']}",
+            "Response defined as": NOTHING,
+            "Responders/n (%)": fraction(line["events"], line["n"]) if line["k"] else NOTHING,
+            "interval": interval(line["crude_ci_lb"], line["crude_ci_ub"]) if line["k"] else NOTHING,
+        }
+        model = {
+            "Study": f"Pooled, {k}",
+            "Response defined as": spread(line),
+            "Responders/n (%)": percent(line["estimate"]) + "".join(pooled_marks(line, self.marks)),
+            "interval": interval(line["ci_lb"], line["ci_ub"]),
+        }
+        return [{"about": {}} | row | blank for row in ((model, summed) if done else (summed,))]
+
+
+def analysis_table(
+    scope: str,
+    therapy: str,
+    label: str,
+    arms: pd.DataFrame,
+    pooled: pd.DataFrame,
+    studies: pd.DataFrame,
+    responses: pd.DataFrame,
+    diseases: pd.DataFrame,
+    policy: Mapping,
+) -> Table:
+    """What one treatment or class gives, over all diseases and in each: the result, then the study arms it rests on.
+
+    Diseases with the same arms share their lines; links reach the first by the names of its analyses.
+
+    Parameters
+    ----------
+    scope, therapy : str; "therapy" or "class" and its slug
+    label : str; for the caption
+    arms, pooled : DataFrames of `synthesis.select_arms` and `synthesis.pool_arms`
+    studies, responses, diseases : extraction tables
+    policy : mapping; the section `synthesis` of the config
+    """
+    short = short_labels(diseases)
+    own = arms[(arms["scope"] == scope) & (arms["therapy"] == therapy)]
+    lines = _Lines(studies, responses, diseases, exact_bounds(own["responders"], own["n"], policy["level"]))
+    arms_of = dict(list(own.groupby("analysis", sort=False)))
+    analyses = pooled[(pooled["scope"] == scope) & (pooled["therapy"] == therapy)].to_dict("records")
+    alike: dict[tuple, list[dict]] = {}
+    for line in analyses:
+        alike.setdefault(tuple(arms_of[line["analysis"]]["response_ids"]), []).append(line)
+    rows, emphasised = [], []
+    for group in alike.values():
+        title = joined("All diseases" if line["disease"] == ALL else short[line["disease"]] for line in group)
+        result = lines.result(group[0])
+        for row in result:  # the spread of a pooled value
+            row["In the analysis"] = row["Response defined as"]
+        result[0]["about"] = {"id": " ".join(f"analysis-{line['analysis']}" for line in group)}
+        emphasised += range(len(rows), len(rows) + len(result))
+        rows += [{"Diseases": title} | row for row in (*result, *lines.arms(arms_of[group[0]["analysis"]]))]
+    bounds = f"{policy['level']:.0%} CI, %"
+    columns = (
+        Column("Study", 24),
+        Column("Disease", 9),
+        Column("Outcome", 13),
+        Column("Known from", 11),
+        Column("Responders/n (%)", 13, "right"),
+        Column(bounds, 12, "right"),
+        Column("In the analysis", 28),
+    )
+    frame = pd.DataFrame(rows).rename(columns={"interval": bounds})
+    return Table(
+        f"results-{scope}-{therapy}", "", f"{label}: results and the study arms they rest on",
+        frame[["Diseases", *(column.name for column in columns)]], columns, group="Diseases",
+        emphasised=tuple(emphasised), footnotes=tuple(lines.marks.footnotes()),
+        about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 
@@ -225,6 +298,10 @@ def table_iv(
             own.loc[own["entered"] == "yes", "evidence_basis"].map(lambda text: "secondary" in ids_in(text)).any()
         )
         values = {
+            "about": {
+                "analysis": line["analysis"],
+                "study": ";".join(study for some in studies_of(own) for study in some),
+            },
             "Class": group,
             "Treatment": label,
             "Level": level_of.get((scope, therapy, ALL), "not gradable"),
@@ -279,7 +356,7 @@ def table_iv(
     title = "Level of evidence and response by treatment and disease" + (f": {condition}" if condition else "")
     return Table(
         "table_iv", "Table IV", title, frame, columns, group="Class", emphasised=tuple(emphasised),
-        footnotes=tuple(notes),
+        footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 

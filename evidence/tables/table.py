@@ -5,7 +5,8 @@ Cells are finished: text or whole numbers. A builder decides what is printed, `w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -52,6 +53,9 @@ class Table:
     footnotes : tuple of str
     landscape : bool
     listed : bool; a machine table has the same rows under the same name; a CSV of this one would only overwrite it
+    about : tuple of dict, one a row, or none; what the row is about, for links: ids joined by ";" under the names
+        analysis, therapy, study or response; source, where it was read; id, the names by which links reach the row,
+        joined by a blank
     """
 
     name: str
@@ -64,6 +68,7 @@ class Table:
     footnotes: tuple[str, ...] = ()
     landscape: bool = True
     listed: bool = False
+    about: tuple[Mapping[str, str], ...] = ()
 
     @property
     def caption(self) -> str:
@@ -82,6 +87,22 @@ class Table:
             else:
                 spans.append((column.over, 1))
         return spans
+
+    def rows_about(self, **wanted: str) -> Table:
+        """The table with the rows that are about one thing only, as in `rows_about(therapy="diltiazem")`."""
+        kept = [place for place, row in enumerate(self.about) if wanted.items() <= row.items()]
+        bold = tuple(new for new, old in enumerate(kept) if old in self.emphasised)
+        frame = self.frame.iloc[kept].reset_index(drop=True)
+        return replace(self, frame=frame, emphasised=bold, about=tuple(self.about[place] for place in kept))
+
+    def showing(self, *names: str) -> Table:
+        """The table with these columns only, in this order; its groups stay."""
+        columns = {column.name: column for column in self.columns}
+        return replace(self, columns=tuple(columns[name] for name in names))
+
+    def adding(self, column: Column, cells: Sequence) -> Table:
+        """The table with one more column at its end, a cell a row."""
+        return replace(self, frame=self.frame.assign(**{column.name: cells}), columns=(*self.columns, column))
 
     def sections(self) -> list[tuple[str, list[tuple[list, bool]]]]:
         """Rows under their group ("" without groups): cells in the order of the columns, and whether they are bold."""

@@ -20,6 +20,10 @@ from evidence.spreadsheets import peek
 LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
+TEMPLATES = [
+    str(PROJECT / "workflow/templates" / name)
+    for name in ("report.html.j2", "report.css", "report.js")
+]
 STANDARD = str(PROJECT / "workflow/standards/{standard}.yaml")
 CHECKLISTS = ["prisma2020_checklist", "swim", "prisma_lsr"]
 INSTRUMENTS = sorted(

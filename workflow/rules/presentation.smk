@@ -1,5 +1,5 @@
 # in: checked tables and results
-# out: Tables I to IV and the others, text for the paper, figures, and all of it in one file for a journal
+# out: Tables I to IV and the others, text for the paper, figures, the report, and all of it in one file for a journal
 
 
 rule write_tables:
@@ -120,6 +120,47 @@ use rule draw_figures as draw_figure with:
 
 
 ruleorder: draw_figures > draw_figure
+
+
+rule write_report:
+    input:
+        studies="data/processed/studies.csv",
+        responses="data/processed/responses.csv",
+        adverse_events="data/processed/adverse_events.csv",
+        therapies="data/processed/therapies.csv",
+        diseases="data/processed/diseases.csv",
+        scenarios="data/processed/scenarios.csv",
+        risk_of_bias="data/processed/risk_of_bias.csv",
+        extraction_issues="results/tables/extraction_issues.csv",
+        study_levels="results/tables/study_levels.csv",
+        appraisal="results/tables/appraisal.csv",
+        arms="results/tables/arms.csv",
+        pooled="results/tables/pooled.csv",
+        sensitivity="results/tables/sensitivity.csv",
+        heterogeneity="results/tables/heterogeneity.csv",
+        therapy_levels="results/tables/therapy_levels.csv",
+        level_sensitivity="results/tables/level_sensitivity.csv",
+        reconciliation="results/tables/reconciliation.csv",
+        awaiting="results/tables/awaiting.csv",
+        agreement=AGREEMENT,
+        disagreements=DISAGREEMENTS,
+        changes="results/changes.csv" if NEWEST else [],
+        hashed=[RAW, SECOND, LEVELS, INSTRUMENTS],
+        standard=LEVELS,
+        instruments=INSTRUMENTS,
+        templates=TEMPLATES,
+        library=LIBRARY,
+    output:
+        report="results/report.html",
+    log:
+        "results/logs/write_report.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config=config,
+        release=NEWEST,
+    script:
+        "../scripts/write_report.py"
 
 
 # Everything for a journal at its preset, numbered and captioned: snakemake results/export/jaad.zip

@@ -51,7 +51,7 @@ rule write_provenance:
             *expand(STANDARD, standard=CHECKLISTS),
         ],
         library=LIBRARY,
-        results=[PROCESSED, TABLES, TEXTS, FIGURES],
+        results=[PROCESSED, TABLES, TEXTS, FIGURES, "results/report.html"],
     output:
         provenance="results/provenance.json",
     log:

@@ -1,0 +1,12 @@
+from evidence.appraisal import read_instruments
+from evidence.extraction import read_places
+from evidence.grading import read_schemes
+from evidence.provenance import provenance
+from evidence.report import read_templates, report, save_report
+from evidence.review import log_errors, read_frames
+
+log_errors(snakemake.log[0])
+given, record = snakemake.input, provenance(snakemake.input.hashed, [], snakemake.params.config)
+frames = read_frames(dict(given.items())) | {"places": read_places("data/raw")}
+made_of = read_schemes(given.standard), read_instruments(given.instruments), read_templates(given.templates)
+save_report(report(frames, *made_of, record, snakemake.params.release), snakemake.output.report)
