@@ -434,7 +434,7 @@ class _Sections:
 
 
 def _sensitivity(frames, config) -> Table:
-    parts = (frames[name] for name in ("sensitivity", "pooled", "studies", "therapies"))
+    parts = (frames[name] for name in ("sensitivity", "pooled", "studies", "therapies", "diseases"))
     return sensitivity_table(*parts, config["review"]["class_labels"], config["synthesis"]["level"])
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from evidence.schema import ALL, humanise, numbers
-from evidence.synthesis import analysis_id
-from evidence.tables.parts import therapy_order
 from evidence.tables.table import Column, Table
 from evidence.wording import (
     INTERVALS,
@@ -118,6 +116,7 @@ def sensitivity_table(
     pooled: pd.DataFrame,
     studies: pd.DataFrame,
     therapies: pd.DataFrame,
+    diseases: pd.DataFrame,
     class_labels: Mapping[str, str],
     level: float,
 ) -> Table:
@@ -126,18 +125,19 @@ def sensitivity_table(
     Parameters
     ----------
     sensitivity, pooled : DataFrames of `synthesis.sensitivity` and `synthesis.pool_arms`
-    studies, therapies : extraction tables
+    studies, therapies, diseases : extraction tables
     class_labels : mapping from the slug of a class to its label
     level : float in (0, 1); coverage of the intervals
     """
     study_labels, therapy_labels = labels_of(studies, "study_id"), labels_of(therapies, "therapy")
     result = f"Pooled % [{level:.0%} CI]"
-    names = {analysis_id("therapy", slug): label for slug, label in therapy_labels.items()}
-    names |= {
-        analysis_id("class", slug): all_of(class_label(slug, class_labels)) for slug, _ in therapy_order(therapies)
-    }
-    chosen = pooled[(pooled["disease"] == ALL) & pooled["analysis"].isin(sensitivity["analysis"])]
-    main = chosen.assign(variant="the analysis itself", change="")
+    short = short_labels(diseases)
+    names = {}
+    for line in pooled.itertuples():
+        whole = line.scope == "class"
+        name = all_of(class_label(line.therapy, class_labels)) if whole else therapy_labels[line.therapy]
+        names[line.analysis] = name if line.disease == ALL else f"{name}, {short[line.disease]}"
+    main = pooled[pooled["analysis"].isin(sensitivity["analysis"])].assign(variant="the analysis itself", change="")
     rows = []
     for line in pd.concat([main, sensitivity]).to_dict("records"):
         change = "" if missing(line["change"]) else str(line["change"])
@@ -158,8 +158,8 @@ def sensitivity_table(
                 "Prediction interval, %": interval(line["pi_lb"], line["pi_ub"]),
             }
         )
-    order = {name: place for place, name in enumerate(names.values())}
-    rows.sort(key=lambda row: order[row["Analysis"]])
+    order = list(names)
+    rows.sort(key=lambda row: order.index(row["about"]["analysis"]))
     columns = (
         Column("What is changed", 20),
         Column("To", 30),
