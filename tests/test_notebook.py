@@ -1,35 +1,91 @@
-"""The notebook runs as it stands, on a review that was run."""
+"""The notebooks run as they stand, on a review that was run."""
 
-import shutil
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks/01_explore.ipynb"
+from evidence.review import read_review
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cells(calcinosis):
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    shutil.copy(NOTEBOOK, calcinosis.path("notebooks"))
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": calcinosis.path("notebooks")}}).execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    """Function that runs a notebook: what each of its code cells shows, by the kind of it."""
+
+    def run(name: str) -> list[dict]:
+        notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+        folder = {"metadata": {"path": calcinosis.path("notebooks")}}
+        NotebookClient(notebook, timeout=120, resources=folder).execute()
+        outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+        return [shown[0].get("data", {"text": shown[0].get("text")}) if shown else {} for shown in outputs]
+
+    return run
 
 
-def test_it_is_stored_without_outputs():
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+def rows(cell: dict) -> dict[str, list[str]]:
+    """Rows of the table that a cell shows, by their first cell."""
+    lines = re.findall(r"<tr.*?>(.*?)</tr>", cell["text/html"], re.DOTALL)
+    parts = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", line, re.DOTALL) for line in lines]
+    return {name: values for name, *values in parts}
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_it_is_stored_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
     assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in notebook.cells)
 
 
-def test_it_shows_table_iv_and_two_forest_plots(cells):
-    assert "Diltiazem" in cells[1].outputs[0]["data"]["text/html"]
-    assert "image/png" in cells[2].outputs[0]["data"]
-    assert "image/png" in cells[4].outputs[0]["data"]
+def test_explore_shows_table_iv_and_a_forest_plot_with_and_without_the_secondary_source(cells):
+    _, table, plot, printed, other = cells("01_explore.ipynb")
+    assert "Diltiazem" in table["text/html"]
+    assert "image/png" in plot
+    assert "image/png" in other
+    assert "as published: 21/41 in 4 studies" in printed["text"]
+    assert "without secondary sources: 16/33 in 3 studies" in printed["text"]
 
 
-def test_its_what_if_leaves_out_the_secondary_source(cells):
-    printed = cells[3].outputs[0]["text"]
-    assert "as published: 21/41 in 4 studies" in printed
-    assert "without secondary sources: 16/33 in 3 studies" in printed
+def test_sensitivity_shows_what_every_choice_does_and_its_words_hold(cells):
+    _, answer, *_, simulated, methods, left_out, choices, lines, priors, posterior = cells("02_sensitivity.ipynb")
+    published = ["4", "21/41 (51.2%)", "54.8", "[18.8, 91.4]", "[2.9, 98.0]", "0.46", "across"]
+    assert rows(answer)["As published"] == rows(choices)["As published"] == published
+    assert rows(choices)["Arms of 1 or more patients"] == published
+    assert rows(choices)["Without secondary sources"][:2] == ["3", "16/33 (48.5%)"]
+    assert rows(choices)["Arms of 5 or more patients"][:2] == ["3", "17/37 (45.9%)"]
+    assert rows(choices)["Complete responses only"][0] == "0"
+    assert all("image/png" in cell for cell in (methods, left_out, posterior))
+    assert [values[1] for name, values in rows(lines).items() if name] == ["above", "across", "across", "across"]
+
+    held = {name: int(values[0]) for name, values in rows(simulated).items() if name}
+    assert held["wald_z"] < 900 < held["profile_calibrated"] < 975 < held["profile_t"]
+    spans = [[float(end) for end in values[3].strip("[]").split(", ")] for name, values in rows(priors).items() if name]
+    assert len({high - low for low, high in spans}) == 3
+    assert [high - low for low, high in spans] == sorted(high - low for low, high in spans)
+
+
+def test_the_middle_of_the_answer_is_where_the_sensitivity_notebook_says(calcinosis):
+    found = read_review(calcinosis.folder)["sensitivity"].query("analysis == 'diltiazem' and pooled == 'yes'")
+    assert found["estimate"].between(0.45, 0.65).all()
+    differing = found.query("tau2 != 0")
+    assert (differing["ci_lb"] < 0.4).all()
+    assert (differing["ci_ub"] > 0.6).all()
+
+
+def test_a_study_is_added_to_a_copy_refused_mended_graded_and_pooled(calcinosis, cells):
+    before = calcinosis.files("data/raw", "results")
+    _, _, _, slip, mended, level, both, plot, _ = cells("03_add_a_study.ipynb")
+    assert slip["text"].splitlines()[0] == "1 fault in data/raw; nothing was changed:"
+    assert re.fullmatch(
+        r"data/raw/responses\.csv, row \d+, column responders: 23 of n = 21 \(study synthetic2024\)",
+        slip["text"].splitlines()[1],
+    )
+    assert mended["text"].startswith("no error; ")
+    assert mended["text"].endswith(" 0 of them about the new study\n")
+    assert "IV: retrospective case series" in level["text/html"]
+    assert rows(both)["Before"][:3] == ["4", "21/41 (51.2%)", "54.8"]
+    assert rows(both)["After"][:4] == ["5", "34/62 (54.8%)", "55.5", "[31.0, 83.9]"]
+    assert "image/png" in plot
+    assert calcinosis.files("data/raw", "results") == before
