@@ -336,7 +336,7 @@ class _Comparison:
 
     def _study_levels(self) -> Iterator[tuple]:
         for key, was, is_ in self._pairs("study_levels", "study_id"):
-            if was and is_ and was["level"] != is_["level"]:
+            if was and is_ and was["level"] != is_["level"] and "excluded" not in (was["status"], is_["status"]):
                 cause = self._cause(key in self._altered, "grading.scheme")
                 yield self._level(key, self._studies[key], "level of evidence of the study", was, is_, cause)
 

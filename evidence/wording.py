@@ -35,6 +35,7 @@ MODELS = {
 INTERVALS = {
     "profile": "profile likelihood",
     "profile_calibrated": "profile likelihood, calibrated for few small studies",
+    "profile_t": "profile likelihood, t quantiles with k − 1 degrees of freedom",
     "wald_z": "Wald, normal quantiles",
     "wald_t": "Wald, t quantiles with k − 1 degrees of freedom",
     "hk": "Hartung-Knapp",
@@ -311,11 +312,11 @@ def ids_in(text) -> list[str]:
 def scheme_name(slug: str) -> str:
     """'OCEBM 2009' of ocebm_2009: the first word is an acronym unless it is a name.
 
-    >>> scheme_name("ocebm_2009"), scheme_name("shekelle_1999")
-    ('OCEBM 2009', 'Shekelle 1999')
+    >>> scheme_name("ocebm_2009"), scheme_name("shekelle_1999"), scheme_name("modified_oxford")
+    ('OCEBM 2009', 'Shekelle 1999', 'Modified Oxford')
     """
     first, _, rest = slug.partition("_")
-    return f"{first.upper() if first in ACRONYMS else humanise(first)} {rest.replace('_', ' ')}".strip()
+    return f"{first.upper() if first in ACRONYMS else humanise(first)} {rest.replace('_', ' ').title()}".strip()
 
 
 def number_or_nr(value: float) -> int | str:
