@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evidence.documents.plain import markdown
 from evidence.extraction import read_processed, read_result, save_csv
-from evidence.review import freeze, read_meanings, read_release
+from evidence.review import freeze, read_meanings, read_release, read_review
 from evidence.schema import empty_table
 from evidence.updates import CHANGES, ORDER, changes_text, compare_results, summary
 from tests.made_up import review
@@ -371,10 +371,12 @@ CHANGED = """\
 """
 
 
-def test_freeze_add_a_study_run_again_and_read_what_changed(copy_review):
+def test_a_review_of_two_rows_runs_is_frozen_gets_a_study_and_says_what_changed(copy_review):
     minimal = copy_review("tests/data/minimal")
     fast = ("--config", "figures={preset: screen, formats: [svg], order: year}")
     minimal.run("data/releases/0.10", *fast)
+    row = read_review(minimal.folder)["pooled"].set_index("analysis").loc["diltiazem"]
+    assert (row["k"], row["pooled"], row["reason"]) == (2, "no", "2 studies, 3 needed")
     assert "No earlier release" in minimal.path("data/releases/0.10/changes.md").read_text()
     frozen = minimal.files("data/releases/0.10")
     for older in ("0.9", "draft"):  # an older version, and a folder that was not frozen to the end

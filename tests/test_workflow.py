@@ -233,13 +233,6 @@ def test_the_synthetic_review_of_the_published_shape_runs(copy_review):
     assert all("SYNTHETIC" in " ".join(row) for name in TABLES for row in frames[name].to_numpy())
 
 
-def test_a_review_of_two_rows_runs(copy_review):
-    review = copy_review("tests/data/minimal")
-    review.run(*FAST)
-    row = read_review(review.folder)["pooled"].set_index("analysis").loc["diltiazem"]
-    assert (row["k"], row["pooled"], row["reason"]) == (2, "no", "2 studies, 3 needed")
-
-
 def test_two_extractors_differ_decide_and_the_run_uses_what_they_agreed_on(copy_review):
     review = copy_review("tests/data/minimal")
     first = pd.read_csv(review.path("data/raw/responses.csv"), dtype=str, keep_default_na=False)
