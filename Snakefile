@@ -40,6 +40,7 @@ onsuccess:
     print(
         "what is missing: results/tables/awaiting.xlsx; all tables in one file: results/tables/all_tables.xlsx."
     )
+    print("What changed since the last release: results/changes.md.")
 
 
 onerror:

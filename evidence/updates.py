@@ -441,12 +441,13 @@ class _Comparison:
             if column == "counts" or (column in was and column in is_):
                 before, after = (self._printed(row, column) for row in (was, is_))
                 if before != after:
-                    words = f"{label}, corrected: {name} {before} before, {after} now."
+                    known = before.split("/")[0] not in (NOTHING, "NR", "unclear")
+                    words = f"{label}{', corrected' * known}: {name} {before} before, {after} now."
                     yield about, key, label, column, before, after, words
 
     def _printed(self, row: Mapping, column: str) -> str:
         if column == "counts":
-            return _fraction(row)
+            return _fraction(row).replace(NOTHING, "NR")
         labels = {"study_id": self._studies, "therapy": self._therapies, "disease": self._diseases}
         if column in labels:
             return labels[column].get(row[column], cell(row[column]))

@@ -1,6 +1,7 @@
 """What changed since a release: every kind of change in its words, nothing that nobody would read, and end to end."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.documents.plain import markdown
-from evidence.extraction import read_processed, read_result, save_csv
+from evidence.extraction import read_result, save_csv
 from evidence.review import freeze, read_meanings, read_release, read_review
 from evidence.schema import empty_table
 from evidence.updates import CHANGES, ORDER, changes_text, compare_results, summary
 from tests.made_up import review
 from tests.policy import POLICY, results_of
 
+PROJECT = Path(__file__).parents[1]
 CHOICES = {
     "review": {"title": "A review", "class_labels": {"group_one": "Group one"}},
     "grading": {"scheme": "modified_oxford", "reference_line": 0.5},
@@ -129,6 +131,11 @@ def test_a_corrected_count(made):
     words = told(made(), made(responses=rows))
     assert without(words, "Drug") == ["Ash, Drug in SSc, corrected: responders 4/8 (50.0%) before, 3/8 (37.5%) now."]
     assert words[0].startswith("Drug: pooled response was 48.1% [29.7, 67.0] from 3 studies, 13/27; now 44.4%")
+
+
+def test_a_count_that_came_later_is_no_correction(made):
+    rows = [("ash", {"responders": "NR", "n": "NR"}), *RESPONSES[1:]]
+    assert told(made(responses=rows), made())[-1] == "Ash, Drug in SSc: responders NR before, 4/8 (50.0%) now."
 
 
 def test_a_sum_that_is_not_pooled(made):
@@ -338,7 +345,7 @@ def test_a_folder_that_is_there_is_never_frozen_into(tmp_path):
 
 
 def test_every_choice_has_a_meaning(standard):
-    meanings = read_meanings("workflow/schemas/config.schema.yaml")
+    meanings = read_meanings(PROJECT / "workflow/schemas/config.schema.yaml")
     assert meanings["synthesis.least_studies"] == "fewest studies that are pooled"
     assert meanings["synthesis.priors.b_sd"] == "standard deviation of the prior of b"
 
@@ -400,11 +407,11 @@ def test_a_review_of_two_rows_runs_is_frozen_gets_a_study_and_says_what_changed(
     assert "No release 7 in data/releases: 0.9, 0.10." in minimal.run("results/changes_since_7.md", *fast, code=1)
 
 
-def test_the_release_of_the_bundled_review_can_be_read(calcinosis):
-    folders = sorted(calcinosis.path("data/releases").iterdir())
-    assert [folder.name for folder in folders] == ["0.1.0"]
-    frames, choices = read_release(sorted(folders[0].glob("*.*")))
+@pytest.mark.parametrize("folder", sorted(PROJECT.glob("data/releases/*")), ids=lambda folder: folder.name)
+def test_a_release_of_the_bundled_review_can_be_compared(folder):
+    frames, choices = read_release(sorted(folder.glob("*.*")))
     assert set(choices) >= {"review", "grading", "synthesis"}
     assert len(frames["pooled"]) > 100
-    assert read_processed(folders[0], "studies").shape[0] == len(frames["studies"])
-    assert calcinosis.path("results/changes.md").read_text().startswith("# What changed")
+    assert compare_results(frames, frames, choices, choices).empty
+    less = frames | {"studies": frames["studies"].iloc[1:]}
+    assert compare_results(less, frames, choices, choices)["words"].iloc[0].startswith("New study: ")
