@@ -33,7 +33,7 @@ bench: .venv/ready
 	@touch $@
 
 lock:
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-header --output-file requirements.lock
 
 clean:

@@ -20,6 +20,16 @@ include: "workflow/rules/presentation.smk"
 include: "workflow/rules/release.smk"
 
 
+# On a cluster these run where snakemake does: faults of the tables are told at once, and the others are not worth a wait.
+localrules:
+    check_extraction,
+    compare_extractions,
+    write_references,
+    import_references,
+    write_form,
+    freeze_release,
+
+
 rule all:
     default_target: True
     input:

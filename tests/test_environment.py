@@ -38,6 +38,13 @@ def test_lock_holds_every_package_within_its_bounds():
         assert tuple(map(int, lower.split("."))) <= version < tuple(map(int, upper.split("."))), name
 
 
+def test_lock_leaves_out_what_only_a_cluster_needs():
+    lock = (PROJECT / "requirements.lock").read_text()
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras) == {"dev", "cluster"}
+    assert all(f"{re.match(r'[a-z-]+', line)[0]}==" not in lock for line in extras["cluster"])
+
+
 def test_lock_has_hashes_and_no_addresses():
     lock = (PROJECT / "requirements.lock").read_text()
     assert "://" not in lock
