@@ -30,7 +30,7 @@ from evidence.tables import evidence_tables
 from evidence.tables.parts import appraisal_words, by_key, scheme_of, therapy_order
 from evidence.tables.responses import analysis_table
 from evidence.tables.table import Column, Table
-from evidence.tables.trace import places_of, row_table, sensitivity_table
+from evidence.tables.trace import row_table, sensitivity_table
 from evidence.text import Heading, Item, Text
 from evidence.updates import changes_text
 from evidence.wording import (
@@ -58,6 +58,13 @@ PLACES = {  # of the page, and what a link there is called
     "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings", "treatments": "Treatments",
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
 }  # fmt: skip
+PLAIN = (
+    "Outcome",
+    "What limits certainty",
+    "What is changed",
+    "To",
+    "Interval",
+)  # columns of an analysis without links
 NAMED = 3  # treatments in a sentence; more are counted
 
 # What is written of a source, and where that leads. A mark at the end belongs to the sentence.
@@ -134,12 +141,8 @@ def save_report(page: str, path: str | Path) -> None:
 def sources_in(words: str) -> list[tuple[str, str]]:
     """What in a text is the address of a source, and where it leads; nothing but DOI, PubMed and the web does.
 
-    >>> sources_in("doi:10.1/a; pmid:12")
-    []
-    >>> sources_in("doi:10.1000/a; PMID 12, see https://a.org/b.")
-    ... # doctest: +NORMALIZE_WHITESPACE
-    [('doi:10.1000/a', 'https://doi.org/10.1000/a'), ('PMID 12', 'https://pubmed.ncbi.nlm.nih.gov/12'),
-     ('https://a.org/b', 'https://a.org/b')]
+    >>> sources_in("doi:10.1000/a; see https://a.org/b.")
+    [('doi:10.1000/a', 'https://doi.org/10.1000/a'), ('https://a.org/b', 'https://a.org/b')]
     >>> sources_in("javascript:alert(1)")
     []
     """
@@ -174,7 +177,7 @@ class _Links:
 
     def table(self, table: Table) -> Markup:
         """A table with its links."""
-        return Markup(fragment(table, self._links))
+        return Markup(fragment(table, self._links, role="group"))
 
     def _links(self, column: str, about: Mapping[str, str], text: str) -> list[tuple[str, str]]:
         """Words of a cell and where they lead; a row does not lead to itself."""
@@ -189,10 +192,10 @@ class _Links:
             return [(self._therapies[slug], f"#therapy-{slug}") for slug in therapies if slug in self._therapies]
         if column == "Rows":
             return list(zip(text.split("; "), responses, strict=bool(responses)))
-        if column == "Responders/n (%)" and responses:
+        if column == "Responders/n (%)" and responses and "study" in about:
             return [(text, responses[0])]
         analysis = about.get("analysis")
-        if not analysis or text == NOTHING or column in ("Outcome", "What limits certainty"):
+        if not analysis or text == NOTHING or column in PLAIN:
             return sources_in(text)
         if column in ("Treatment", "Level"):
             return [(text, f"#{self._sections[analysis]}")]
@@ -200,24 +203,25 @@ class _Links:
         return [(text, f"#analysis-{disease if disease in self._analyses else analysis}")]
 
 
-def _row_words(places: pd.DataFrame, responses: Iterable[str]) -> list[str]:
-    """Short names of rows, one text for each ";"-joined list of response ids: "row 5; row 7"."""
-    rows = places[places["table"] == "responses"].set_index("id")["row"]
-    return ["; ".join(f"row {rows.get(row, row)}" for row in ids_in(ids)) or NOTHING for ids in responses]
+def _row_words(places: pd.DataFrame, table: str, names: Iterable[str]) -> list[str]:
+    """Short words for rows of a table, one text for each ";"-joined list of their names: "row 5; row 7"."""
+    rows = places[places["table"] == table].set_index("id")["row"]
+    return ["; ".join(f"row {rows.get(row, row)}" for row in ids_in(ids)) or NOTHING for ids in names]
 
 
 def _with_rows(table: Table, frames: Mapping[str, pd.DataFrame]) -> Table:
     """Table II with the rule that gave the level, and the rows of the study."""
-    rules = frames["study_levels"].set_index("study_id")["rule"]
-    places = places_of(frames["places"], "studies")
+    rules, places = frames["study_levels"].set_index("study_id")["rule"], frames["places"]
     studies = [row["study"] for row in table.about]
+    files = joined(dict.fromkeys(places["file"]), ", ")
     shown = [column.name for column in table.columns if column.name not in ("Controlled", "In earlier review")]
-    return (
+    table = (
         table.showing(*shown)
         .adding(Column("Why this level", 22), [rules[study] for study in studies])
-        .adding(Column("Row of the study", 12), [places.get(study, NOTHING) for study in studies])
-        .adding(Column("Rows", 8), _row_words(frames["places"], (row["response"] for row in table.about)))
+        .adding(Column("Row", 7), _row_words(places, "studies", studies))
+        .adding(Column("Rows", 8), _row_words(places, "responses", (row["response"] for row in table.about)))
     )
+    return replace(table, footnotes=(*table.footnotes, f"Row: of the study; rows: of its responses; in {files}."))
 
 
 # What is known, how sure, what is missing --------------------------------------------------------------------
@@ -383,7 +387,7 @@ class _Sections:
             made["facts"] = self._facts(line, self._levels[scope, slug, ALL])
             parts = (frames[name] for name in ("arms", "pooled", "studies", "responses", "diseases"))
             results = analysis_table(scope, slug, label, *parts, policy)
-            rows = _row_words(frames["places"], (row.get("response", "") for row in results.about))
+            rows = _row_words(frames["places"], "responses", (row.get("response", "") for row in results.about))
             made["results"] = results.adding(Column("Rows", 7), rows)
             if line["k"]:
                 made["picture"] = _picture(f"{FOREST}{line['analysis']}", frames, self._config)

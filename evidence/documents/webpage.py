@@ -84,6 +84,7 @@ def webpage(table: Table) -> str:
 def fragment(
     table: Table,
     links: Callable[[str, Mapping[str, str], str], Sequence[tuple[str, str]]] = lambda column, about, text: (),
+    role: str = "region",
 ) -> str:
     """A table as a part of a page, in the looks of STYLE.
 
@@ -92,13 +93,14 @@ def fragment(
     table : Table
     links : function from the name of a column, what the row is about (`Table.about`) and the text of the cell to pairs
         of words and address; the words are sought in the text in their order
+    role : str; "region", a landmark of the page, or "group" where many tables would be too many landmarks
     """
     widths = shares(table, 0)
     described = f' aria-describedby="{table.name}-notes"' if table.footnotes else ""
     narrowest = 0.45 * sum(column.width for column in table.columns)
     # On a narrow screen the table keeps a width at which its words fit, and its frame scrolls, also by the keyboard.
     lines = [
-        f'<div class="table" role="region" aria-labelledby="{table.name}-caption" tabindex="0">',
+        f'<div class="table" role="{role}" aria-labelledby="{table.name}-caption" tabindex="0">',
         f'<table style="min-width:{narrowest:.0f}rem"{described}>',
         f'<caption id="{table.name}-caption"><span>{_text(table.caption)}</span></caption>',
         "<colgroup>" + "".join(f'<col style="width:{100 * width:.2f}%">' for width in widths) + "</colgroup>",

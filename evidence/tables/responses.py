@@ -211,9 +211,9 @@ def analysis_table(
     policy : mapping; the section `synthesis` of the config
     """
     short = short_labels(diseases)
-    own = arms[(arms["scope"] == scope) & (arms["therapy"] == therapy)]
-    lines = _Lines(studies, responses, diseases, exact_bounds(own["responders"], own["n"], policy["level"]))
-    arms_of = dict(list(own.groupby("analysis", sort=False)))
+    arms = arms[(arms["scope"] == scope) & (arms["therapy"] == therapy)]
+    lines = _Lines(studies, responses, diseases, exact_bounds(arms["responders"], arms["n"], policy["level"]))
+    arms_of = dict(list(arms.groupby("analysis", sort=False)))
     analyses = pooled[(pooled["scope"] == scope) & (pooled["therapy"] == therapy)].to_dict("records")
     alike: dict[tuple, list[dict]] = {}
     for line in analyses:
@@ -224,9 +224,11 @@ def analysis_table(
         result = lines.result(group[0])
         for row in result:  # the spread of a pooled value
             row["In the analysis"] = row["Response defined as"]
-        result[0]["about"] = {"id": " ".join(f"analysis-{line['analysis']}" for line in group)}
+        own = arms_of[group[0]["analysis"]]
+        result[-1]["about"] = {"response": ";".join(own.loc[own["entered"] == "yes", "response_ids"])}
+        result[0]["about"] = result[0]["about"] | {"id": " ".join(f"analysis-{line['analysis']}" for line in group)}
         emphasised += range(len(rows), len(rows) + len(result))
-        rows += [{"Diseases": title} | row for row in (*result, *lines.arms(arms_of[group[0]["analysis"]]))]
+        rows += [{"Diseases": title} | row for row in (*result, *lines.arms(own))]
     bounds = f"{policy['level']:.0%} CI, %"
     columns = (
         Column("Study", 24),

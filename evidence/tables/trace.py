@@ -27,6 +27,8 @@ from evidence.wording import (
     word,
 )
 
+CHANGED = {"leave one out": "one study left out", "cumulative": "studies up to", "method": "method"}
+
 
 def row_table(
     name: str,
@@ -137,7 +139,7 @@ def sensitivity_table(
         whole = line.scope == "class"
         name = all_of(class_label(line.therapy, class_labels)) if whole else therapy_labels[line.therapy]
         names[line.analysis] = name if line.disease == ALL else f"{name}, {short[line.disease]}"
-    main = pooled[pooled["analysis"].isin(sensitivity["analysis"])].assign(variant="the analysis itself", change="")
+    main = pooled[pooled["analysis"].isin(sensitivity["analysis"])].assign(variant="nothing", change="")
     rows = []
     for line in pd.concat([main, sensitivity]).to_dict("records"):
         change = "" if missing(line["change"]) else str(line["change"])
@@ -147,14 +149,14 @@ def sensitivity_table(
             {
                 "about": {"analysis": line["analysis"]},
                 "Analysis": names[line["analysis"]],
-                "What is changed": line["variant"],
+                "What is changed": CHANGED.get(line["variant"], line["variant"]),
                 "To": change or NOTHING,
                 "Studies": int(line["k"]),
                 "Responders/n (%)": fraction(line["events"], line["n"]) if line["k"] else NOTHING,
                 result: estimate(line["estimate"], line["ci_lb"], line["ci_ub"])
                 if done
                 else f"not pooled: {cell(line['reason'])}",
-                "Interval": INTERVALS.get(line["interval"]) or cell(line["interval"]).replace("_", " "),
+                "Interval": INTERVALS.get(line["interval"], cell(line["interval"])),
                 "Prediction interval, %": interval(line["pi_lb"], line["pi_ub"]),
             }
         )

@@ -8,9 +8,8 @@
   function key(cell) {
     const words = cell.textContent.trim();
     if (NOTHING.test(words)) return null;
-    const share = /^\d.*?(\d+)\/(\d+)|^(\d+)\/(\d+)/.exec(words);
-    const [x, n] = share ? [share[1] ?? share[3], share[2] ?? share[4]] : [];
-    if (Number(n)) return Number(x) / Number(n);
+    const share = /^\d/.test(words) && /(\d+)\/(\d+)/.exec(words);
+    if (share && Number(share[2])) return Number(share[1]) / Number(share[2]);
     const number = /^[<>]?(-?\d+(?:\.\d+)?)(?![\d.]*[\w-])/.exec(words);
     return number ? Number(number[1]) : words.toLowerCase();
   }
@@ -36,7 +35,8 @@
       if (group) for (const row of own) row.cells[0].dataset.group = group.textContent;
       return own.map((row) => ({ row, body, group: group?.parentElement, words: "" }));
     });
-    if (rows.length < 2) return;
+    // the lines of a result and of its arms stay together
+    if (rows.length < 2 || table.caption.id.startsWith("results-")) return;
     for (const one of rows) {
       one.words = `${one.row.textContent} ${one.row.cells[0].dataset.group ?? ""}`.toLowerCase();
     }

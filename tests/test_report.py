@@ -1,0 +1,574 @@
+"""The report: what it says, that every number leads to its rows, and how it behaves in a browser."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evidence.appraisal import read_instruments, summarise_appraisals
+from evidence.extraction import check_extraction, read_places
+from evidence.reconciliation import claim_results
+from evidence.report import overview, read_templates, report, save_report, sources_in
+from evidence.review import read_config
+from evidence.synthesis import heterogeneity, sensitivity
+from tests.policy import results_of
+
+PROJECT = Path(__file__).parents[1]
+MINIMAL = PROJECT / "tests/data/minimal"
+TEMPLATES = read_templates(sorted((PROJECT / "workflow/templates").iterdir()))
+RECORD = {"small_evidence": "0.1.0", "python": "3.12.1", "packages": {"pandas": "3.1.1"}, "inputs": {"a.csv": "0" * 64}}
+VOID = {"meta", "link", "img", "input", "br", "wbr", "col"}
+HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&amp; </td></style> javascript:alert(1)"""
+
+
+def frames_of(tables, issues, folder, config, standard, instruments):
+    """All frames that the report is made of, from the checked tables of a review."""
+    policy = config["synthesis"]
+    frames = tables | results_of(tables, standard, config["grading"]["scheme"], policy)
+    basis = {name: frames[name] for name in ("studies", "responses", "therapies", "arms")}
+    frames["sensitivity"] = sensitivity(**basis, policy=policy)
+    frames["heterogeneity"] = heterogeneity(frames["arms"], frames["study_levels"], policy)
+    frames["appraisal"] = summarise_appraisals(frames["studies"], frames["risk_of_bias"], instruments)
+    return frames | claim_results(frames, standard, config["review"], policy) | {
+        "extraction_issues": issues, "places": read_places(folder),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def instruments():
+    return read_instruments(sorted((PROJECT / "workflow/standards/risk_of_bias").glob("*.yaml")))
+
+
+@pytest.fixture(scope="module")
+def write(standard, instruments):
+    """Function from frames and config to the page."""
+    return lambda frames, config, **more: report(
+        frames, standard, instruments, TEMPLATES, RECORD | {"config": config}, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def bundled(standard, instruments):
+    """Frames and config of the bundled review."""
+    config, folder = read_config(PROJECT), PROJECT / "data/raw"
+    tables, issues = check_extraction(folder, year=2026)
+    return frames_of(tables, issues, folder, config, standard, instruments), config
+
+
+@pytest.fixture
+def small(standard, instruments):
+    """Function that makes frames and config of a small review, its checked tables changed by `edit`."""
+
+    def make(edit=lambda tables: None):
+        config, folder = read_config(MINIMAL), MINIMAL / "data/raw"
+        tables, issues = check_extraction(folder, year=2026)
+        edit(tables)
+        return frames_of(tables, issues, folder, config, standard, instruments), config
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def page(bundled, write):
+    return write(*bundled)
+
+
+class Page(HTMLParser):
+    """What a page holds: elements, names, links, and the rows of its tables by name."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.names, self.links, self.open, self.words = [], [], [], [], []
+        self.headings, self.tables, self.rows, self._cell = [], [], {}, None
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.elements.append((tag, attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in attrs:
+            self.names.append(attrs["id"])
+        if "href" in attrs:
+            self.links.append(attrs["href"])
+        if tag == "table":
+            self.tables.append({"caption": "", "columns": [], "heads": [], "rows": []})
+        if tag == "tr":
+            self._row = {"names": [], "cells": [], "links": [], "table": self.tables[-1]}
+            if "thead" in self.open:
+                self.tables[-1]["heads"].append([])
+            else:
+                self.tables[-1]["rows"].append(self._row)
+        if tag in ("td", "th", "caption") or re.fullmatch("h[1-6]", tag):
+            self._cell = {"tag": tag, "words": "", "links": []}
+            self._cell |= {"scope": attrs.get("scope"), "span": int(attrs.get("colspan", 1))}
+        if "id" in attrs and tag in ("tr", "span"):
+            self._row["names"].append(attrs["id"])
+            self.rows[attrs["id"]] = self._row
+        if tag == "a" and self._cell:
+            self._cell["links"].append(attrs["href"])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag == "thead":  # what stands below a shared heading is in the second row
+            first, *below = self.tables[-1]["heads"]
+            below = iter(below[0] if below else [])
+            spread = (next(below) if cell["scope"] == "colgroup" else cell
+                      for cell in first for _ in range(cell["span"]))  # fmt: skip
+            self.tables[-1]["columns"] = [cell["words"] for cell in spread]
+        if self._cell and tag == self._cell["tag"]:
+            cell, self._cell = self._cell, None
+            if tag == "caption":
+                self.tables[-1]["caption"] = cell["words"]
+            elif tag.startswith("h"):
+                self.headings.append((int(tag[1]), cell["words"]))
+            elif "thead" in self.open:
+                self.tables[-1]["heads"][-1].append(cell)
+            else:
+                self._row["cells"].append(cell)
+
+    def handle_data(self, data):
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.words.append(data)
+        if self._cell:
+            self._cell["words"] += data
+
+    def cell(self, row, column):
+        return row["cells"][row["table"]["columns"].index(column)]
+
+    def table(self, caption):
+        return next(table for table in self.tables if table["caption"].startswith(caption))
+
+
+def counts(words):
+    """Responders and patients of "5/8 (62.5%)"."""
+    return [int(number) for number in re.match(r"(\d+)/(\d+)", words).groups()]
+
+
+# What it says ----------------------------------------------------------------------------------------------
+
+
+def test_the_first_screen_says_what_is_known_how_sure_and_what_is_missing(bundled, standard):
+    frames, config = bundled
+    known, sure, missing = overview(frames, standard, config)
+    assert [known[0], sure[0], missing[0]] == ["What is known", "How sure that is", "What is missing"]
+    assert [words for words, _ in known[1]] == [
+        "1 of 43 treatments could be pooled (Diltiazem: 21 of 41 patients responded in 4 studies, pooled 54.8% "
+        "[18.8, 91.4]). Interval against 50%: 0 above, 0 below, 1 across.",
+        "8 treatments with too few studies to pool, by summed counts: 2 above, 0 below, 6 across.",
+        "15 study arms with 229 patients from 13 studies entered an analysis.",
+        "104 studies in the tables: 40 included, 43 awaiting counts, 21 excluded.",
+    ]
+    assert [words for words, _ in sure[1]] == [
+        "Treatments by their highest level of evidence: IB, 1; IIA, 1; IV, 38; not gradable, 3.",
+        "Where the counts of the 15 arms were read: abstract, 12; secondary account, 3.",
+        "With a comparison group: 1 of 13 studies.",
+        "Where the response of a further study would lie: Diltiazem, [2.9, 98.0]%.",
+        "No study has been appraised for risk of bias (of 83 eligible studies).",
+    ]
+    assert [words for words, _ in missing[1]][:3] == [
+        "Counts are missing of 46 studies; 6 of them would make an analysis large enough to pool.",
+        "Without an arm that can be analysed: 34 of 43 treatments (no arm of 3 or more patients, 16; counts not in "
+        "hand, 15; counts held back, 3).",
+        "Without a statement on adverse events: 63 of 83 studies that are eligible; silence is not zero.",
+    ]
+
+
+def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(page):
+    found = Page(page)
+    levels = [level for level, _ in found.headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(below - above <= 1 for above, below in pairwise(levels))
+    assert all(table["caption"] and table["columns"] for table in found.tables)
+    captions = [table["caption"] for table in found.tables]
+    assert len(captions) == len(set(captions))
+    landmarks = [tag for tag, attrs in found.elements if tag in ("main", "nav")]
+    assert landmarks == ["nav", "main", "nav"]
+    assert all(attrs["alt"] for tag, attrs in found.elements if tag == "img")
+    assert ("html", {"lang": "en-GB"}) in found.elements
+
+
+def test_nothing_raw_reaches_a_reader(bundled, page):
+    words = " ".join(Page(page).words)
+    assert not re.search(r"\bnan\b|\bNone\b|NaN|<NA>|(?<![\d.])\d\.\d{6}", words)
+    # the warnings are those of the check, which name a study by its slug
+    told = set(re.findall(r"\w+", words.rpartition("Warnings of the check")[0]))
+    keys = {"studies": "study_id", "therapies": "therapy", "diseases": "disease"}
+    slugs = {slug for table, key in keys.items() for slug in bundled[0][table][key] if "_" in slug}
+    assert len(slugs) > 50
+    assert told & slugs == set()
+
+
+def test_a_review_without_a_pool_or_adverse_events_says_so(small, write, standard):
+    def edit(tables):
+        tables["adverse_events"] = tables["adverse_events"].iloc[:0]
+        tables["responses"]["pool"] = "no"
+        tables["responses"]["pool_reason"] = "another outcome"
+
+    frames, config = small(edit)
+    words = " ".join(Page(write(frames, config)).words)
+    assert "could be pooled." in words
+    assert overview(frames, standard, config)[0][1][0][0].startswith("0 of ")
+    assert "Adverse events: no statement was found in the text that was read of" in words
+    assert "Silence is not zero." in words
+
+
+def test_a_review_without_rows_is_a_page_too(small, write):
+    frames, config = small(lambda tables: tables.update({name: frame.iloc[:0] for name, frame in tables.items()}))
+    found = Page(write(frames, config))
+    words = " ".join(found.words)
+    assert "0 studies in the tables: 0 included, 0 awaiting counts, 0 excluded." in words
+    assert "No treatment has a row." in words
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.names)
+
+
+def test_changes_are_told_only_where_there_is_an_earlier_release(small, write):
+    frames, config = small()
+    columns = ["about", "id", "label", "column", "before", "after", "words"]
+    none = pd.DataFrame(columns=columns)
+    row = ("studies", "doe", "Doe", "study", "—", "case report", "New study: Doe <2020>.")
+    assert "What changed" not in write(frames, config)
+    assert "Nothing changed since release 1.0." in write(frames | {"changes": none}, config, release="1.0")
+    some = write(frames | {"changes": pd.DataFrame([row], columns=columns)}, config, release="1.0")
+    assert "<li>New study: Doe &lt;2020&gt;.</li>" in some
+
+
+def test_the_same_frames_give_the_same_bytes(small, write, tmp_path):
+    for name in ("a", "b"):
+        save_report(write(*small()), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_report_of_the_bundled_review_is_light(page):
+    assert len(page.encode()) < 1_300_000
+
+
+# From a number to its source ---------------------------------------------------------------------------------
+
+
+def test_every_link_leads_somewhere_and_names_are_unique(page):
+    found = Page(page)
+    assert len(found.names) == len(set(found.names))
+    inside = {link for link in found.links if link.startswith("#")}
+    assert {link[1:] for link in inside} - set(found.names) == set()
+    assert {re.match(r"\w+://|#", link)[0] for link in found.links} <= {"#", "https://", "http://"}
+    assert all(attrs.get("rel") == "noreferrer" for tag, attrs in found.elements
+               if tag == "a" and not attrs["href"].startswith("#"))  # fmt: skip
+
+
+def test_every_number_of_table_iv_and_findings_leads_to_its_analysis(page):
+    found = Page(page)
+    checked = 0
+    for caption in ("Table IV.", "Summary of findings"):
+        for row in found.table(caption)["rows"]:
+            if len(row["cells"]) < 2:
+                continue
+            for column, cell in zip(row["table"]["columns"], row["cells"], strict=True):
+                if re.search(r"\d", cell["words"]) and column not in ("References", "What limits certainty"):
+                    assert len(cell["links"]) == 1, (column, cell)
+                    checked += 1
+    assert checked > 300
+
+
+def test_from_every_analysis_the_rows_add_up_to_its_counts_and_name_their_source(bundled, page):
+    found, pooled = Page(page), bundled[0]["pooled"]
+    walked = 0
+    for line in pooled.itertuples():
+        row = found.rows[f"analysis-{line.analysis}"]
+        lines = row["table"]["rows"]
+        after = lines[lines.index(row) : lines.index(row) + 2]
+        result = next((one for one in after if counts_or_none(found, one)), None)
+        if not line.k:
+            assert found.cell(row, "Responders/n (%)")["words"] == "—"
+            continue
+        printed = counts(found.cell(result, "Responders/n (%)")["words"])
+        assert printed == [line.events, line.n]
+        rows = [found.rows[link[1:]] for link in found.cell(result, "Rows")["links"]]
+        sums = [counts(found.cell(one, "Responders/n (%)")["words"]) for one in rows]
+        assert [sum(pair) for pair in zip(*sums, strict=True)] == printed
+        for one in rows:
+            assert found.cell(one, "Used")["words"] == "yes"
+            assert found.cell(one, "Source")["words"] not in ("", "—", "NR")
+            assert re.match(r"data/raw/responses\.csv, row \d+$", found.cell(one, "Row")["words"])
+        walked += 1
+    assert walked == (pooled["k"] > 0).sum() > 20
+
+
+def counts_or_none(found, row):
+    return re.match(r"\d+/\d+", found.cell(row, "Responders/n (%)")["words"]) if len(row["cells"]) > 1 else None
+
+
+def test_a_row_is_where_the_report_says(bundled, page):
+    found = Page(page)
+    lines = (PROJECT / "data/raw/responses.csv").read_text(encoding="utf-8").splitlines()
+    for name in bundled[0]["responses"]["response_id"]:
+        place = found.cell(found.rows[f"row-{name}"], "Row")["words"]
+        assert lines[int(place.rsplit(" ", 1)[1]) - 1].startswith(f"{name},")
+
+
+def test_rows_keep_their_place_after_blank_ones_and_in_a_workbook(tmp_path):
+    import openpyxl
+
+    for name in ("studies", "responses", "therapies", "diseases"):
+        shutil.copy(MINIMAL / f"data/raw/{name}.csv", tmp_path)
+    path = tmp_path / "responses.csv"
+    head, first, *rest = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([head, "," * head.count(","), first, "", *rest]) + "\n", encoding="utf-8")
+    places = read_places(tmp_path).query("table == 'responses'")
+    assert places["row"].iloc[0] == 3
+    assert places["sheet"].iloc[0] == ""
+    book = openpyxl.Workbook()
+    book.active.title = "responses"
+    for line in (
+        check_extraction(MINIMAL / "data/raw")[0]["responses"]
+        .reset_index()
+        .pipe(lambda frame: [list(frame.columns[1:]), *frame.iloc[:, 1:].to_numpy().tolist()])
+    ):
+        book.active.append(line)
+    path.unlink()
+    book.save(tmp_path / "extraction.xlsx")
+    place = read_places(tmp_path).query("table == 'responses'").iloc[0]
+    assert (place["file"].endswith("/extraction.xlsx"), place["sheet"], place["row"]) == (True, "responses", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        ("doi:10.1002/art.1780381117", "https://doi.org/10.1002/art.1780381117"),
+        ("doi:10.1002/(SICI)1097<1800::AID>3.0", "https://doi.org/10.1002/(SICI)1097%3C1800::AID%3E3.0"),
+        ("pmid:30862449", "https://pubmed.ncbi.nlm.nih.gov/30862449"),
+        ("https://a.org/b?c=d&e", "https://a.org/b?c=d&e"),
+    ],
+)
+def test_a_source_leads_to_its_page(words, address):
+    assert sources_in(f"see {words}; and more.") == [(words, address)]
+
+
+@pytest.mark.parametrize(
+    "words", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://a.org", "NR"]
+)
+def test_what_is_no_address_of_a_source_stays_text(words):
+    assert sources_in(words) == []
+
+
+# Hostile text ------------------------------------------------------------------------------------------------
+
+TEXTS = {
+    "studies": ["label", "first_author", "title", "journal", "status_reason", "notes"],
+    "responses": [
+        "dose",
+        "follow_up",
+        "response_definition",
+        "source",
+        "location",
+        "paraphrase",
+        "pool_reason",
+        "notes",
+    ],
+    "therapies": ["label", "synonyms"],
+    "diseases": ["label", "synonyms"],
+    "adverse_events": ["term", "source", "notes"],
+}
+
+
+def test_text_of_the_tables_is_never_markup(small, write):
+    def edit(tables, words):
+        for table, columns in TEXTS.items():
+            for column in columns:
+                cells = tables[table][column]
+                tables[table][column] = [f"{words} {column} {place}" for place in range(len(cells))]
+
+    def made(words):
+        frames, config = small(lambda tables: edit(tables, words))
+        config["review"] |= {"title": words, "condition": words, "class_labels": {"class_one": words}}
+        return Page(write(frames, config))
+
+    plain, hostile = made("harmless"), made(HOSTILE)
+    kept = [[(tag, sorted(attrs)) for tag, attrs in made.elements if tag != "wbr"] for made in (plain, hostile)]
+    assert kept[0] == kept[1]
+    assert hostile.links == plain.links
+    words = "".join(hostile.words)
+    assert words.count("<script>alert(1)</script>") > 20
+
+
+# In a browser ------------------------------------------------------------------------------------------------
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome here")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as running:
+        made = running.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def address(page, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    save_report(page, path)
+    return path.as_uri()
+
+
+@pytest.fixture
+def show(browser, address):
+    """Function that opens the report without a network; what it asks for or complains of fails the test."""
+    contexts, complaints = [], []
+
+    def ask(request):
+        if request.url.split("#")[0] != address and not request.url.startswith("data:"):
+            complaints.append(request.url)
+
+    def opened(place="", width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        context.set_offline(True)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", ask)
+        tab.goto(address + place)
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@needs_browser
+def test_tables_sort_by_the_keyboard_alone(show):
+    tab = show("#table-iv")
+    table = tab.get_by_role("table", name=re.compile("^Table IV"))
+    button = table.get_by_role("button", name="Responders/n (%) [95% CI]")
+    cells = "rows => rows.filter(r => !r.hidden).map(r => r.cells[7].textContent)"
+    rows = table.locator("tbody tr:has(th[scope=row])")
+    first = rows.evaluate_all(cells)
+    button.focus()
+    tab.keyboard.press("Enter")
+    head = table.get_by_role("columnheader", name="Responders/n (%) [95% CI]")
+    assert head.get_attribute("aria-sort") == "ascending"
+    shares = [counts(words) for words in rows.evaluate_all(cells) if words != "—"]
+    assert [x / n for x, n in shares] == sorted(x / n for x, n in shares)
+    assert rows.evaluate_all(cells)[-1] == "—"
+    tab.keyboard.press("Space")
+    assert head.get_attribute("aria-sort") == "descending"
+    falling = [counts(words) for words in rows.evaluate_all(cells) if words != "—"]
+    assert [x / n for x, n in falling] == sorted((x / n for x, n in shares), reverse=True)
+    assert rows.evaluate_all(cells)[-1] == "—"
+    tab.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") is None
+    assert rows.evaluate_all(cells) == first
+
+
+@needs_browser
+def test_a_filter_says_how_many_rows_are_left(show):
+    tab = show("#studies")
+    box = tab.get_by_role("searchbox", name="Filter: Table II")
+    box.focus()
+    tab.keyboard.type("rituximab included")
+    table = tab.get_by_role("table", name=re.compile("^Table II"))
+    left = table.locator("tbody tr:has(th[scope=row]):visible").all_inner_texts()
+    said = tab.locator("#studies output").first
+    assert said.inner_text() == f"{len(left)} of 104 rows"
+    assert said.get_attribute("aria-live") == "polite"
+    assert 0 < len(left) < 104
+    assert all("rituximab" in words.lower() for words in left)
+    assert table.locator("th[scope=rowgroup]:visible").all_inner_texts() == ["Included"]
+
+
+@needs_browser
+def test_a_link_opens_what_it_leads_to(show):
+    tab = show("#row-balin2012_diltiazem")
+    row = tab.locator("#row-balin2012_diltiazem")
+    assert row.is_visible()
+    tab = show("#table-iv")
+    table = tab.get_by_role("table", name=re.compile("^Table IV"))
+    table.locator("a", has_text="21/41 (51.2%)").first.click()
+    assert tab.url.endswith("#analysis-diltiazem")
+    arm = tab.locator("#therapy-diltiazem tr", has_text="Balin 2012").first
+    arm.locator("a", has_text="9/17 (52.9%)").click()
+    row = tab.locator("#row-balin2012_diltiazem")
+    assert row.is_visible()
+    assert row.evaluate("row => row === document.activeElement")
+    assert (
+        row.get_by_role("link", name="doi:").get_attribute("href") == "https://doi.org/10.1001/archdermatol.2011.2052"
+    )
+
+
+@needs_browser
+@pytest.mark.parametrize("place", ["", "#table-iv", "#row-balin2012_diltiazem", "#studies", "#methods"])
+def test_nothing_is_wider_than_a_phone(show, place):
+    tab = show(place, width=375)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 375
+
+
+@needs_browser
+def test_without_scripts_all_is_there(show, page):
+    tab = show(java_script_enabled=False)
+    assert tab.locator("th button").count() == 0
+    assert (
+        tab.locator("main").text_content().split()
+        == show()
+        .locator("main")
+        .evaluate(
+            """main => { const copy = main.cloneNode(true);
+        copy.querySelectorAll('.tools').forEach(part => part.remove()); return copy.textContent; }"""
+        )
+        .split()
+    )
+
+
+@needs_browser
+def test_who_cannot_see_hears_names_and_a_printer_shows_all(show):
+    tab = show()
+    assert tab.get_by_role("main").count() == 1
+    assert tab.get_by_role("navigation").count() == 2
+    for name in ("Studies", "What is missing", "Risk of bias", "How it was made"):
+        assert tab.get_by_role("region", name=name, exact=True).count() == 1
+    assert tab.get_by_role("img", name=re.compile("^Forest plot of Diltiazem. 4 study arms")).count() == 1
+    unnamed = tab.evaluate(
+        """[...document.querySelectorAll('[tabindex="0"], th button, input')].filter(part => !(part.textContent.trim()
+        || part.getAttribute('aria-label'))).length"""
+    )
+    assert unnamed == 0
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.locator("details:not([open])").count() == 0
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.locator("details[open]").count() == 0
+
+
+@needs_browser
+def test_text_stands_out_from_what_is_behind_it(show):
+    """WCAG 2.2 wants a contrast of 4.5 for text."""
+    colours = show().evaluate(
+        """() => { const seen = new Set();
+        for (const part of document.querySelectorAll('body *')) {
+          if (![...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) continue;
+          let box = part, back = 'rgba(0, 0, 0, 0)';
+          while (box && back === 'rgba(0, 0, 0, 0)') {
+            back = getComputedStyle(box).backgroundColor;
+            box = box.parentElement; }
+          seen.add(getComputedStyle(part).color + '|' + back); }
+        return [...seen]; }"""
+    )
+
+    def luminance(colour):
+        parts = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for pair in colours:
+        dark, light = sorted(map(luminance, pair.split("|")))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, pair
