@@ -166,6 +166,22 @@ def test_a_study_with_another_status(made):
     ]
 
 
+def test_a_study_whose_counts_were_awaited_is_told_once(made):
+    awaited = STUDIES | {"oak": STUDIES["oak"] | {"status": "awaiting"}}
+    assert without(told(made(awaited), made()), "Drug") == [
+        "Oak was awaiting counts, is included now (case series, direction not stated; 9 patients; Drug 4/9)."
+    ]
+
+
+def test_a_new_study_of_two_diseases_names_both(made):
+    rows = [("doe", {"responders": "1", "n": "3"}), ("doe", {"responders": "2", "n": "3", "disease": "dm"})]
+    words = told(made(), made(STUDIES | {"doe": NEW}, [*RESPONSES, *rows]))
+    assert (
+        "New study: Doe 2026 (case series, direction not stated; 6 patients; Drug in SSc 1/3; "
+        "Drug in Dermatomyositis 2/3)."
+    ) in words
+
+
 def test_a_study_that_no_longer_enters(made):
     rows = [*RESPONSES[:2], ("oak", RESPONSES[2][1] | {"pool": "no", "pool_reason": "refractory\ncases"})]
     assert without(told(made(), made(responses=rows)), "Drug") == [
@@ -234,6 +250,24 @@ def test_a_number_that_the_program_alone_changed_is_said_to_be(made):
     assert all(line.endswith(PROGRAM) for line in words)
 
 
+@pytest.mark.parametrize("table", ["overlaps", "study_levels"])
+def test_reports_of_the_same_patients_and_judgements_are_data_too(made, table):
+    now = made()
+    now["pooled"] = now["pooled"].assign(pi_ub=now["pooled"]["pi_ub"] + 0.01)
+    pair = empty_table("overlaps").reindex([0], fill_value="").assign(study_a="ash", study_b="elm")
+    now[table] = {"overlaps": pair, "study_levels": now["study_levels"].assign(judgement="low")}[table]
+    assert all(line.endswith("].") for line in told(made(), now))
+
+
+def test_a_treatment_moved_to_another_class_changes_both_classes(made):
+    rows = [*RESPONSES, ("ash", {"therapy": "other", "responders": "1", "n": "3"})]
+    one = made(responses=rows, classes={"drug": "group_one", "other": "group_one"})
+    two = made(responses=rows, classes={"drug": "group_one", "other": "group_two"})
+    assert told(one, two) == [
+        "No longer in the review: All group one, pooled 48.1% [29.7, 67.0] from 3 studies, 13/27."
+    ]
+
+
 # ---------------------------------------------------------------------------------------- what is not told
 
 
@@ -266,6 +300,22 @@ def test_a_study_under_another_id_is_the_same_study(made):
     renamed |= {name: STUDIES[name] | {"doi": f"10.1/{name}"} for name in ("elm", "oak")}
     now = made(renamed, [("ash2", RESPONSES[0][1]), *RESPONSES[1:]])
     assert told(named, now) == ["Ash2, corrected: name Ash before, Ash2 now."]
+
+
+def test_one_doi_of_two_studies_makes_neither_the_other(made):
+    same = {name: STUDIES[name] | {"doi": "10.1/same"} for name in ("ash", "elm")}
+    now = {"fir": STUDIES["ash"] | {"doi": "10.1/same"}}
+    words = told(made(same, RESPONSES[:2]), made(now, [("fir", RESPONSES[0][1])]))
+    assert [line.split(" (")[0] for line in words if "tudy" in line][:3] == [
+        "New study: Fir", "Study removed: Ash", "Study removed: Elm",
+    ]  # fmt: skip
+
+
+def test_labels_are_those_of_now(made):
+    diseases = made()["diseases"].assign(synonyms=["SSc, all forms", ""])
+    now = made(responses=[("ash", {"responders": "3", "n": "8"}), *RESPONSES[1:]])
+    now["diseases"] = diseases
+    assert any(line.startswith("Drug in SSc, all forms: pooled response") for line in told(made(), now))
 
 
 # ---------------------------------------------------------------------------------------------- properties
