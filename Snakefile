@@ -45,10 +45,10 @@ rule all:
 
 onsuccess:
     print(
-        "Done. Read results/tables/table_iv.xlsx first, then results/figures/summary_forest.pdf;"
+        "Done. Open results/report.html first; results/tables/table_iv.xlsx and results/figures/summary_forest.pdf"
     )
     print(
-        "what is missing: results/tables/awaiting.xlsx; all tables in one file: results/tables/all_tables.xlsx."
+        "are for the paper. What is missing: results/tables/awaiting.xlsx; all tables: results/tables/all_tables.xlsx."
     )
     print("What changed since the last release: results/changes.md.")
 

@@ -5,8 +5,10 @@ Run as ``python docs/draw_gallery.py`` after `make run`.
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from evidence.figures import review_figure
 from evidence.figures.forest import forest_plot
@@ -26,9 +28,26 @@ SCREEN = (
 def save(figure, path: Path, style) -> None:
     """Write a small PNG."""
     save_figure(figure, path, style)
+    shrink(path)
+
+
+def shrink(path: Path) -> None:
+    """Write a PNG again with few colours."""
     with Image.open(path) as picture:
         small = picture.convert("RGB").quantize(COLOURS)
     small.save(path, optimize=True)
+
+
+def photograph(page: Path, path: Path) -> None:
+    """Write what the first screen of a page shows; needs a browser."""
+    browser = which("chromium") or which("chromium-browser") or which("google-chrome")
+    with sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        tab = chromium.new_page(viewport={"width": 1180, "height": 860})
+        tab.goto(page.as_uri())
+        tab.screenshot(path=path)
+        chromium.close()
+    shrink(path)
 
 
 def main() -> None:
@@ -49,6 +68,7 @@ def main() -> None:
     more = {part: frames[part] for part in ("heterogeneity", "sensitivity")}
     figure = forest_plot("diltiazem", *needed, subgroups="disease", style=screen, **more)
     save(figure, GALLERY / "forest_subgroups.png", screen)
+    photograph(PROJECT / "results/report.html", GALLERY / "report.png")
     (PROJECT / "docs/summary_forest.png").write_bytes((GALLERY / "summary_forest.png").read_bytes())
 
 

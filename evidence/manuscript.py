@@ -46,7 +46,7 @@ from evidence.wording import (
 )
 
 SOFTWARE = {  # as their makers write them; the others are written as they are imported
-    "matplotlib": "Matplotlib", "numpy": "NumPy", "scipy": "SciPy", "snakemake": "Snakemake",
+    "jinja2": "Jinja2", "matplotlib": "Matplotlib", "numpy": "NumPy", "scipy": "SciPy", "snakemake": "Snakemake",
     "xlsxwriter": "XlsxWriter", "pydantic": "Pydantic",
 }  # fmt: skip
 CITED_SOFTWARE = {"snakemake": "molder2021", "numpy": "harris2020", "scipy": "virtanen2020"}

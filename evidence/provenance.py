@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = (
-    "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake", "statsmodels",
-    "xlsxwriter",
+    "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
+    "statsmodels", "xlsxwriter",
 )  # fmt: skip
 
 

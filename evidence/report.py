@@ -105,6 +105,7 @@ def report(
     versions = {name: record[name] for name in ("small_evidence", "python")} | record["packages"]
     tables = {table.name: table for table in evidence_tables(frames, schemes, config, instruments)}
     tables["table_ii"] = _with_rows(tables["table_ii"], frames)
+    tables["reconciliation"] = _with_sources(tables["reconciliation"])
     return page.render(
         language=LANGUAGE,
         title=config["review"]["title"],
@@ -224,6 +225,10 @@ def _with_rows(table: Table, frames: Mapping[str, pd.DataFrame]) -> Table:
     return replace(table, footnotes=(*table.footnotes, f"Row: of the study; rows: of its responses; in {files}."))
 
 
+def _with_sources(table: Table) -> Table:
+    return table.adding(Column("Source", 20), [row["source"] for row in table.about])
+
+
 # What is known, how sure, what is missing --------------------------------------------------------------------
 
 
@@ -255,10 +260,11 @@ def _known(frames, config) -> list[tuple[str, str]]:
             for row in done.itertuples()
         ]
         words += f" ({'; '.join(told)})"
-    words += f". Interval against {line}: {_directions(done)}." if len(done) else "."
+    words += f". Intervals against {line}: {_directions(done)}." if len(done) else "."
     said = [(words, "forest")]
     if len(few):
-        words = f"{counted(len(few), 'treatment')} with too few studies to pool, by summed counts: {_directions(few)}."
+        words = f"{counted(len(few), 'treatment')} with too few studies to pool {'has' if len(few) == 1 else 'have'} "
+        words += f"summed counts; intervals against {line}: {_directions(few)}."
         said.append((words, "findings"))
     studies = counted(entered["study_id"].nunique(), "study", "studies")
     arms = f"{counted(len(entered), 'study arm')} with {entered['n'].sum():.0f} {units} from {studies}"
@@ -429,9 +435,8 @@ class _Sections:
     def _harms(self, therapy: str, label: str) -> dict:
         """The statements on harm of a treatment; the studies that say nothing in a sentence."""
         whole = self._tables["adverse_events"].rows_about(therapy=therapy)
-        sources = [row["source"] for row in whole.about]
         table = replace(whole, name=f"harms-{therapy}", title=f"{label}: adverse events", group="", footnotes=())
-        table = table.adding(Column("Source", 20), sources)
+        table = _with_sources(table)
         if len(table.frame) and set(table.frame["Statement"]) == {"no statement found"}:
             return {"silent": table.frame["Study"].iloc[0]}
         return {"harms": table if len(table.frame) else None}

@@ -159,8 +159,9 @@ def test_the_first_screen_says_what_is_known_how_sure_and_what_is_missing(bundle
     assert [known[0], sure[0], missing[0]] == ["What is known", "How sure that is", "What is missing"]
     assert [words for words, _ in known[1]] == [
         "1 of 43 treatments could be pooled (Diltiazem: 21 of 41 patients responded in 4 studies, pooled 54.8% "
-        "[18.8, 91.4]). Interval against 50%: 0 above, 0 below, 1 across.",
-        "8 treatments with too few studies to pool, by summed counts: 2 above, 0 below, 6 across.",
+        "[18.8, 91.4]). Intervals against 50%: 0 above, 0 below, 1 across.",
+        "8 treatments with too few studies to pool have summed counts; intervals against 50%: 2 above, 0 below, 6 "
+        "across.",
         "15 study arms with 229 patients from 13 studies entered an analysis.",
         "104 studies in the tables: 40 included, 43 awaiting counts, 21 excluded.",
     ]

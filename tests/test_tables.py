@@ -525,7 +525,9 @@ def test_reconciliation_puts_the_claims_of_a_publication_together():
         ],
         columns=["review", "about", "measure", "claimed", "ours", "verdict", "why"],
     )
+    claims["source"] = ["doi:10.1/a", "doi:10.1/b", "doi:10.1/c"]
     table = printed.reconciliation_table(claims)
+    assert [row["source"] for row in table.about] == ["doi:10.1/a", "doi:10.1/c", "doi:10.1/b"]
     assert table.frame["Publication"].tolist() == ["A 2020", "A 2020", "B 2021"]
     assert table.frame["These tables"].tolist() == ["IB", "—", "104"]
     assert table.footnotes[0] == "Of 3 claims: 1 agrees; 1 cannot be told; 1 differs."

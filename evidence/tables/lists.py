@@ -42,6 +42,7 @@ def reconciliation_table(reconciliation: pd.DataFrame) -> Table:
     )
     rows = [
         {
+            "about": {"source": cell(claim.source)},
             "Publication": cell(claim.review),
             "About": cell(claim.about),
             "What": cell(claim.measure),
@@ -52,10 +53,10 @@ def reconciliation_table(reconciliation: pd.DataFrame) -> Table:
         }
         for claim in reconciliation.itertuples()
     ]
-    frame = pd.DataFrame(rows, columns=["Publication", *(column.name for column in columns)])
     # One heading a publication, also where its claims are not beside each other.
-    first = {review: place for place, review in reversed(list(enumerate(frame["Publication"])))}
-    frame = frame.sort_values("Publication", key=lambda reviews: reviews.map(first), kind="stable", ignore_index=True)
+    order = list(dict.fromkeys(row["Publication"] for row in rows))
+    rows.sort(key=lambda row: order.index(row["Publication"]))
+    frame = pd.DataFrame(rows, columns=["Publication", *(column.name for column in columns)])
     sizes = frame["Verdict"].value_counts()
     notes = [
         f"Of {counted(len(frame), 'claim')}: "
@@ -69,7 +70,7 @@ def reconciliation_table(reconciliation: pd.DataFrame) -> Table:
     ]
     return Table(
         "reconciliation", "", "Published claims beside these tables", frame, columns,
-        group="Publication", footnotes=tuple(notes), listed=True,
+        group="Publication", footnotes=tuple(notes), listed=True, about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 
