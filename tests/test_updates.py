@@ -305,10 +305,13 @@ def test_a_study_under_another_id_is_the_same_study(made):
 def test_one_doi_of_two_studies_makes_neither_the_other(made):
     same = {name: STUDIES[name] | {"doi": "10.1/same"} for name in ("ash", "elm")}
     now = {"fir": STUDIES["ash"] | {"doi": "10.1/same"}}
-    words = told(made(same, RESPONSES[:2]), made(now, [("fir", RESPONSES[0][1])]))
-    assert [line.split(" (")[0] for line in words if "tudy" in line][:3] == [
-        "New study: Fir", "Study removed: Ash", "Study removed: Elm",
-    ]  # fmt: skip
+    two, one = made(same, RESPONSES[:2]), made(now, [("fir", RESPONSES[0][1])])
+    for before, after, added, removed in ((two, one, ["Fir"], ["Ash", "Elm"]), (one, two, ["Ash", "Elm"], ["Fir"])):
+        words = [line.split(" (")[0] for line in told(before, after)]
+        assert [line for line in words if line.startswith(("New study", "Study removed"))] == [
+            *(f"New study: {label}" for label in added),
+            *(f"Study removed: {label}" for label in removed),
+        ]
 
 
 def test_labels_are_those_of_now(made):
