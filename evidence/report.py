@@ -204,10 +204,10 @@ class _Links:
         return [(text, f"#analysis-{disease if disease in self._analyses else analysis}")]
 
 
-def _row_words(places: pd.DataFrame, table: str, names: Iterable[str]) -> list[str]:
-    """Short words for rows of a table, one text for each ";"-joined list of their names: "row 5; row 7"."""
+def _row_numbers(places: pd.DataFrame, table: str, names: Iterable[str]) -> list[str]:
+    """Numbers of rows of a table, one text for each ";"-joined list of their names: "5; 7"."""
     rows = places[places["table"] == table].set_index("id")["row"]
-    return ["; ".join(f"row {rows.get(row, row)}" for row in ids_in(ids)) or NOTHING for ids in names]
+    return ["; ".join(str(rows.get(row, row)) for row in ids_in(ids)) or NOTHING for ids in names]
 
 
 def _with_rows(table: Table, frames: Mapping[str, pd.DataFrame]) -> Table:
@@ -219,8 +219,8 @@ def _with_rows(table: Table, frames: Mapping[str, pd.DataFrame]) -> Table:
     table = (
         table.showing(*shown)
         .adding(Column("Why this level", 22), [rules[study] for study in studies])
-        .adding(Column("Row", 7), _row_words(places, "studies", studies))
-        .adding(Column("Rows", 8), _row_words(places, "responses", (row["response"] for row in table.about)))
+        .adding(Column("Row", 5), _row_numbers(places, "studies", studies))
+        .adding(Column("Rows", 8), _row_numbers(places, "responses", (row["response"] for row in table.about)))
     )
     return replace(table, footnotes=(*table.footnotes, f"Row: of the study; rows: of its responses; in {files}."))
 
@@ -393,7 +393,7 @@ class _Sections:
             made["facts"] = self._facts(line, self._levels[scope, slug, ALL])
             parts = (frames[name] for name in ("arms", "pooled", "studies", "responses", "diseases"))
             results = analysis_table(scope, slug, label, *parts, policy)
-            rows = _row_words(frames["places"], "responses", (row.get("response", "") for row in results.about))
+            rows = _row_numbers(frames["places"], "responses", (row.get("response", "") for row in results.about))
             made["results"] = results.adding(Column("Rows", 7), rows)
             if line["k"]:
                 made["picture"] = _picture(f"{FOREST}{line['analysis']}", frames, self._config)

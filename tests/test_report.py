@@ -77,6 +77,12 @@ def page(bundled, write):
     return write(*bundled)
 
 
+@pytest.fixture(scope="module")
+def found(page):
+    """What the report of the bundled review holds."""
+    return Page(page)
+
+
 class Page(HTMLParser):
     """What a page holds: elements, names, links, and the rows of its tables by name."""
 
@@ -180,8 +186,7 @@ def test_the_first_screen_says_what_is_known_how_sure_and_what_is_missing(bundle
     ]
 
 
-def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(page):
-    found = Page(page)
+def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(found):
     levels = [level for level, _ in found.headings]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -195,8 +200,8 @@ def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(page):
     assert ("html", {"lang": "en-GB"}) in found.elements
 
 
-def test_nothing_raw_reaches_a_reader(bundled, page):
-    words = " ".join(Page(page).words)
+def test_nothing_raw_reaches_a_reader(bundled, found):
+    words = " ".join(found.words)
     assert not re.search(r"\bnan\b|\bNone\b|NaN|<NA>|(?<![\d.])\d\.\d{6}", words)
     # the warnings are those of the check, which name a study by its slug
     told = set(re.findall(r"\w+", words.rpartition("Warnings of the check")[0]))
@@ -253,8 +258,7 @@ def test_the_report_of_the_bundled_review_is_light(page):
 # From a number to its source ---------------------------------------------------------------------------------
 
 
-def test_every_link_leads_somewhere_and_names_are_unique(page):
-    found = Page(page)
+def test_every_link_leads_somewhere_and_names_are_unique(found):
     assert len(found.names) == len(set(found.names))
     inside = {link for link in found.links if link.startswith("#")}
     assert {link[1:] for link in inside} - set(found.names) == set()
@@ -263,8 +267,7 @@ def test_every_link_leads_somewhere_and_names_are_unique(page):
                if tag == "a" and not attrs["href"].startswith("#"))  # fmt: skip
 
 
-def test_every_number_of_table_iv_and_findings_leads_to_its_analysis(page):
-    found = Page(page)
+def test_every_number_of_table_iv_and_findings_leads_to_its_analysis(found):
     checked = 0
     for caption in ("Table IV.", "Summary of findings"):
         for row in found.table(caption)["rows"]:
@@ -277,8 +280,8 @@ def test_every_number_of_table_iv_and_findings_leads_to_its_analysis(page):
     assert checked > 300
 
 
-def test_from_every_analysis_the_rows_add_up_to_its_counts_and_name_their_source(bundled, page):
-    found, pooled = Page(page), bundled[0]["pooled"]
+def test_from_every_analysis_the_rows_add_up_to_its_counts_and_name_their_source(bundled, found):
+    pooled = bundled[0]["pooled"]
     walked = 0
     for line in pooled.itertuples():
         row = found.rows[f"analysis-{line.analysis}"]
@@ -305,8 +308,7 @@ def counts_or_none(found, row):
     return re.match(r"\d+/\d+", found.cell(row, "Responders/n (%)")["words"]) if len(row["cells"]) > 1 else None
 
 
-def test_a_row_is_where_the_report_says(bundled, page):
-    found = Page(page)
+def test_a_row_is_where_the_report_says(bundled, found):
     lines = (PROJECT / "data/raw/responses.csv").read_text(encoding="utf-8").splitlines()
     for name in bundled[0]["responses"]["response_id"]:
         place = found.cell(found.rows[f"row-{name}"], "Row")["words"]
@@ -490,9 +492,8 @@ def test_a_filter_says_how_many_rows_are_left(show):
 @needs_browser
 def test_a_link_opens_what_it_leads_to(show):
     tab = show("#row-balin2012_diltiazem")
-    row = tab.locator("#row-balin2012_diltiazem")
-    assert row.is_visible()
-    tab = show("#table-iv")
+    assert tab.locator("#row-balin2012_diltiazem").is_visible()
+    tab.locator("details[open]").evaluate_all("parts => parts.forEach(part => part.open = false)")
     table = tab.get_by_role("table", name=re.compile("^Table IV"))
     table.locator("a", has_text="21/41 (51.2%)").first.click()
     assert tab.url.endswith("#analysis-diltiazem")
@@ -507,10 +508,11 @@ def test_a_link_opens_what_it_leads_to(show):
 
 
 @needs_browser
-@pytest.mark.parametrize("place", ["", "#table-iv", "#row-balin2012_diltiazem", "#studies", "#methods"])
-def test_nothing_is_wider_than_a_phone(show, place):
-    tab = show(place, width=375)
-    assert tab.evaluate("document.documentElement.scrollWidth") == 375
+def test_nothing_is_wider_than_a_phone(show, address):
+    tab = show(width=375)
+    for place in ("", "#table-iv", "#row-balin2012_diltiazem", "#studies", "#methods"):
+        tab.goto(address + place)
+        assert tab.evaluate("document.documentElement.scrollWidth") == 375
 
 
 @needs_browser

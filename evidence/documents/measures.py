@@ -7,6 +7,7 @@ its rows and columns to the text by itself.
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 
 from evidence.tables.table import Table
@@ -56,7 +57,7 @@ def lines_of(text: str, room: float, size: float = SIZE, bold: bool = False) -> 
     return lines
 
 
-def shares(table: Table, room: float, size: float = SIZE) -> list[float]:
+def shares(table: Table, room: float, size: float = SIZE, breaks: str = r"\s+") -> list[float]:
     """Share of the width that each column gets: as wished, but with room for its longest word where that can be had.
 
     Parameters
@@ -64,11 +65,12 @@ def shares(table: Table, room: float, size: float = SIZE) -> list[float]:
     table : Table
     room : float; pixels for the whole table, 0 = as wide as its words need
     size : float; points
+    breaks : str; pattern of the places where a text may go on in the next line
     """
     wished = [column.width * 0.75 * size for column in table.columns]  # a letter is about half as wide as high
     longest = []
     for column in table.columns:
-        words = {word for text in (column.title, *table.frame[column.name]) for word in str(text).split()}
+        words = {word for text in (column.title, *table.frame[column.name]) for word in re.split(breaks, str(text))}
         longest.append(max((pixels(word, size, bold=True) for word in words), default=0) + 3 * MARGIN)
     total = room or max(sum(wished), sum(longest))
     scale = total / sum(wished)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from evidence.wording import printable, unbroken
 
 LANGUAGE = "en-GB"
 LONG = 16  # letters of a word that may be broken
+BREAKS = r"\s+|(?<=[/_])"  # after the slash of an address, too, and the low line of a name
 ALIGN = {"left": "", "center": ' class="c"', "right": ' class="r"'}
 STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --quiet: #4d4d4d; --rule: #6b6b6b; --hair: #d4d4d4; --shade: #eeeeee }
@@ -91,17 +93,17 @@ def fragment(
     Parameters
     ----------
     table : Table
-    links : function from the name of a column, what the row is about (`Table.about`) and the text of the cell to pairs
-        of words and address; the words are sought in the text in their order
+    links : function from the name of a column ("" for a footnote), what the row is about (`Table.about`) and the text
+        of the cell to pairs of words and address; the words are sought in the text in their order
     role : str; "region", a landmark of the page, or "group" where many tables would be too many landmarks
     """
-    widths = shares(table, 0)
+    widths = shares(table, 0, breaks=BREAKS)
     described = f' aria-describedby="{table.name}-notes"' if table.footnotes else ""
-    narrowest = 0.45 * sum(column.width for column in table.columns)
+    narrowest = 0.5 * sum(column.width for column in table.columns)
     # On a narrow screen the table keeps a width at which its words fit, and its frame scrolls, also by the keyboard.
     lines = [
         f'<div class="table" role="{role}" aria-labelledby="{table.name}-caption" tabindex="0">',
-        f'<table style="min-width:{narrowest:.0f}rem"{described}>',
+        f'<table style="min-width:{narrowest:.0f}em"{described}>',
         f'<caption id="{table.name}-caption"><span>{_text(table.caption)}</span></caption>',
         "<colgroup>" + "".join(f'<col style="width:{100 * width:.2f}%">' for width in widths) + "</colgroup>",
         "<thead>",
@@ -120,7 +122,7 @@ def fragment(
         lines.append(f'<tbody><tr><td colspan="{len(table.columns)}">Nothing to show.</td></tr></tbody>')
     lines += ["</table>", "</div>"]
     if table.footnotes:
-        notes = "".join(f"\n<p>{_text(note)}</p>" for note in table.footnotes)
+        notes = "".join(f"\n<p>{linked(note, links('', {}, note))}</p>" for note in table.footnotes)
         lines.append(f'<div class="notes" id="{table.name}-notes">{notes}\n</div>')
     return "\n".join(lines)
 
@@ -184,10 +186,10 @@ def _row(columns: Sequence[Column], cells: Sequence, bold: bool, about: Mapping[
 
 
 def _text(value) -> str:
-    """Text that is never markup; a long identifier may be broken after its slash."""
+    """Text that is never markup; a long address or name may be broken after a slash or a low line."""
     text = html.escape(unbroken(printable(value)))
-    return text.replace("/", "/<wbr>") if _long(value) else text
+    return re.sub("[/_]", r"\g<0><wbr>", text) if _long(value) else text
 
 
 def _long(value) -> bool:
-    return isinstance(value, str) and any(len(word) > LONG and "/" in word for word in value.split())
+    return isinstance(value, str) and any(len(word) > LONG and re.search("[/_]", word) for word in value.split())
