@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evidence.appraisal import read_instruments, summarise_appraisals
+from evidence.documents.webpage import linked
 from evidence.extraction import check_extraction, read_places
 from evidence.reconciliation import claim_results
 from evidence.report import overview, read_templates, report, save_report, sources_in
@@ -358,6 +361,13 @@ def test_a_source_leads_to_its_page(words, address):
 )
 def test_what_is_no_address_of_a_source_stays_text(words):
     assert sources_in(words) == []
+
+
+@given(st.lists(st.sampled_from(["doi:10.1/x", "https://a.b/", "pmid:12", *"<>&\"'; .,)/_", "word"])).map("".join))
+def test_links_change_no_word_and_lead_to_the_web_only(words):
+    made = Page(linked(words, sources_in(words)))
+    assert "".join(made.words) == words
+    assert all(link.startswith(("https://", "http://")) for link in made.links)
 
 
 # Hostile text ------------------------------------------------------------------------------------------------
