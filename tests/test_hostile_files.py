@@ -592,12 +592,13 @@ class Elements(HTMLParser):
 
     def __init__(self, page):
         super().__init__()
-        self.elements, self.attributes, self.text = [], set(), ""
+        self.elements, self.attributes, self.text, self.pictures = [], set(), "", set()
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
         self.elements.append(tag)
         self.attributes |= {(name, value) for name, value in attributes}
+        self.pictures |= {dict(attributes).get("src", "")[:19]} if tag == "img" else set()
 
     def handle_data(self, data):
         self.text += data
@@ -607,7 +608,7 @@ def test_no_text_is_an_element_of_a_web_page(hostile_run):
     seen = ""
     for path in files_of(hostile_run, "html"):
         page = Elements(path.read_text(encoding="utf-8"))
-        assert "img" not in page.elements, path
+        assert page.pictures <= {"data:image/svg+xml,"} if path.name == "report.html" else not page.pictures, path
         assert "alert(1)" not in "".join(re.findall(r"<script.*?</script>", path.read_text("utf-8"), re.S)), path
         assert not [name for name, _ in page.attributes if name.startswith("on")], path
         assert not [value for _, value in page.attributes if str(value).lower().startswith("javascript:")], path

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
 
 from evidence.pooling import METHODS, RECORD, STATUSES, pool_many, pool_responses
 from evidence.pooling.heterogeneity import likelihood_ratio_q
@@ -54,6 +55,14 @@ def test_study_intervals_of_metafor_data(name):
     for method in names:
         lb, ub = proportion_interval(data["xi"], data["ni"], method=method)
         assert np.column_stack([lb, ub]) == pytest.approx(np.array(data["study_ci"][method]), abs=1e-8)
+
+
+def test_exact_intervals_are_those_of_statsmodels():
+    """Both by quantiles of the beta distribution, so that nothing but rounding lies between them."""
+    x, n = np.array([(x, n) for n in (1, 2, 3, 8, 41, 500) for x in range(n + 1)], float).T
+    for level in (0.5, 0.95, 0.999):
+        expected = proportion_confint(x, n, alpha=1 - level, method="beta")
+        assert np.array(proportion_interval(x, n, level=level)) == pytest.approx(np.array(expected), abs=1e-13)
 
 
 def test_study_intervals_printed():

@@ -1,11 +1,12 @@
 """Intervals for the proportion of one study: the only module that knows how they are made."""
 
 import numpy as np
+from scipy.special import betaincinv
 
-# Names as in statsmodels. Clopper & Pearson 1934; Wilson 1927; Brown, Cai & DasGupta (2001) Stat Sci 16:101 for
-# Jeffreys' and Agresti-Coull.
+# The exact one by its quantiles of the beta distribution, the others by statsmodels, with its names. Clopper & Pearson
+# 1934; Wilson 1927; Brown, Cai & DasGupta (2001) Stat Sci 16:101 for Jeffreys' and Agresti-Coull.
 INTERVALS = {
-    "clopper_pearson": "beta",
+    "clopper_pearson": "",
     "wilson": "wilson",
     "jeffreys": "jeffreys",
     "agresti_coull": "agresti_coull",
@@ -45,20 +46,28 @@ def proportion_interval(x, n, method="clopper_pearson", level=0.95):
     """
     check_choice("interval", method, INTERVALS)
     check_level(level)
-    # statsmodels takes 0.4 s to import, more than the rest of the package: only who asks for an interval waits.
-    from statsmodels.stats.proportion import proportion_confint
-
     x, n = np.broadcast_arrays(np.asarray(x, float), np.asarray(n, float))
     if np.any((x < 0) | (x > n)):
         raise ValueError("responders must lie between 0 and the number of patients")
     lb, ub = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
     some = n > 0
     if some.any():
-        lb[some], ub[some] = proportion_confint(x[some], n[some], alpha=1 - level, method=INTERVALS[method])
+        lb[some], ub[some] = _bounds(x[some], n[some], method, 1 - level)
         lb[some & (x == 0)], ub[some & (x == n)] = 0.0, 1.0
         np.clip(lb, 0, 1, out=lb)
         np.clip(ub, 0, 1, out=ub)
     return (float(lb), float(ub)) if lb.ndim == 0 else (lb, ub)
+
+
+def _bounds(x, n, method, alpha):
+    if method != "clopper_pearson":
+        # statsmodels takes half a second to import, more than the rest of the package: only who asks for it waits
+        from statsmodels.stats.proportion import proportion_confint
+
+        return proportion_confint(x, n, alpha=alpha, method=INTERVALS[method])
+    # a beta distribution with a parameter of 0 has no quantiles: the caller puts these bounds on 0 and 1
+    some, less = np.where(x > 0, x, n), np.where(x < n, x, 0)
+    return betaincinv(some, n - some + 1, alpha / 2), betaincinv(less + 1, n - less, 1 - alpha / 2)
 
 
 def check_choice(name, value, allowed):
