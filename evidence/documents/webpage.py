@@ -13,7 +13,7 @@ from evidence.wording import printable, unbroken
 
 LANGUAGE = "en-GB"
 LONG = 16  # letters of a word that may be broken
-BREAKS = r"\s+|(?<=[/_])"  # after the slash of an address, too, and the low line of a name
+BREAKS = r"\s+|(?<=[/_])|(?<=[^\W\d]-)(?=[^\W\d])"  # after a slash and a low line, too, and a hyphen between letters
 ALIGN = {"left": "", "center": ' class="c"', "right": ' class="r"'}
 STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --quiet: #4d4d4d; --rule: #6b6b6b; --hair: #d4d4d4; --shade: #eeeeee }
