@@ -15,6 +15,7 @@ import yaml
 
 from evidence import ReviewError
 from evidence.schema import LABELS, numbers
+from evidence.synthesis import over_all
 from evidence.tables.parts import appraisal_words, extraction_words, scheme_of
 from evidence.tables.table import Column, Table
 from evidence.text import Text
@@ -103,15 +104,15 @@ def checklist_table(checklist: Mapping, known: Mapping[str, str]) -> Table:
 def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> dict[str, str]:
     """What a run knows, in words, by the names that the checklists use."""
     policy, review = config["synthesis"], config["review"]
-    studies, pooled = frames["studies"], frames["pooled"]
-    over_all = pooled[(pooled["disease"] == "all") & (pooled["scope"] == "therapy")]
-    done, sizes = int((over_all["pooled"] == "yes").sum()), Counter(studies["status"])
+    studies = frames["studies"]
+    single = over_all(frames["pooled"])
+    done, sizes = int((single["pooled"] == "yes").sum()), Counter(studies["status"])
     scheme = scheme_of(frames["study_levels"], schemes)
     unlike = [class_label(slug, review["class_labels"]) for slug in policy["classes_not_combined"]]
     issues = frames.get("extraction_issues")
     analysed = set(frames["arms"].query("entered == 'yes'")["study_id"])
     appraised = set(frames["appraisal"].query("appraised == 'yes'")["study_id"])
-    waiting = {study for ids in over_all["awaiting"].dropna() for study in str(ids).split(";") if study}
+    waiting = {study for ids in single["awaiting"].dropna() for study in str(ids).split(";") if study}
     return {
         "title": review["title"],
         "issues": "warnings are listed" if issues is None else f"no error, {counted(len(issues), 'warning')}",
@@ -129,9 +130,9 @@ def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping)
         "excluded": f"{counted(sizes['excluded'], 'study', 'studies')} excluded, each with the reason",
         "studies": f"{counted(len(studies), 'study', 'studies')}: {sizes['included']} included, "
         f"{sizes['awaiting']} awaiting counts, {sizes['excluded']} excluded",
-        "pooled": f"{done} of {counted(len(over_all), 'treatment')} pooled; the others with their counts or the reason",
+        "pooled": f"{done} of {counted(len(single), 'treatment')} pooled; the others with their counts or the reason",
         "not_pooled": f"Fewer than {policy['least_studies']} studies are not pooled but shown side by side: "
-        f"{len(over_all) - done} of {counted(len(over_all), 'treatment')}",
+        f"{len(single) - done} of {counted(len(single), 'treatment')}",
         "awaiting": f"Counts of {counted(len(waiting), 'eligible study', 'eligible studies')} are awaited, not imputed",
         "appraisal": appraisal_words(frames["appraisal"]),
         "analysed": f"{len(analysed & appraised)} of {counted(len(analysed), 'analysed study', 'analysed studies')} "

@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.references import METHODS, Citations, study_references
 from evidence.schema import LABELS, numbers
-from evidence.synthesis import ALL, CHOICES, VARIANTS
+from evidence.synthesis import ALL, CHOICES, VARIANTS, over_all
 from evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE, level_notes
 from evidence.tables.parts import (
     abbreviations,
@@ -378,11 +378,11 @@ def _flow(screening: pd.DataFrame | None) -> str:
 
 def _pooled_or_not(frames, config) -> str:
     policy = config["synthesis"]
-    over_all = frames["pooled"].query("disease == 'all' and scope == 'therapy'")
+    single = over_all(frames["pooled"])
     labels = labels_of(frames["therapies"], "therapy")
-    total, done = len(over_all), over_all[over_all["pooled"] == "yes"]
-    few = over_all[(over_all["pooled"] != "yes") & (over_all["k"] > 0)]
-    none = over_all[over_all["k"] == 0]
+    total, done = len(single), single[single["pooled"] == "yes"]
+    few = single[(single["pooled"] != "yes") & (single["k"] > 0)]
+    none = single[single["k"] == 0]
     of_these = []
     if len(done):
         names = f" ({_listed(labels[slug] for slug in done['therapy'])})" if len(done) <= LISTED else ""
@@ -399,7 +399,7 @@ def _pooled_or_not(frames, config) -> str:
         parts.append(f"Of these, {'; '.join(of_these)}.")
     if not len(done):
         parts.append("Nothing could be pooled.")
-    waiting = {study for ids in over_all["awaiting"] for study in ids_in(ids)}
+    waiting = {study for ids in single["awaiting"] for study in ids_in(ids)}
     if waiting:
         parts.append(f"The counts of {counted(len(waiting), 'study', 'studies')} are awaited.")
     by_disease = frames["pooled"].query("disease != 'all' and scope == 'therapy' and pooled == 'yes'")
@@ -500,7 +500,7 @@ def _sensitivity_results(sensitivity, pooled: pd.DataFrame, labels: Mapping[str,
     if sensitivity is None or sensitivity.empty:
         return []
     coverage = f"{config['synthesis']['level']:.0%}"
-    treatments = pooled[(pooled["scope"] == "therapy") & (pooled["disease"] == ALL)]
+    treatments = over_all(pooled)
     rows = sensitivity[sensitivity["analysis"].isin(treatments["analysis"])]
     told = []
     for analysis in treatments.loc[treatments["pooled"] == "yes", "analysis"]:

@@ -25,7 +25,7 @@ from evidence.figures import FOREST, review_figure
 from evidence.figures.style import SCREEN, svg
 from evidence.manuscript import claim_words, methods_text
 from evidence.schema import ALL
-from evidence.synthesis import analysis_id
+from evidence.synthesis import analysis_id, over_all
 from evidence.tables import evidence_tables
 from evidence.tables.parts import appraisal_words, by_key, scheme_of, therapy_order
 from evidence.tables.responses import analysis_table
@@ -247,10 +247,10 @@ def overview(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mappi
 
 
 def _known(frames, config) -> list[tuple[str, str]]:
-    single, entered = _over_all(frames["pooled"]), _entered(frames["arms"])
+    single, entered = over_all(frames["pooled"]), _entered(frames["arms"])
     labels, units = labels_of(frames["therapies"], "therapy"), word("unit", config["synthesis"]["unit"])
     done, few = single[single["pooled"] == "yes"], single[(single["pooled"] != "yes") & (single["k"] > 0)]
-    line = percent(config["grading"]["reference_line"]).replace(".0%", "%")
+    line = _line(config)
     words = f"{len(done)} of {counted(len(single), 'treatment')} could be pooled"
     if 0 < len(done) <= NAMED:
         told = [
@@ -277,7 +277,7 @@ def _known(frames, config) -> list[tuple[str, str]]:
 
 
 def _sure(frames, schemes) -> list[tuple[str, str]]:
-    levels, entered = _over_all(frames["therapy_levels"]), _entered(frames["arms"])
+    levels, entered = over_all(frames["therapy_levels"]), _entered(frames["arms"])
     sizes = Counter(levels["level"].map(level_text))
     order = map(str, schemes["schemes"][scheme_of(levels, schemes)]["order"])
     told = [f"{level}, {sizes[level]}" for level in (*order, "not gradable") if sizes[level]]
@@ -291,7 +291,7 @@ def _sure(frames, schemes) -> list[tuple[str, str]]:
         controlled = frames["studies"].set_index("study_id")["controlled"].reindex(entered["study_id"].unique())
         total = counted(len(controlled), "study", "studies")
         said.append((f"With a comparison group: {(controlled == 'yes').sum()} of {total}.", "studies"))
-    done = _over_all(frames["pooled"]).query("pooled == 'yes' and pi_lb == pi_lb")
+    done = over_all(frames["pooled"]).query("pooled == 'yes' and pi_lb == pi_lb")
     if 0 < len(done) <= NAMED:
         labels = labels_of(frames["therapies"], "therapy")
         told = [f"{labels[row.therapy]}, {interval(row.pi_lb, row.pi_ub)}%" for row in done.itertuples()]
@@ -300,7 +300,7 @@ def _sure(frames, schemes) -> list[tuple[str, str]]:
 
 
 def _missing(frames) -> list[tuple[str, str]]:
-    awaiting, single = frames["awaiting"], _over_all(frames["pooled"])
+    awaiting, single = frames["awaiting"], over_all(frames["pooled"])
     allows = int((awaiting["would_allow_pooling"] == "yes").sum())
     words = f"Counts are missing of {counted(len(awaiting), 'study', 'studies')}"
     words += f"; {allows} of them would make an analysis large enough to pool" * bool(len(awaiting))
@@ -319,13 +319,13 @@ def _missing(frames) -> list[tuple[str, str]]:
     return said
 
 
-def _over_all(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows on single treatments over all diseases."""
-    return frame[(frame["disease"] == ALL) & (frame["scope"] == "therapy")]
-
-
 def _entered(arms: pd.DataFrame) -> pd.DataFrame:
-    return _over_all(arms[arms["entered"] == "yes"])
+    return over_all(arms[arms["entered"] == "yes"])
+
+
+def _line(config: Mapping) -> str:
+    """The response that intervals are held against: "50%"."""
+    return percent(config["grading"]["reference_line"]).replace(".0%", "%")
 
 
 def _directions(lines: pd.DataFrame) -> str:
@@ -422,8 +422,7 @@ class _Sections:
         else:
             facts.append(("Pooled", f"no: {line['reason']}", []))
         if not missing(line["direction"]):
-            at = percent(self._config["grading"]["reference_line"]).replace(".0%", "%")
-            facts.append(("Direction", f"the interval lies {line['direction']} {at}", []))
+            facts.append(("Direction", f"the interval lies {line['direction']} {_line(self._config)}", []))
         if line["analysis"] in self._limits:
             facts.append(("What limits certainty", self._limits[line["analysis"]], []))
         if line["k_awaiting"]:

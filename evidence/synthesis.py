@@ -18,7 +18,7 @@ from evidence.pooling.proportions import proportion_interval
 from evidence.pooling.record import RECORD, TEXT_COLUMNS
 from evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
 from evidence.schema import ALL, LABELS, SILENT, empty_table, numbers
-from evidence.trace import trace_rows
+from evidence.trace import counted_column, trace_rows
 
 # Choices of the policy that are changed one at a time in the sensitivity table
 CHOICES = {
@@ -83,6 +83,11 @@ def select_arms(
     counts = arms[["responders", "n"]].where(arms["entered"] == "yes", 0.0).to_numpy(float)
     arms["ci_lb"], arms["ci_ub"] = proportion_interval(*counts.T, level=policy["level"])
     return arms[ARMS].reset_index(drop=True)
+
+
+def over_all(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows on single treatments over all diseases, of a table with scope and disease."""
+    return frame[(frame["scope"] == "therapy") & (frame["disease"] == ALL)]
 
 
 def analysis_id(scope: str, therapy: str, disease: str = ALL) -> str:
@@ -388,9 +393,8 @@ def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict
         & ~responses["therapy"].isin(SILENT)
         & responses["study_id"].map(facts["status"]).isin(["included", "awaiting"])
     ].copy()
-    complete = policy["response"] == "complete"
     rows["n"] = numbers(rows["n"])
-    rows["responders"] = numbers(rows["n_complete" if complete else "responders"])
+    rows["responders"] = numbers(rows[counted_column(policy)])
     rows["year"] = numbers(rows["study_id"].map(facts["year"]))
     missing = rows["n"].isna() | rows["responders"].isna() | (rows["n"] == 0)
     awaiting = rows["study_id"].map(facts["status"]) == "awaiting"
@@ -398,7 +402,7 @@ def _candidate_rows(studies: pd.DataFrame, responses: pd.DataFrame, policy: dict
         [
             rows["unit"] != policy["unit"],
             rows["pool"] != "yes",
-            missing & complete,
+            missing & (policy["response"] == "complete"),
             missing,
             awaiting,
             (rows["evidence_basis"] == "secondary") & (policy["secondary_sources"] == "exclude"),

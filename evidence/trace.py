@@ -11,6 +11,11 @@ FROM_ROW = ["outcome", "unit", "evidence_basis", "confidence", "source", "locati
 COLUMNS = [*FROM_ARM, "response_id", "row_therapy", "row_disease", "responders", "n", *FROM_ROW]
 
 
+def counted_column(policy: dict) -> str:
+    """The column of responses that is counted as responders under the section `synthesis` of the config."""
+    return "n_complete" if policy["response"] == "complete" else "responders"
+
+
 def trace_rows(arms: pd.DataFrame, responses: pd.DataFrame, policy: dict) -> pd.DataFrame:
     """The response rows behind every arm of every analysis.
 
@@ -27,9 +32,8 @@ def trace_rows(arms: pd.DataFrame, responses: pd.DataFrame, policy: dict) -> pd.
     outcome, unit, evidence_basis, confidence, source, location, paraphrase. Within an analysis the counts of the rows
     that entered add up to events and n of `pooled`.
     """
-    counted = "n_complete" if policy["response"] == "complete" else "responders"
     rows = responses.rename(columns={"therapy": "row_therapy", "disease": "row_disease"})
-    rows = rows.assign(responders=numbers(responses[counted]), n=numbers(responses["n"]))
+    rows = rows.assign(responders=numbers(responses[counted_column(policy)]), n=numbers(responses["n"]))
     parts = arms[FROM_ARM].assign(response_id=arms["response_ids"].str.split(";")).explode("response_id")
     found = rows[["response_id", "row_therapy", "row_disease", "responders", "n", *FROM_ROW]]
     return parts.merge(found, on="response_id", how="left", validate="many_to_one")[COLUMNS]

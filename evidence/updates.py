@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.grading import as_text
 from evidence.schema import ALL, LABELS, SILENT, humanise, numbers
-from evidence.synthesis import analysis_id
+from evidence.synthesis import analysis_id, over_all
 from evidence.text import Heading, Item, Text
 from evidence.wording import (
     INTERVALS,
@@ -379,7 +379,7 @@ class _Comparison:
         if study["status"] != "included":
             reason = "" if study["status_reason"] in SILENT else f": {cell(study['status_reason'])}"
             return "; ".join([*parts, word("status", study["status"]) + reason])
-        aside = _over_all(arms[(arms["study_id"] == study["study_id"]) & (arms["entered"] == "no")])
+        aside = over_all(arms[(arms["study_id"] == study["study_id"]) & (arms["entered"] == "no")])
         if len(aside):
             named = [
                 f"{self._therapies.get(row.therapy, row.therapy)}, {cell(row.reason)}" for row in aside.itertuples()
@@ -392,7 +392,7 @@ class _Comparison:
         was, is_ = (
             {
                 key: "" if (rows["entered"] == "yes").any() else joined(map(cell, rows["reason"]))
-                for key, rows in _over_all(frame).groupby(["therapy", "study_id"], sort=False)
+                for key, rows in over_all(frame).groupby(["therapy", "study_id"], sort=False)
             }
             for frame in self._both["arms"]
         )
@@ -498,11 +498,6 @@ def _renamed(was: pd.DataFrame, is_: pd.DataFrame, key: str, same: list[str]) ->
     pairs = pairs[~pairs[same].isin(SILENT).any(axis=1)]
     once = pairs.drop_duplicates(key, keep=False).drop_duplicates(f"{key}_now", keep=False)
     return dict(zip(once[key], once[f"{key}_now"], strict=True))
-
-
-def _over_all(arms: pd.DataFrame) -> pd.DataFrame:
-    """The arms of the treatments over all diseases."""
-    return arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)]
 
 
 def _differ(was: Mapping, is_: Mapping, columns: Iterable[str]) -> bool:

@@ -1,4 +1,23 @@
-"""What stands on a figure, for the tests of figures to read."""
+"""The review that the tests of figures draw, and what stands on a figure."""
+
+from functools import cache
+from pathlib import Path
+
+from evidence.extraction import read_tables
+from evidence.grading import read_schemes
+from evidence.review import read_config
+from tests.policy import results_of
+
+PROJECT = Path(__file__).parents[1]
+
+
+@cache
+def bundled_review():
+    """Frames of the bundled review and its config."""
+    config, data = read_config(PROJECT), read_tables(PROJECT / "data/raw")
+    standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
+    line = config["grading"]["reference_line"]
+    return data | results_of(data, standard, policy=config["synthesis"], line=line), config
 
 
 def texts(figure):

@@ -4,7 +4,6 @@ import io
 import math
 import re
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +14,13 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from evidence import ReviewError
-from evidence.extraction import read_tables
 from evidence.figures import review_figure, save_review_figures
 from evidence.figures.forest import forest_plot
 from evidence.figures.marks import square_side
 from evidence.figures.style import FORMATS, SCREEN, check_figure, read_style, save_figure, text_width, wrap_text
 from evidence.figures.summary import summary_forest
-from evidence.grading import grade_studies, grade_therapies, read_schemes
 from evidence.pooling.proportions import proportion_interval
-from evidence.review import read_config
-from evidence.synthesis import pool_arms, select_arms
-from tests.drawn import marks, row_of, texts, whole_text
+from tests.drawn import bundled_review, marks, row_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
 PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
@@ -514,25 +509,10 @@ class TestSaveFigure:
         assert b"CreationDate" not in data
 
 
-@cache
-def review():
-    """Frames of the bundled review and its config."""
-    config = read_config(PROJECT)
-    data = read_tables(PROJECT / "data/raw")
-    policy, line = config["synthesis"], config["grading"]["reference_line"]
-    data["arms"] = select_arms(data["studies"], data["responses"], data["therapies"], policy)
-    data["pooled"] = pool_arms(data["arms"], policy, line)
-    standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
-    data["study_levels"] = grade_studies(data["studies"], standard)
-    needed = [data[name] for name in ("studies", "responses", "therapies", "diseases", "pooled", "arms")]
-    data["therapy_levels"] = grade_therapies(data["study_levels"], *needed, standard)
-    return data, config
-
-
 class TestBundledReview:
     @pytest.mark.parametrize("preset", NAMES)
     def test_every_figure_is_without_fault(self, preset):
-        data, config = review()
+        data, config = bundled_review()
         style = read_style(PRESETS, preset)
         whole = data["arms"][(data["arms"]["disease"] == "all") & data["arms"]["n"].notna()]
         names = ["summary_forest", *(f"forest_{analysis}" for analysis in dict.fromkeys(whole["analysis"]))]
@@ -541,7 +521,7 @@ class TestBundledReview:
         assert {name: found for name, found in faults.items() if found} == {}
 
     def test_summary_has_each_treatment_once(self):
-        data, config = review()
+        data, config = bundled_review()
         figure = review_figure("summary_forest", data, config, SCREEN)
         words = whole_text(figure)
         pooled = data["pooled"]
@@ -558,7 +538,7 @@ class TestBundledReview:
         assert figure.get_figheight() * 25.4 < 247  # one page
 
     def test_pooled_and_crude_differ_without_colour(self):
-        data, config = review()
+        data, config = bundled_review()
         figure = review_figure("summary_forest", data, config, SCREEN)
         (axes,) = figure.axes
         shapes = next(item for item in axes.collections if item.get_gid() == "marks")
@@ -572,25 +552,25 @@ class TestBundledReview:
         assert "not pooled: crude proportion, exact 95% CI" in words
 
     def test_no_column_for_awaited_counts_when_none_are(self):
-        data, config = review()
+        data, config = bundled_review()
         data = data | {"pooled": data["pooled"].assign(k_awaiting=0)}
         figure = review_figure("summary_forest", data, config, SCREEN)
         assert row_of(figure, "Diltiazem") == ["Diltiazem", "IV", "4", "21/41", "54.8 [18.8, 91.4]"]
         assert "Awaiting" not in texts(figure)
 
     def test_classes_stand_in_the_order_of_table_iv(self):
-        data, config = review()
+        data, config = bundled_review()
         words = texts(review_figure("summary_forest", data, config, SCREEN))
         order = [words.index(label) for label in ("Calcium-channel blockers", "Anticoagulants", "Surgery")]
         assert order == sorted(order)
 
     def test_unknown_figure(self):
-        data, config = review()
+        data, config = bundled_review()
         with pytest.raises(ValueError, match="no figure forest_aspirin"):
             review_figure("forest_aspirin", data, config, SCREEN)
 
     def test_figures_of_analyses_that_are_gone_are_removed(self, tmp_path):
-        data, config = review()
+        data, config = bundled_review()
         (tmp_path / "forest_gone.svg").touch()
         (tmp_path / "flow.svg").touch()
         paths = [tmp_path / "forest_diltiazem.svg", tmp_path / "summary_forest.svg"]
@@ -601,7 +581,7 @@ class TestBundledReview:
 
 
 def test_summary_of_a_review_without_any_counts():
-    data, _ = review()
+    data, _ = bundled_review()
     arms = data["arms"].assign(entered="no", responders=np.nan)
     pooled = data["pooled"].assign(k=0, k_left_out=0, pooled="no", studies="")
     figure = summary_forest(pooled, arms, data["therapy_levels"], data["therapies"])

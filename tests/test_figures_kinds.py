@@ -16,7 +16,6 @@ from PIL import Image
 
 from evidence import ReviewError
 from evidence.appraisal import judged_items, parts, read_instruments
-from evidence.extraction import read_tables
 from evidence.figures import WHOLE, review_figure, save_review_figures
 from evidence.figures import style as fonts
 from evidence.figures.evidence_map import evidence_map, level_colour
@@ -38,10 +37,8 @@ from evidence.figures.style import (
     read_style,
     save_figure,
 )
-from evidence.grading import grade_studies, grade_therapies, read_schemes
-from evidence.review import read_config
-from evidence.synthesis import heterogeneity, pool_arms, select_arms, sensitivity
-from tests.drawn import marks, row_of, texts, whole_text
+from evidence.synthesis import heterogeneity, sensitivity
+from tests.drawn import bundled_review, marks, row_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
 PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
@@ -53,19 +50,12 @@ ON_DEMAND = ["leave_one_out_", "cumulative_", "methods_", "posterior_", "funnel_
 @cache
 def review():
     """Frames of the bundled review with its sensitivity, and its config."""
-    config = read_config(PROJECT)
-    data = read_tables(PROJECT / "data/raw")
-    policy, line = config["synthesis"], config["grading"]["reference_line"]
-    data["arms"] = select_arms(data["studies"], data["responses"], data["therapies"], policy)
-    data["pooled"] = pool_arms(data["arms"], policy, line)
-    standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
-    data["study_levels"] = grade_studies(data["studies"], standard)
-    needed = [data[name] for name in ("studies", "responses", "therapies", "diseases", "pooled", "arms")]
-    data["therapy_levels"] = grade_therapies(data["study_levels"], *needed, standard)
+    data, config = bundled_review()
+    policy = config["synthesis"]
     tables = (data["arms"], data["studies"], data["responses"], data["therapies"])
-    data["sensitivity"] = sensitivity(*tables, policy)
-    data["heterogeneity"] = heterogeneity(data["arms"], data["study_levels"], policy)
-    return data, config
+    found = {"sensitivity": sensitivity(*tables, policy)}
+    found["heterogeneity"] = heterogeneity(data["arms"], data["study_levels"], policy)
+    return data | found, config
 
 
 def draw(name, style=SCREEN, **changed):

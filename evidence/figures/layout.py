@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -33,16 +33,16 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
     ------
     TooNarrowError: the style is too narrow for the columns; the message says how wide it must be
     """
-    columns, dropped = _fitting(columns, rows, sheet, style)
+    columns, places, dropped = _fitting(columns, rows, sheet, style)
     if dropped:
         words = ", ".join(dropped)
         sheet = replace(sheet, notes=[*sheet.notes, f"Left out for want of width: {words}."])
     rows = [_respanned(row, columns) for row in rows]
-    lay_out = partial(_page, columns=columns, style=style, all_rows=rows, all_below=sheet.below)
+    lay_out = partial(_page, columns=columns, places=places, style=style)
     low, high = CROWDED
     crowding = min(1.0, max(0.0, (len(rows) + len(sheet.below) - low) / (high - low)))
     usual = ROOMY - (ROOMY - DENSE) * crowding
-    whole = lay_out(rows, sheet, usual)
+    whole = roomy = lay_out(rows, sheet, usual)
     for pitch in (pitch for pitch in CLOSER if pitch < usual):
         if whole.height <= style.height:
             break
@@ -51,18 +51,16 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
         figure = whole.figure()
         figure.pages = []
         return figure
-    figure = lay_out(rows, sheet, usual).figure()
+    figure = roomy.figure()
     pages = _pages(rows, sheet, lambda *part: lay_out(*part, usual).height <= style.height)
     figure.pages = [lay_out(*part, usual).figure() for part in pages]
     return figure
 
 
-def _page(
-    rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], style: Style, all_rows: list, all_below: list
-) -> Page:
-    """Rows on a page; the rows of all pages are measured, so that the columns stand at the same places on each."""
+def _page(rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], places: Mapping, style: Style) -> Page:
+    """Rows on a page; its columns stand at the places that were measured for the rows of all pages."""
     page = Page(style, pitch)
-    page.set_columns(columns, all_rows, all_below, sheet.widest)
+    page.places = places
     if sheet.title and style.title:
         page.heading(sheet.title)
     if rows:
@@ -89,8 +87,8 @@ def _page(
     return page
 
 
-def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], list[str]]:
-    """Columns that fit, and the headers of those left out: first short headers, then without the spare columns."""
+def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], Mapping, list[str]]:
+    """Columns that fit with their places, and the headers of those left out: shorter heads, then fewer columns."""
     narrow = [replace(column, header=column.narrow or column.header) for column in columns]
     spare = sorted((column for column in narrow if column.spare), key=lambda column: -column.spare)
     tries = [columns, narrow]
@@ -98,13 +96,15 @@ def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], l
         tries.append([column for column in narrow if column not in spare[:number]])
     for number, chosen in enumerate(tries):
         kept = [_respanned(row, chosen) for row in rows]
+        page = Page(style)
         try:
-            Page(style).set_columns(chosen, kept, sheet.below)
+            page.set_columns(chosen, kept, sheet.below, sheet.widest)
         except TooNarrowError:
             if number == len(tries) - 1:
                 raise
             continue
-        return chosen, [column.header.replace("\n", " ").lower() for column in spare[: max(0, number - 1)]]
+        dropped = [column.header.replace("\n", " ").lower() for column in spare[: max(0, number - 1)]]
+        return chosen, page.places, dropped
     raise AssertionError("no column was tried")
 
 

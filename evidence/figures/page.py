@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
@@ -17,7 +16,7 @@ from matplotlib.transforms import Affine2D
 
 from evidence import ReviewError
 from evidence.figures.marks import KEY_POINTS, SHAPES, Glyph, Mark, letter_colour, mark_shapes
-from evidence.figures.style import COMMON, MM, Style, text_width, wrap_text
+from evidence.figures.style import MM, Style, text_width, wrap_text
 
 MARGIN = 4.0
 GAP = 9.0  # between columns; more than half of the largest square, which may stand on the end of the axis
@@ -429,16 +428,14 @@ class Page:
         if self.key_marks:
             figure.add_artist(_lines(self.key_intervals, ink, transform=points, zorder=2, gid="keys"))
             figure.add_artist(_polygons(self.key_marks, transform=points, zorder=3, gid="keys"))
-        fonts = cache(style.font_properties)
         for x, y, words, align, size, bold, colour in self.texts:
-            rare = words if not COMMON.issuperset(words) else ""
             figure.text(
                 x / width,
                 1 - y / height,
                 words,
                 ha=align,
                 va="baseline",
-                fontproperties=fonts(size, bold, rare),
+                fontproperties=style.font_properties(size, bold, words),
                 color=colour,
                 parse_math=False,
             )

@@ -5,12 +5,7 @@ from scipy.special import betaincinv
 
 # The exact one by its quantiles of the beta distribution, the others by statsmodels, with its names. Clopper & Pearson
 # 1934; Wilson 1927; Brown, Cai & DasGupta (2001) Stat Sci 16:101 for Jeffreys' and Agresti-Coull.
-INTERVALS = {
-    "clopper_pearson": "",
-    "wilson": "wilson",
-    "jeffreys": "jeffreys",
-    "agresti_coull": "agresti_coull",
-}
+INTERVALS = ("clopper_pearson", "wilson", "jeffreys", "agresti_coull")
 
 
 def proportion_interval(x, n, method="clopper_pearson", level=0.95):
@@ -64,7 +59,7 @@ def _bounds(x, n, method, alpha):
         # statsmodels takes half a second to import, more than the rest of the package: only who asks for it waits
         from statsmodels.stats.proportion import proportion_confint
 
-        return proportion_confint(x, n, alpha=alpha, method=INTERVALS[method])
+        return proportion_confint(x, n, alpha=alpha, method=method)
     # a beta distribution with a parameter of 0 has no quantiles: the caller puts these bounds on 0 and 1
     some, less = np.where(x > 0, x, n), np.where(x < n, x, 0)
     return betaincinv(some, n - some + 1, alpha / 2), betaincinv(less + 1, n - less, 1 - alpha / 2)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from evidence.synthesis import ALL
+from evidence.synthesis import ALL, over_all
 from evidence.tables.parts import (
     by_key,
     level_note,
@@ -80,8 +80,8 @@ def findings_table(
     coverage = f"{policy['level']:.0%}"
     response, result = f"Responders/n (%) [{coverage} CI]", f"Pooled % [{coverage} CI]"
     predicted = f"{coverage} prediction interval, %"
-    over_all = pooled[(pooled["disease"] == ALL) & (pooled["scope"] == "therapy")]
-    analysed = set(over_all.loc[over_all["k"] > 0, "therapy"])
+    single = over_all(pooled)
+    analysed = set(single.loc[single["k"] > 0, "therapy"])
     marks = Marks()
     rows, emphasised, without = [], [], []
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from evidence.schema import numbers
-from evidence.synthesis import ALL
+from evidence.synthesis import ALL, over_all
 from evidence.tables.parts import (
     abbreviations,
     by_key,
@@ -72,8 +72,8 @@ def table_iii(
     """
     class_labels = class_labels or {}
     therapy_labels = labels_of(therapies, "therapy")
-    over_all = pooled[pooled["disease"] == ALL]
-    whole = by_key(over_all, ("scope", "therapy"))
+    whole_lines = pooled[pooled["disease"] == ALL]
+    whole = by_key(whole_lines, ("scope", "therapy"))
     arms_of = dict(list(arms[arms["disease"] == ALL].groupby(["scope", "therapy"], sort=False)))
     active = studies.loc[studies["status"] != "excluded", "study_id"]
     further = responses[(responses["primary_outcome"] != "yes") & responses["study_id"].isin(active)]
@@ -116,11 +116,11 @@ def table_iii(
     frame = pd.DataFrame(rows, columns=["Treatment", *(c.name if c.name != bounds else "interval" for c in columns)])
     frame = frame.rename(columns={"interval": bounds})
     notes = [
-        *model_notes(over_all, policy),
+        *model_notes(whole_lines, policy),
         f"{bounds}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
         "Between-study variance (tau²) is on the logit scale; a prediction interval is where the response of a "
         "further study would lie."
-        if (over_all["pooled"] == "yes").any()
+        if (whole_lines["pooled"] == "yes").any()
         else "",
         "Known from: the abstract, the full text, or a secondary source (someone else's account of the study).",
         *lines.marks.footnotes(),
@@ -364,8 +364,8 @@ def table_iv(
 
 def _table_iv_notes(pooled, arms, therapy_labels, policy, reference_line, marks) -> list[str]:
     """What the reader of Table IV must know, in the order in which the columns raise the question."""
-    single = pooled[(pooled["disease"] == ALL) & (pooled["scope"] == "therapy")]
-    in_hand = arms[(arms["disease"] == ALL) & (arms["scope"] == "therapy")]
+    single = over_all(pooled)
+    in_hand = over_all(arms)
     entered = set(in_hand.loc[in_hand["entered"] == "yes", "study_id"])
     waiting = {study for ids in single["awaiting"] for study in ids_in(ids)} - entered
     only = int(((single["k"] == 0) & (single["k_left_out"] == 0)).sum())

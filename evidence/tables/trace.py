@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from evidence.schema import ALL, humanise, numbers
+from evidence.synthesis import over_all
 from evidence.tables.table import Column, Table
+from evidence.trace import counted_column
 from evidence.wording import (
     INTERVALS,
     MEASURES,
@@ -51,18 +53,17 @@ def row_table(
     places : DataFrame of `extraction.read_places`
     policy : mapping; the section `synthesis` of the config
     """
-    counted = "n_complete" if policy["response"] == "complete" else "responders"
     study_labels, short = labels_of(studies, "study_id"), short_labels(diseases)
     excluded = dict(studies.loc[studies["status"] == "excluded", ["study_id", "status_reason"]].to_numpy())
     place_of = places_of(places, "responses")
-    own = arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)]
     used = {
         response: "yes" if arm.entered == "yes" else f"no: {with_labels(arm.reason, study_labels)}"
-        for arm in own.itertuples()
+        for arm in over_all(arms).itertuples()
         for response in arm.response_ids.split(";")
     }
+    counts = numbers(responses[counted_column(policy)]), numbers(responses["n"])
     rows = []
-    for row, x, n in zip(responses.itertuples(), numbers(responses[counted]), numbers(responses["n"]), strict=True):
+    for row, x, n in zip(responses.itertuples(), *counts, strict=True):
         if row.study_id in excluded:
             role = f"no: study excluded, {cell(excluded[row.study_id])}"
         else:
