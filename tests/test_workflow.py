@@ -1,6 +1,7 @@
 """The workflow as its users run it: reviews good and bad, run end to end, changed and run again."""
 
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -107,6 +108,19 @@ def test_an_added_study_reruns_what_depends_on_it(calcinosis_copy):
     row = table(calcinosis_copy, "pooled").set_index("analysis").loc["diltiazem"]
     assert row[["k", "events", "n"]].tolist() == [5, 23, 47]
     assert "New 2026" in calcinosis_copy.path("results/figures/forest_diltiazem.svg").read_text()
+
+
+def test_a_table_restored_from_an_older_copy_is_checked_again(calcinosis):
+    path = calcinosis.path("data/raw/responses.csv")
+    kept, times = path.read_bytes(), (path.stat().st_atime, path.stat().st_mtime)
+    try:
+        calcinosis.edit("data/raw/responses.csv", "4 years,12,NR,3,NR,3,", "4 years,12,NR,3,NR,4,")
+        os.utime(path, (0, 0))
+        assert "check_extraction" in jobs(calcinosis.run("--dry-run"))
+    finally:
+        path.write_bytes(kept)
+        os.utime(path, times)
+    assert "Nothing to be done" in calcinosis.run("--dry-run")
 
 
 def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):

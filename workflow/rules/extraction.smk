@@ -28,6 +28,7 @@ rule check_extraction:
     conda:
         "../../environment.yml"
     params:
+        content=CONTENT,
         require_adjudication=config["extraction"]["require_adjudication"],
     script:
         "../scripts/check_extraction.py"
@@ -49,6 +50,7 @@ rule compare_extractions:
     conda:
         "../../environment.yml"
     params:
+        content=CONTENT,
         level=config["synthesis"]["level"],
     script:
         "../scripts/compare_extractions.py"
