@@ -541,7 +541,7 @@ def _issues(faults, severity):
 def save_csv(frame, path):
     """Write a table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
 
-    A text that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it is a plain
+    A text or column head that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it is a plain
     number (-17.67). `read_processed` and `read_result` take that apostrophe away again, so a table comes back
     as it was, and people can open the file in a spreadsheet.
     """
@@ -550,6 +550,7 @@ def save_csv(frame, path):
         if not pd.api.types.is_numeric_dtype(dtype):
             column = safe.iloc[:, position].astype(object)
             safe.isetitem(position, column.map(_guard, na_action="ignore"))
+    safe.columns = [_guard(name) for name in safe.columns]
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"))
@@ -575,6 +576,7 @@ def read_processed(folder, table):
     """A checked table as `save_tables` wrote it: every cell a string, "" and "NR" kept apart."""
     path = Path(folder) / f"{table}.csv"
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
+    frame.columns = frame.columns.map(_unguard)
     return frame.apply(lambda column: column.map(_unguard)).astype("str")
 
 
@@ -583,6 +585,7 @@ def read_result(path):
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""], encoding="utf-8", engine="c")
     for name in frame.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
         frame[name] = frame[name].map(_unguard, na_action="ignore")
+    frame.columns = frame.columns.map(_unguard)
     return frame
 
 

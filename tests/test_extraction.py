@@ -1216,6 +1216,13 @@ def test_every_rule_has_a_test():
 # ----------------------------------------------------------------------------------------------- saving
 
 
+@pytest.mark.parametrize("head", ["=cmd|'/C calc'!A0", "+1+1", "-x", "@sum", "'=x"])
+def test_a_column_head_of_a_csv_file_is_no_formula(tmp_path, head):
+    save_csv(pd.DataFrame({head: ["a"], "n": ["b"]}), tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text()[0] not in "=+-@\t"
+    assert list(read_result(tmp_path / "x.csv")) == [head, "n"]
+
+
 def test_save_csv_makes_no_formulas_and_keeps_every_digit(tmp_path):
     frame = pd.DataFrame(
         {
