@@ -1,7 +1,14 @@
 # A systematic review of small, uncontrolled evidence: from extracted study tables to evidence tables and forest plots.
 # `snakemake` runs the bundled review; `snakemake -d path/to/review` runs the one in that folder.
 
+import sys
+
 from snakemake.utils import min_version, validate
+
+sys.path.insert(0, workflow.basedir)
+
+from small_evidence import ReviewError
+from small_evidence.config import refuse_renamed_keys
 
 min_version("9.0")
 
@@ -9,6 +16,10 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+try:
+    refuse_renamed_keys(config)
+except ReviewError as error:
+    sys.exit(str(error))
 validate(config, "workflow/schemas/config.schema.yaml")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from evidence.pooling import pool_many
+from small_evidence.pooling import pool_many
 
 SEED = 20_240
 STUDIES, PROPORTIONS, SPREADS = (3, 5, 8, 15), (0.5, 0.8, 0.95), (0.0, 0.6, 1.2)

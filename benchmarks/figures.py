@@ -29,9 +29,9 @@ ONE = "diltiazem"
 def draw(folder: Path) -> dict[str, float]:
     """Seconds of our figures in this process: importing, reading, one figure, the set in each format and in all."""
     start = time.perf_counter()
-    from evidence.figures import review_figure
-    from evidence.figures.style import read_style, save_figure
-    from evidence.review import read_config, read_review
+    from small_evidence.figures import review_figure
+    from small_evidence.figures.style import read_style, save_figure
+    from small_evidence.review import read_config, read_review
 
     seconds = {"start": time.perf_counter() - start}
     start = time.perf_counter()

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.pooling import pool_many, pool_responses
+from small_evidence.pooling import pool_many, pool_responses
 
 PEER = Path(__file__).parent / "pooling.R"
 SEED, REPEATS = 41, 5

@@ -24,7 +24,7 @@ RUNS = 3
 ROWS = (1_000, 10_000, 100_000)
 ROWS_A_STUDY = 5
 WORDS = ("deposits", "smaller", "after", "treatment", "on", "palpation", "radiograph", "patients", "dose", "improved")
-OURS = "from evidence.extraction import check_extraction; check_extraction({folder!r}, year=2026)"
+OURS = "from small_evidence.extraction.checks import check_extraction; check_extraction({folder!r}, year=2026)"
 AS_TEXT = "dtype=str, keep_default_na=False"
 SHEET = "{folder!r} + '/extraction.xlsx', sheet_name='responses'"
 PEERS = {

@@ -10,10 +10,10 @@ from shutil import which
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from evidence.figures import review_figure
-from evidence.figures.forest import forest_plot
-from evidence.figures.style import read_style, save_figure
-from evidence.review import read_config, read_review
+from small_evidence.figures import review_figure
+from small_evidence.figures.forest import forest_plot
+from small_evidence.figures.style import read_style, save_figure
+from small_evidence.review import read_config, read_review
 
 PROJECT = Path(__file__).parents[1]
 GALLERY = PROJECT / "docs/gallery"

@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from evidence.extraction import read_tables
-from evidence.grading import read_schemes
-from evidence.review import read_config
+from small_evidence.appraisal.levels import read_schemes
+from small_evidence.extraction.checks import read_tables
+from small_evidence.review import read_config
 from tests.policy import results_of
 
 PROJECT = Path(__file__).parents[1]
@@ -16,7 +16,7 @@ def bundled_review():
     """Frames of the bundled review and its config."""
     config, data = read_config(PROJECT), read_tables(PROJECT / "data/raw")
     standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
-    line = config["grading"]["reference_line"]
+    line = config["grading"]["response_threshold"]
     return data | results_of(data, standard, policy=config["synthesis"], line=line), config
 
 

@@ -1,15 +1,15 @@
 """A policy of synthesis (the section of that name in a review's config) for tests, and what a review gives under it."""
 
-from evidence.grading import grade_studies, therapy_results
-from evidence.synthesis import pool_arms, select_arms
+from small_evidence.appraisal.levels import grade_studies, therapy_results
+from small_evidence.synthesis.analyses import pool_arms, select_arms
 
 POLICY = {
     "method": "glmm",
     "interval": "profile",
     "priors": {"b_sd": 2.5, "tau_scale": 1.0},
-    "level": 0.95,
-    "least_studies": 3,
-    "least_arm": 3,
+    "conf_level": 0.95,
+    "min_studies": 3,
+    "min_arm_size": 3,
     "response": "any",
     "unit": "patient",
     "secondary_sources": "include",

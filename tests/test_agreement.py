@@ -9,9 +9,23 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from evidence.agreement import COMPARED, DISAGREEMENTS, ROW, agreement, compared_columns, kappa, save_disagreements
-from evidence.extraction import ExtractionError, check_extraction, compare_extractions, fault_lines, save_csv
-from evidence.schema import TABLES, empty_table
+from small_evidence.extraction.agreement import (
+    COMPARED,
+    DISAGREEMENTS,
+    ROW,
+    agreement,
+    compared_columns,
+    kappa,
+    save_disagreements,
+)
+from small_evidence.extraction.checks import (
+    ExtractionError,
+    check_extraction,
+    compare_extractions,
+    fault_lines,
+    save_csv,
+)
+from small_evidence.extraction.schema import TABLES, empty_table
 
 PROJECT = Path(__file__).parents[1]
 RAW = PROJECT / "data" / "raw"
@@ -120,7 +134,7 @@ def test_kappa_of_a_table_reckoned_by_hand():
     assert po - pe == pytest.approx(result["kappa"] * (1 - pe))
     assert result["kappa_ci_lb"] == pytest.approx(0.4 - 1.959964 * np.sqrt(variance), abs=1e-6)
     assert result["kappa_ci_ub"] == pytest.approx(0.4 + 1.959964 * np.sqrt(variance), abs=1e-6)
-    wider = kappa(x, y, level=0.99)
+    wider = kappa(x, y, conf_level=0.99)
     assert wider["kappa_ci_lb"] < result["kappa_ci_lb"]
 
 

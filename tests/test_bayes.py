@@ -11,16 +11,16 @@ from numpy.polynomial.legendre import leggauss
 from scipy.special import expit, logit, ndtr
 from scipy.stats import beta, halfnorm
 
-from evidence.pooling import bayes, pool_responses
+from small_evidence.pooling import bayes, pool_responses
 
 NODES, WEIGHTS = leggauss(36)
 Z = np.linspace(-9, 9, 97)
 Z_WEIGHTS = np.exp(-(Z**2) / 2) / np.exp(-(Z**2) / 2).sum()
 
 
-def fit_one(xi, ni, level=0.95, **priors):
+def fit_one(xi, ni, conf_level=0.95, **priors):
     priors = {"b_sd": 2.5, "tau_scale": 1.0} | priors
-    fitted = bayes.fit([xi], [ni], [[True] * len(xi)], level, priors=priors)
+    fitted = bayes.fit([xi], [ni], [[True] * len(xi)], conf_level, priors=priors)
     return {key: values[0] for key, values in fitted.items()}
 
 
@@ -110,7 +110,7 @@ def test_no_spread_and_flat_prior_is_the_beta_distribution():
     assert [ours["estimate"], ours["ci_lb"], ours["ci_ub"]] == pytest.approx(wanted, abs=1e-6)
     assert [ours["pi_lb"], ours["pi_ub"]] == pytest.approx(wanted[1:], abs=1e-6)
     assert ours["mean_proportion"] == pytest.approx(14 / 23, abs=1e-6)
-    wide = fit_one([5, 7, 2], [8, 9, 6], level=0.5, b_sd=1e4, tau_scale=1e-5)
+    wide = fit_one([5, 7, 2], [8, 9, 6], conf_level=0.5, b_sd=1e4, tau_scale=1e-5)
     assert [wide["ci_lb"], wide["ci_ub"]] == pytest.approx(beta.ppf([0.25, 0.75], 14, 9), abs=1e-6)
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, gammaln, logit
 from scipy.stats import beta, betabinom, chi2
 
-from evidence.pooling import beta_binomial
+from small_evidence.pooling import beta_binomial
 
 REFERENCE = Path(__file__).parent / "reference" / "exact"
 DATA_SETS = sorted(path.stem for path in REFERENCE.glob("*.json"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evidence.bibliography import (
+from small_evidence.extraction.bibliography import (
     PROPOSAL,
     ReferenceFileError,
     bibtex,
@@ -15,8 +15,8 @@ from evidence.bibliography import (
     ris,
     save_text,
 )
-from evidence.extraction import check_tables
-from evidence.schema import columns, empty_table
+from small_evidence.extraction.checks import check_tables
+from small_evidence.extraction.schema import columns, empty_table
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
 WRITERS = {".bib": bibtex, ".ris": ris}

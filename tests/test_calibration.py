@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from scipy.stats import chi2
 
-from evidence.pooling import calibration, pool_many, pool_responses
-from evidence.pooling.calibration import critical_likelihood_ratio, outward_factor
+from small_evidence.pooling import calibration, pool_many, pool_responses
+from small_evidence.pooling.calibration import critical_likelihood_ratio, outward_factor
 
 U = np.linspace(-9, 9, 721)
 WEIGHTS = np.exp(-(U**2) / 2) / np.exp(-(U**2) / 2).sum()

@@ -19,11 +19,11 @@ from docx.oxml.ns import qn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.documents import latex, measures, plain, save_documents, webpage, word, workbook
-from evidence.documents.archive import save_archive
-from evidence.tables.table import Column, Table
-from evidence.text import Heading, Item, Text
-from evidence.wording import printable
+from small_evidence.documents import latex, measures, plain, save_documents, webpage, word, workbook
+from small_evidence.documents.text import Heading, Item, Text
+from small_evidence.release.archive import save_archive
+from small_evidence.tables.table import Column, Table
+from small_evidence.wording import printable
 
 HOSTILE = [
     "=1+1",

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from matplotlib.figure import Figure
 
-from evidence import export
-from evidence.figures.style import SCREEN, describe
-from evidence.schema import empty_table
-from evidence.tables.table import Column, Table
+from small_evidence.extraction.schema import empty_table
+from small_evidence.figures.style import SCREEN, describe
+from small_evidence.presentation import export
+from small_evidence.tables.table import Column, Table
 
 CONFIG = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
 THERAPIES = pd.DataFrame(

@@ -16,8 +16,8 @@ import python_calamine
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from evidence import spreadsheets
-from evidence.extraction import (
+from small_evidence.extraction import spreadsheets
+from small_evidence.extraction.checks import (
     RULES,
     ExtractionError,
     check_extraction,
@@ -29,7 +29,7 @@ from evidence.extraction import (
     save_csv,
     save_tables,
 )
-from evidence.schema import TABLES, allowed_words, columns, empty_table, numbers
+from small_evidence.extraction.schema import TABLES, allowed_words, columns, empty_table, numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = ROOT / "data" / "raw"

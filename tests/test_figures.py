@@ -13,13 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from evidence import ReviewError
-from evidence.figures import review_figure, save_review_figures
-from evidence.figures.forest import forest_plot
-from evidence.figures.marks import square_side
-from evidence.figures.style import FORMATS, SCREEN, check_figure, read_style, save_figure, text_width, wrap_text
-from evidence.figures.summary import summary_forest
-from evidence.pooling.proportions import proportion_interval
+from small_evidence import ReviewError
+from small_evidence.figures import review_figure, save_review_figures
+from small_evidence.figures.forest import forest_plot
+from small_evidence.figures.marks import square_side
+from small_evidence.figures.style import FORMATS, SCREEN, check_figure, read_style, save_figure, text_width, wrap_text
+from small_evidence.figures.summary import summary_forest
+from small_evidence.pooling.proportions import proportion_interval
 from tests.drawn import bundled_review, marks, row_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
@@ -99,7 +99,7 @@ def _result(used, disease, pooled, left_out, awaiting):
         "scope": "therapy", "therapy": "diltiazem", "disease": disease, "pooled": "yes" if pooled else "no",
         "reason": reason, "k": k, "events": x, "n": n, "crude": x / n if n else math.nan, "crude_ci_lb": lower,
         "crude_ci_ub": upper, "method": "glmm" if pooled else math.nan, "interval": "profile" if pooled else math.nan,
-        "level": 0.95, **record, "status": record.get("status", "ok") if pooled else math.nan, "note": math.nan,
+        "conf_level": 0.95, **record, "status": record.get("status", "ok") if pooled else math.nan, "note": math.nan,
         "direction": "across", "studies": ";".join(used["study_id"]), "k_left_out": len(left_out), "left_out": "",
         "k_awaiting": len(awaiting), "awaiting": ";".join(awaiting["study_id"]),
     }  # fmt: skip

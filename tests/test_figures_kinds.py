@@ -14,20 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from evidence import ReviewError
-from evidence.appraisal import judged_items, parts, read_instruments
-from evidence.figures import WHOLE, review_figure, save_review_figures
-from evidence.figures import style as fonts
-from evidence.figures.evidence_map import evidence_map, level_colour
-from evidence.figures.flow import prisma_flow
-from evidence.figures.forest import forest_plot
-from evidence.figures.layout import _pages, draw_sheet
-from evidence.figures.marks import Glyph, Mark
-from evidence.figures.page import Column, Row, Sheet
-from evidence.figures.preflight import DEUTERANOPIA, check_file, preflight_frame
-from evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
-from evidence.figures.sensitivity import funnel_plot
-from evidence.figures.style import (
+from small_evidence import ReviewError
+from small_evidence.appraisal.risk_of_bias import judged_items, parts, read_instruments
+from small_evidence.figures import WHOLE, review_figure, save_review_figures
+from small_evidence.figures import style as fonts
+from small_evidence.figures.evidence_map import evidence_map, level_colour
+from small_evidence.figures.flow import prisma_flow
+from small_evidence.figures.forest import forest_plot
+from small_evidence.figures.layout import _pages, draw_sheet
+from small_evidence.figures.marks import Glyph, Mark
+from small_evidence.figures.page import Column, Row, Sheet
+from small_evidence.figures.preflight import DEUTERANOPIA, check_file, preflight_frame
+from small_evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
+from small_evidence.figures.sensitivity import funnel_plot
+from small_evidence.figures.style import (
     SCREEN,
     check_figure,
     contrast,
@@ -37,7 +37,7 @@ from evidence.figures.style import (
     read_style,
     save_figure,
 )
-from evidence.synthesis import heterogeneity, sensitivity
+from small_evidence.synthesis.analyses import heterogeneity, sensitivity
 from tests.drawn import bundled_review, marks, row_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]

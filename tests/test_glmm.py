@@ -9,8 +9,8 @@ from scipy.integrate import quad
 from scipy.special import expit, gammaln, logit
 from scipy.stats import chi2
 
-from evidence.pooling import glmm, pool_responses
-from evidence.pooling.regression import fit_regression, profile_limits
+from small_evidence.pooling import glmm, pool_responses
+from small_evidence.pooling.regression import fit_regression, profile_limits
 
 REFERENCE = Path(__file__).parent / "reference"
 NAMES = sorted(path.stem for path in (REFERENCE / "exact").glob("*.json"))

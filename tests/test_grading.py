@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from evidence.extraction import read_result, save_csv
-from evidence.grading import (
+from small_evidence.appraisal.levels import (
     GradingError,
     as_text,
     grade_studies,
@@ -16,7 +15,8 @@ from evidence.grading import (
     level_sensitivity,
     read_schemes,
 )
-from evidence.schema import LABELS
+from small_evidence.extraction.checks import read_result, save_csv
+from small_evidence.extraction.schema import LABELS
 from tests.made_up import review
 from tests.policy import POLICY, results_of
 

@@ -14,8 +14,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from evidence import spreadsheets
-from evidence.extraction import ExtractionError, check_extraction, fault_lines
+from small_evidence.extraction import spreadsheets
+from small_evidence.extraction.checks import ExtractionError, check_extraction, fault_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 MINIMAL = ROOT / "tests" / "data" / "minimal" / "data" / "raw"

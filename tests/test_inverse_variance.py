@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import chi2, norm, t
 
-from evidence.pooling import inverse_variance as iv
+from small_evidence.pooling import inverse_variance as iv
 
 REFERENCE = Path(__file__).parent / "reference" / "metafor"
 DATA_SETS = sorted(path.stem for path in REFERENCE.glob("*.json"))

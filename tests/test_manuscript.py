@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 import yaml
 
-from evidence import ReviewError
-from evidence.appraisal import read_instruments, summarise_appraisals
-from evidence.checklists import ANSWERED, checklist_table, checklist_texts, facts, read_checklists
-from evidence.documents.plain import markdown
-from evidence.extraction import check_extraction
-from evidence.grading import read_schemes
-from evidence.manuscript import manuscript, methods_text, results_text
-from evidence.references import METHODS, Citations, study_references
-from evidence.schema import TABLES, columns, empty_table
-from evidence.synthesis import sensitivity
-from evidence.text import Heading, Item
+from small_evidence import ReviewError
+from small_evidence.appraisal.levels import read_schemes
+from small_evidence.appraisal.risk_of_bias import read_instruments, summarise_appraisals
+from small_evidence.documents.plain import markdown
+from small_evidence.documents.text import Heading, Item
+from small_evidence.extraction.checks import check_extraction
+from small_evidence.extraction.schema import TABLES, columns, empty_table
+from small_evidence.presentation.checklists import ANSWERED, checklist_table, checklist_texts, facts, read_checklists
+from small_evidence.presentation.manuscript import manuscript, methods_text, results_text
+from small_evidence.presentation.references import METHODS, Citations, study_references
+from small_evidence.synthesis.analyses import sensitivity
 from tests.policy import results_of
 
 VERSIONS = {
@@ -46,7 +46,7 @@ def config():
 def frames_of(tables, schemes, config):
     """Extraction tables with the results that the texts need."""
     grading = config["grading"]
-    made = results_of(tables, schemes, grading["scheme"], config["synthesis"], grading["reference_line"])
+    made = results_of(tables, schemes, grading["scheme"], config["synthesis"], grading["response_threshold"])
     made["appraisal"] = summarise_appraisals(tables["studies"], tables["risk_of_bias"], INSTRUMENTS)
     return tables | made
 
@@ -120,9 +120,9 @@ def test_methods_name_the_model_its_interval_and_their_sources(texts):
 def test_methods_follow_the_config(frames, schemes, config):
     other = config | {
         "synthesis": config["synthesis"]
-        | {"interval": "wald_t", "level": 0.9, "least_studies": 2, "least_arm": 1, "response": "complete",
+        | {"interval": "wald_t", "conf_level": 0.9, "min_studies": 2, "min_arm_size": 1, "response": "complete",
            "secondary_sources": "exclude", "classes_not_combined": []},
-        "grading": config["grading"] | {"reference_line": 0.333},
+        "grading": config["grading"] | {"response_threshold": 0.333},
     }  # fmt: skip
     text = markdown(methods_text(frames, schemes, other, VERSIONS))
     for words in (
@@ -293,7 +293,7 @@ def test_grammar_and_boundaries(rows, start, schemes, config):
 
 
 def test_one_patient_is_not_patients(schemes, config):
-    small = config | {"synthesis": config["synthesis"] | {"least_arm": 1}}
+    small = config | {"synthesis": config["synthesis"] | {"min_arm_size": 1}}
     text = review_of([("a", "1", "1")], schemes, small)
     assert paragraph(text, "Drug").startswith("Drug: 1 of 1 patient responded in 1 study")
 

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from evidence.review import read_review
+from small_evidence.review import read_review
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evidence.extraction import ExtractionError, check_tables, fault_lines, read_tables
-from evidence.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
-from evidence.schema import columns, empty_table
-from evidence.synthesis import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
+from small_evidence.extraction.checks import ExtractionError, check_tables, fault_lines, read_tables
+from small_evidence.extraction.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
+from small_evidence.extraction.schema import columns, empty_table
+from small_evidence.synthesis.analyses import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
 from tests.policy import POLICY
 
 PROJECT = Path(__file__).parents[1]
@@ -192,7 +192,7 @@ def test_an_undecided_overlap_is_shown_with_and_without():
 
 def test_a_decided_overlap_is_shown_with_the_other_report():
     overlaps = table("overlaps", [decision("ahn", "berg", "same_patients", "berg")])
-    found = variants(overlaps, least_studies=2)
+    found = variants(overlaps, min_studies=2)
     assert found.loc[("balm", OTHER_REPORT), ["k", "events", "n"]].tolist() == [2, 8, 17]
     assert ("balm", NO_OVERLAP) not in found.index  # it would change nothing
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from evidence.pooling import METHODS, RECORD, STATUSES, pool_many, pool_responses
-from evidence.pooling.heterogeneity import likelihood_ratio_q
-from evidence.pooling.proportions import INTERVALS, proportion_interval
+from small_evidence.pooling import METHODS, RECORD, STATUSES, pool_many, pool_responses
+from small_evidence.pooling.heterogeneity import likelihood_ratio_q
+from small_evidence.pooling.proportions import INTERVALS, proportion_interval
 
 METAFOR = Path(__file__).parent / "reference" / "metafor"
 MODELS = [method for method in METHODS if method != "crude"]
@@ -62,7 +62,7 @@ def test_exact_intervals_are_those_of_statsmodels():
     x, n = np.array([(x, n) for n in (1, 2, 3, 8, 41, 500) for x in range(n + 1)], float).T
     for level in (0.5, 0.95, 0.999):
         expected = proportion_confint(x, n, alpha=1 - level, method="beta")
-        assert np.array(proportion_interval(x, n, level=level)) == pytest.approx(np.array(expected), abs=1e-13)
+        assert np.array(proportion_interval(x, n, conf_level=level)) == pytest.approx(np.array(expected), abs=1e-13)
 
 
 def test_study_intervals_printed():
@@ -83,7 +83,7 @@ def test_study_interval_errors():
     with pytest.raises(ValueError, match=r"^responders must lie between 0 and the number of patients$"):
         proportion_interval(3, 2)
     with pytest.raises(ValueError, match=r"^level must lie between 0 and 1, not 95$"):
-        proportion_interval(1, 2, level=95)
+        proportion_interval(1, 2, conf_level=95)
 
 
 # --- boundaries -----------------------------------------------------------------------------------------------------
@@ -180,10 +180,10 @@ def test_extreme_heterogeneity_says_so():
 
 
 def test_level_widens():
-    narrow, wide = (pool_responses([3, 4, 9, 5], [12, 4, 17, 8], level=level) for level in (0.8, 0.99))
+    narrow, wide = (pool_responses([3, 4, 9, 5], [12, 4, 17, 8], conf_level=level) for level in (0.8, 0.99))
     assert wide["ci_lb"] < narrow["ci_lb"] < narrow["ci_ub"] < wide["ci_ub"]
     assert wide["tau2_ub"] > narrow["tau2_ub"]
-    assert narrow["level"] == 0.8
+    assert narrow["conf_level"] == 0.8
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_options_that_cannot_be():
     with pytest.raises(ValueError, match=r"^method 'glmm' takes no tau2_method; it takes interval$"):
         pool_responses([1], [2], tau2_method="DL")
     with pytest.raises(ValueError, match=r"^level must lie between 0 and 1, not 1$"):
-        pool_responses([1], [2], level=1)
+        pool_responses([1], [2], conf_level=1)
     with pytest.raises(ValueError, match=r"^no column n; the table has responders$"):
         pool_many(pd.DataFrame({"responders": [1]}))
     with pytest.raises(ValueError, match=r"^columns of the result cannot be grouped by: k$"):
@@ -286,9 +286,8 @@ def test_large_batch_needs_little_memory():
 
 def test_import_is_quick():
     """Seconds of one import are the reviewer's wait before every rule; what is slow is loaded when it is needed."""
-    script = (
-        "import sys, evidence.pooling; print(*[name for name in sys.modules if name in ('statsmodels', 'scipy.stats')])"
-    )
+    slow = "('statsmodels', 'scipy.stats')"
+    script = f"import sys, small_evidence.pooling; print(*[name for name in sys.modules if name in {slow}])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

@@ -1,17 +1,17 @@
 import hashlib
 
-from evidence.provenance import provenance, save_provenance
+from small_evidence.release.provenance import provenance, save_provenance
 
 
 def test_same_inputs_give_the_same_record(tmp_path):
     table = tmp_path / "studies.csv"
     table.write_text("study_id\na\n")
-    record = provenance([str(table)], [], {"synthesis": {"level": 0.95}})
+    record = provenance([str(table)], [], {"synthesis": {"conf_level": 0.95}})
     assert record["inputs"] == {table.as_posix(): hashlib.sha256(b"study_id\na\n").hexdigest()}
-    assert record["config"] == {"synthesis": {"level": 0.95}}
+    assert record["config"] == {"synthesis": {"conf_level": 0.95}}
     assert {"pandas", "statsmodels", "matplotlib"} <= set(record["packages"])
     save_provenance(record, tmp_path / "one.json")
-    save_provenance(provenance([str(table)], [], {"synthesis": {"level": 0.95}}), tmp_path / "two.json")
+    save_provenance(provenance([str(table)], [], {"synthesis": {"conf_level": 0.95}}), tmp_path / "two.json")
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit, gammaln
 from scipy.stats import norm
 
-from evidence.pooling import pool_many
+from small_evidence.pooling import pool_many
 
 FOLDER = Path(__file__).parent / "reference/random"
 # 21 nodes integrate well while the random effects vary little beside the width of a study's likelihood; metafor's

@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from evidence.reconciliation import AWAITING, RECONCILIATION, claim_results, claimed
-from evidence.schema import LABELS
+from small_evidence.extraction.schema import LABELS
+from small_evidence.synthesis.claims import AWAITING, RECONCILIATION, claim_results, claimed
 from tests import made_up
 from tests.policy import POLICY, results_of
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from evidence.review import read_frames, save_frames
+from small_evidence.review import read_frames, save_frames
 
 
 def test_tables_come_back_by_name(tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evidence import schema
-from evidence.extraction import RULES
+from small_evidence.extraction import schema
+from small_evidence.extraction.checks import RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = ROOT / "data" / "raw"
@@ -193,17 +193,20 @@ def test_describe_says_what_a_form_needs():
 def test_data_dictionary_is_up_to_date():
     notes = (ROOT / "data" / "notes.md").read_text(encoding="utf-8")
     page = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    assert page == schema.data_dictionary(RULES, notes), "run python -m evidence.extraction > data/README.md"
+    assert page == schema.data_dictionary(RULES, notes), (
+        "run python -m small_evidence.extraction.checks > data/README.md"
+    )
 
 
 def test_data_dictionary_from_the_command_line():
-    made = subprocess.run([sys.executable, "-m", "evidence.extraction"], cwd=ROOT, capture_output=True, check=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "small_evidence.extraction.checks"], cwd=ROOT, capture_output=True, check=True
+    )
     assert made.stdout == (ROOT / "data" / "README.md").read_bytes()
 
 
 def test_importing_the_schema_stays_cheap():
-    code = (
-        "import sys, evidence.extraction; print([m for m in ('openpyxl', 'scipy', 'matplotlib') if m in sys.modules])"
-    )
+    slow = "('openpyxl', 'scipy', 'matplotlib')"
+    code = f"import sys, small_evidence.extraction.checks; print([m for m in {slow} if m in sys.modules])"
     got = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
     assert got.stdout.strip() == "[]"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evidence.extraction import ExtractionError, check_tables, fault_lines, read_tables
-from evidence.screening import BOXES, PARTS, SUMS, box_numbers, box_of
+from small_evidence.extraction.checks import ExtractionError, check_tables, fault_lines, read_tables
+from small_evidence.extraction.screening import BOXES, PARTS, SUMS, box_numbers, box_of
 
 RAW = Path(__file__).parents[1] / "data" / "raw"
 REAL = read_tables(RAW)

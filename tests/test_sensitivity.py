@@ -10,11 +10,11 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from scipy.stats import chi2
 
-from evidence.pooling import METHODS, RECORD, glmm, pool_many, pool_responses
-from evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
-from evidence.pooling.proportions import proportion_interval
-from evidence.pooling.regression import fit_regression, profile_limits
-from evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios
+from small_evidence.pooling import METHODS, RECORD, glmm, pool_many, pool_responses
+from small_evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
+from small_evidence.pooling.proportions import proportion_interval
+from small_evidence.pooling.regression import fit_regression, profile_limits
+from small_evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios
 
 METAFOR = Path(__file__).parent / "reference" / "metafor"
 
@@ -94,8 +94,8 @@ def test_subgroup_in_which_all_respond():
 
 def test_subgroups_profile_their_limits():
     """Alone in its model, a subgroup's limits are those of the plain pool."""
-    found = subgroups(SIX.assign(responders=[8, 9, 10, 2, 1, 4]), "disease", level=0.9)
-    plain = pool_responses([2, 1, 4], [8, 9, 12], level=0.9, interval="profile")
+    found = subgroups(SIX.assign(responders=[8, 9, 10, 2, 1, 4]), "disease", conf_level=0.9)
+    plain = pool_responses([2, 1, 4], [8, 9, 12], conf_level=0.9, interval="profile")
     assert found.loc[1, ["ci_lb", "ci_ub"]].tolist() == pytest.approx([plain["ci_lb"], plain["ci_ub"]], abs=1e-8)
 
 
@@ -344,16 +344,16 @@ def test_scenarios():
 
 def test_all_methods_side_by_side():
     arms = pd.concat([DILTIAZEM.assign(therapy="x"), SIX.assign(therapy="y")], ignore_index=True)
-    found = all_methods(arms, by="therapy", level=0.9)
+    found = all_methods(arms, by="therapy", conf_level=0.9)
     assert set(found["method"]) == set(METHODS)
     assert found["label"].groupby(found["therapy"]).apply(lambda labels: labels.is_unique).all()
     assert found["therapy"].is_monotonic_increasing
-    assert (found["level"] == 0.9).all()
+    assert (found["conf_level"] == 0.9).all()
     for _, row in found.iterrows():
         options = {name: row[name] for name in ("interval", "measure", "tau2_method") if row[name]}
         if row["method"] == "fixed":
             options = {"measure": row["measure"]}
         mine = arms[arms["therapy"] == row["therapy"]]
-        one = pool_responses(mine["responders"], mine["n"], method=row["method"], level=0.9, **options)
+        one = pool_responses(mine["responders"], mine["n"], method=row["method"], conf_level=0.9, **options)
         assert one["estimate"] == pytest.approx(row["estimate"], abs=1e-10)
     assert logit(found["estimate"]).between(-3, 3).all()

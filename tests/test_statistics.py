@@ -3,7 +3,7 @@
 import doctest
 from pathlib import Path
 
-from evidence.pooling import STATUSES
+from small_evidence.pooling import STATUSES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "statistics.md"
 

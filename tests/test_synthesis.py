@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from evidence.synthesis import VARIANTS, heterogeneity, pool_arms, pool_events, select_arms, sensitivity
+from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, select_arms, sensitivity
 from tests.policy import POLICY
 
 
@@ -13,7 +13,7 @@ def arms_of(tables, **changes):
 
 
 def pooled_of(tables, **changes):
-    return pool_arms(arms_of(tables, **changes), POLICY | changes, reference_line=0.5).set_index("analysis")
+    return pool_arms(arms_of(tables, **changes), POLICY | changes, response_threshold=0.5).set_index("analysis")
 
 
 def test_diltiazem_is_pooled_from_four_arms(tables):
@@ -58,7 +58,7 @@ def test_complete_response_counts_complete_responders_only(tables):
 
 
 def test_single_studies_can_be_pooled_by_choice_of_the_policy(tables):
-    assert pooled_of(tables, least_studies=2).loc["rituximab", "pooled"] == "yes"
+    assert pooled_of(tables, min_studies=2).loc["rituximab", "pooled"] == "yes"
 
 
 def test_lesions_never_enter_a_pool_of_patients(tables):
@@ -151,7 +151,7 @@ def test_two_reports_of_a_cohort_are_counted_once():
 
 def test_all_responding_is_an_answer():
     pooled = pool_arms(
-        arms_of(small_review([(s, s, "one", "ssc", 7, 7) for s in "abc"])), POLICY, reference_line=0.5
+        arms_of(small_review([(s, s, "one", "ssc", 7, 7) for s in "abc"])), POLICY, response_threshold=0.5
     ).set_index("analysis")
     row = pooled.loc["one"]
     assert (row["pooled"], row["estimate"], row["ci_ub"], row["status"]) == ("yes", 1, 1, "all_responders")

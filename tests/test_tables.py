@@ -9,13 +9,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence import tables as printed
-from evidence import wording
-from evidence.extraction import check_extraction, read_result, save_csv
-from evidence.grading import grade_studies, grade_therapies, level_sensitivity, read_schemes
-from evidence.schema import LABELS, TABLES, columns, empty_table
-from evidence.synthesis import pool_arms, select_arms
-from evidence.tables.findings import certainty_notes
+from small_evidence import tables as printed
+from small_evidence import wording
+from small_evidence.appraisal.levels import grade_studies, grade_therapies, level_sensitivity, read_schemes
+from small_evidence.extraction.checks import check_extraction, read_result, save_csv
+from small_evidence.extraction.schema import LABELS, TABLES, columns, empty_table
+from small_evidence.synthesis.analyses import pool_arms, select_arms
+from small_evidence.tables.findings import certainty_notes
 from tests.policy import POLICY
 
 CLASS_LABELS = {
@@ -219,10 +219,10 @@ def arms():
 @pytest.fixture(scope="module")
 def pooled(arms):
     """What synthesis.pool_arms gives for these arms; diltiazem's values are those stated for the review."""
-    from evidence.pooling.proportions import proportion_interval
+    from small_evidence.pooling.proportions import proportion_interval
 
     empty = {
-        "pooled": "no", "method": "", "interval": "", "level": NAN, "estimate": NAN, "ci_lb": NAN, "ci_ub": NAN,
+        "pooled": "no", "method": "", "interval": "", "conf_level": NAN, "estimate": NAN, "ci_lb": NAN, "ci_ub": NAN,
         "pi_lb": NAN, "pi_ub": NAN, "tau2": NAN, "q_p": NAN, "i2": NAN, "status": "", "note": "", "direction": "across",
     }  # fmt: skip
     rows = []
@@ -245,7 +245,7 @@ def pooled(arms):
             row["direction"] = ""
         if analysis == "diltiazem":
             row |= {
-                "pooled": "yes", "reason": "", "method": "glmm", "interval": "profile", "level": 0.95,
+                "pooled": "yes", "reason": "", "method": "glmm", "interval": "profile", "conf_level": 0.95,
                 "estimate": 0.54753, "ci_lb": 0.13, "ci_ub": 0.92,
                 "pi_lb": 0.05, "pi_ub": 0.97, "tau2": 0.4564, "i2": 0.62, "status": "ok",
             }  # fmt: skip
@@ -268,7 +268,7 @@ def made(extraction, arms, pooled, levels, schemes):
     frames["level_sensitivity"] = level_sensitivity(*(extraction[name] for name in names), schemes)
     config = {
         "review": {"condition": "calcinosis cutis", "follows": "Traineau", "class_labels": CLASS_LABELS},
-        "grading": {"scheme": "modified_oxford", "reference_line": 0.5},
+        "grading": {"scheme": "modified_oxford", "response_threshold": 0.5},
         "synthesis": POLICY,
     }
     return {table.name: table for table in printed.evidence_tables(frames, schemes, config)}
@@ -601,7 +601,7 @@ def test_an_empty_review_gives_tables_without_rows(schemes):
     frames = empty | {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}
     config = {
         "review": {"condition": "c", "follows": "none", "class_labels": {}},
-        "grading": {"scheme": "modified_oxford", "reference_line": 0.5},
+        "grading": {"scheme": "modified_oxford", "response_threshold": 0.5},
         "synthesis": POLICY,
     }
     for table in printed.evidence_tables(frames, schemes, config):
@@ -659,12 +659,12 @@ def review(schemes):
     config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     frames, _ = check_extraction("data/raw")
     parts = {name: frames[name] for name in ("studies", "responses", "therapies", "diseases")}
-    policy, line = config["synthesis"], config["grading"]["reference_line"]
+    policy, line = config["synthesis"], config["grading"]["response_threshold"]
     arms = select_arms(parts["studies"], parts["responses"], parts["therapies"], policy)
     pooled = pool_arms(arms, policy, line)
     graded = grade_studies(parts["studies"], schemes, config["grading"]["scheme"])
     levels = grade_therapies(
-        graded, **parts, pooled=pooled, arms=arms, standard=schemes, reference_line=line,
+        graded, **parts, pooled=pooled, arms=arms, standard=schemes, response_threshold=line,
         classes_not_combined=policy["classes_not_combined"],
     )  # fmt: skip
     frames |= {"arms": arms, "pooled": pooled, "study_levels": graded, "therapy_levels": levels}

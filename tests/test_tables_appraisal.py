@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evidence.agreement import drop_comparison
-from evidence.appraisal import parts, read_instruments, summarise_appraisals
-from evidence.extraction import read_result, save_csv
-from evidence.schema import columns, empty_table
-from evidence.tables.lists import agreement_table
-from evidence.tables.parts import appraisal_words
-from evidence.tables.risk_of_bias import risk_of_bias_table
+from small_evidence.appraisal.risk_of_bias import parts, read_instruments, summarise_appraisals
+from small_evidence.extraction.agreement import drop_comparison
+from small_evidence.extraction.checks import read_result, save_csv
+from small_evidence.extraction.schema import columns, empty_table
+from small_evidence.tables.lists import agreement_table
+from small_evidence.tables.parts import appraisal_words
+from small_evidence.tables.risk_of_bias import risk_of_bias_table
 
 INSTRUMENTS = read_instruments(Path("workflow/standards/risk_of_bias"))
 STUDIES = pd.DataFrame(
@@ -222,7 +222,7 @@ def compared(tmp_path):
 
 
 def test_agreement_by_table_and_column(compared):
-    table = agreement_table(*compared, level=0.9)
+    table = agreement_table(*compared, conf_level=0.9)
     assert [column.title for column in table.columns] == [
         "Column", "Agreed/compared (%)", "Within 1 (%)", "Kappa [90% CI]", "Decided", "Open", "Note",
     ]  # fmt: skip
@@ -238,7 +238,7 @@ def test_agreement_by_table_and_column(compared):
 
 
 def test_the_notes_say_how_much_is_open_and_what_kappa_cannot_tell(compared):
-    notes = agreement_table(*compared, level=0.95).footnotes
+    notes = agreement_table(*compared, conf_level=0.95).footnotes
     assert notes[0] == (
         "49/52 (94.2%) of the cells in rows of both extractions agree; 2 of 4 differences in cells and rows decided."
     )
@@ -252,7 +252,7 @@ def test_the_notes_say_how_much_is_open_and_what_kappa_cannot_tell(compared):
 def test_two_extractions_without_a_common_row_are_no_agreement(compared):
     agreement, disagreements = compared
     none = agreement.iloc[:1].assign(compared=3, agreed=0, only_first=2, only_second=1)
-    table = agreement_table(none, disagreements.iloc[:0], level=0.95)
+    table = agreement_table(none, disagreements.iloc[:0], conf_level=0.95)
     row = ["Studies", "Rows that both have", "0/3 (0.0%)", "—", "—", 0, 0, "2 in the first only; 1 in the second only"]
     assert table.frame.to_numpy().tolist() == [row]
     assert table.footnotes[0].startswith("0/0 of the cells in rows of both extractions agree; 0 of 0 differences")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.schema import numbers
-from evidence.synthesis import pool_arms, select_arms
-from evidence.trace import COLUMNS, trace_rows
+from small_evidence.extraction.schema import numbers
+from small_evidence.synthesis.analyses import pool_arms, select_arms
+from small_evidence.synthesis.trace import COLUMNS, trace_rows
 from tests.policy import POLICY
 
 

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.documents.plain import markdown
-from evidence.extraction import read_result, save_csv
-from evidence.review import freeze, read_meanings, read_release, read_review
-from evidence.schema import empty_table
-from evidence.updates import CHANGES, ORDER, changes_text, compare_results, summary
+from small_evidence.documents.plain import markdown
+from small_evidence.extraction.checks import read_result, save_csv
+from small_evidence.extraction.schema import empty_table
+from small_evidence.release.changes import CHANGES, ORDER, changes_text, compare_results, summary
+from small_evidence.review import freeze, read_meanings, read_release, read_review
 from tests.made_up import review
 from tests.policy import POLICY, results_of
 
 PROJECT = Path(__file__).parents[1]
 CHOICES = {
     "review": {"title": "A review", "class_labels": {"group_one": "Group one"}},
-    "grading": {"scheme": "modified_oxford", "reference_line": 0.5},
+    "grading": {"scheme": "modified_oxford", "response_threshold": 0.5},
     "synthesis": POLICY,
     "figures": {"preset": "screen"},
 }
@@ -46,7 +46,7 @@ def made(standard):
         whole["diseases"] = whole["diseases"].assign(synonyms=["SSc", ""])
         whole["overlaps"] = empty_table("overlaps")
         policy, grading = choices["synthesis"], choices["grading"]
-        found = results_of(whole, standard, grading["scheme"], policy, grading["reference_line"])
+        found = results_of(whole, standard, grading["scheme"], policy, grading["response_threshold"])
         return whole | found | {"reconciliation": pd.DataFrame(claims, columns=list(CLAIM))}
 
     return make
@@ -205,8 +205,8 @@ def test_a_verdict_on_a_claim(made):
 
 
 def test_a_changed_choice_alone_is_said_to_be_the_cause(made):
-    choices = changed("synthesis", least_studies=4)
-    meanings = {"synthesis.least_studies": "fewest studies that are pooled"}
+    choices = changed("synthesis", min_studies=4)
+    meanings = {"synthesis.min_studies": "fewest studies that are pooled"}
     assert told(made(), made(choices=choices), choices, meanings) == [
         "Drug can no longer be pooled: 3 studies, 4 needed (before: 48.1% [29.7, 67.0] from 3 studies, 13/27). "
         "No study of it changed; choices of the review did.",
@@ -217,7 +217,7 @@ def test_a_changed_choice_alone_is_said_to_be_the_cause(made):
 
 
 def test_a_changed_choice_beside_a_corrected_count_is_said_too(made):
-    choices = changed("synthesis", level=0.9)
+    choices = changed("synthesis", conf_level=0.9)
     rows = [("ash", {"responders": "3", "n": "8"}), *RESPONSES[1:]]
     words = told(made(), made(responses=rows, choices=choices), choices)
     assert words[0].endswith(" Choices of the review changed too.")
@@ -235,7 +235,7 @@ def test_another_scheme_changes_levels_and_no_number(made):
 
 
 def test_another_line_of_reference_changes_directions(made):
-    choices = changed("grading", reference_line=0.2)
+    choices = changed("grading", response_threshold=0.2)
     words = told(made(), made(choices=choices), choices)
     assert words[0] == (
         "Drug: the interval lay across 50%, lies above 20% now. No study of it changed; choices of the review did."
@@ -281,9 +281,9 @@ def test_order_notes_figures_and_digits_that_nobody_prints_are_no_change(made):
 
 
 def test_another_number_of_studies_needed_is_no_change_where_too_few_stay_too_few(made):
-    one, choices = ({"ash": STUDIES["ash"]}, RESPONSES[:1]), changed("synthesis", least_studies=2)
+    one, choices = ({"ash": STUDIES["ash"]}, RESPONSES[:1]), changed("synthesis", min_studies=2)
     assert told(made(*one), made(*one, choices=choices), choices) == [
-        "Choice changed, synthesis.least_studies: 3 before, 2 now."
+        "Choice changed, synthesis.min_studies: 3 before, 2 now."
     ]
 
 
@@ -399,7 +399,7 @@ def test_a_folder_that_is_there_is_never_frozen_into(tmp_path):
 
 def test_every_choice_has_a_meaning(standard):
     meanings = read_meanings(PROJECT / "workflow/schemas/config.schema.yaml")
-    assert meanings["synthesis.least_studies"] == "fewest studies that are pooled"
+    assert meanings["synthesis.min_studies"] == "fewest studies that are pooled"
     assert meanings["synthesis.priors.b_sd"] == "standard deviation of the prior of b"
 
 

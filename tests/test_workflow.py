@@ -11,9 +11,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from evidence.extraction import read_processed
-from evidence.review import RESULT_TABLES, read_review
-from evidence.schema import TABLES, columns
+from small_evidence.extraction.checks import read_processed
+from small_evidence.extraction.schema import TABLES, columns
+from small_evidence.review import RESULT_TABLES, read_review
 
 PROJECT = Path(__file__).parents[1]
 FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
@@ -71,7 +71,7 @@ def test_provenance_names_inputs_and_results(calcinosis):
     record = json.loads(calcinosis.path("results/provenance.json").read_text())
     assert "data/raw/responses.csv" in record["inputs"]
     assert {"results/tables/pooled.csv", "results/report.html"} <= set(record["results"])
-    assert record["config"]["synthesis"]["least_studies"] == 3
+    assert record["config"]["synthesis"]["min_studies"] == 3
     assert str(calcinosis.folder) not in json.dumps(record)
 
 
@@ -126,7 +126,7 @@ def test_a_table_restored_from_an_older_copy_is_checked_again(calcinosis):
 def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):
     text = calcinosis.path("config/config.yaml").read_text()
     try:
-        calcinosis.edit("config/config.yaml", "least_studies: 3 ", "least_studies: 2 ")
+        calcinosis.edit("config/config.yaml", "min_studies: 3 ", "min_studies: 2 ")
         to_do = jobs(calcinosis.run("--dry-run"))
         assert {"pool_responses", "write_tables", "draw_figures"} <= to_do
         assert not {"check_extraction", "grade_studies"} & to_do
@@ -136,7 +136,7 @@ def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):
 
 
 def test_a_changed_module_reruns(calcinosis):
-    module = calcinosis.path("evidence/synthesis.py")
+    module = calcinosis.path("small_evidence/synthesis/analyses.py")
     text = module.read_text()
     try:
         module.write_text(text + "\n# changed\n")
@@ -203,7 +203,7 @@ def test_wrong_choices_are_named_before_anything_is_touched(calcinosis):
     [
         ("extraction={require_adjudication: false}", "'false' is not of type 'boolean'"),
         ("extraction={require_adjudication: maybe}", "'maybe' is not of type 'boolean'"),
-        ("synthesis={least_studies: 2}", "'2' is not of type 'integer'"),
+        ("synthesis={min_studies: 2}", "'2' is not of type 'integer'"),
     ],
 )
 def test_text_from_the_command_line_is_never_taken_for_a_number_or_a_yes(calcinosis, choice, fault):

@@ -16,9 +16,9 @@ os.environ.update(
 )  # scripts use the library beside this Snakefile
 sys.path.insert(0, str(PROJECT))
 
-from evidence.spreadsheets import peek
+from small_evidence.extraction.spreadsheets import peek
 
-LIBRARY = sorted(str(path) for path in (PROJECT / "evidence").rglob("*.py"))
+LIBRARY = sorted(str(path) for path in (PROJECT / "small_evidence").rglob("*.py"))
 LEVELS = str(PROJECT / "workflow/standards/levels.yaml")
 JOURNALS = str(PROJECT / "workflow/standards/journal_figures.yaml")
 TEMPLATES = [

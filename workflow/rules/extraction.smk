@@ -51,7 +51,7 @@ rule compare_extractions:
         "../../environment.yml"
     params:
         content=CONTENT,
-        level=config["synthesis"]["level"],
+        conf_level=config["synthesis"]["conf_level"],
     script:
         "../scripts/compare_extractions.py"
 

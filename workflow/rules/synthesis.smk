@@ -22,7 +22,7 @@ rule pool_responses:
         "../../environment.yml"
     params:
         policy=config["synthesis"],
-        reference_line=config["grading"]["reference_line"],
+        response_threshold=config["grading"]["response_threshold"],
     script:
         "../scripts/pool_responses.py"
 
@@ -70,7 +70,7 @@ rule grade_therapies:
         "../../environment.yml"
     params:
         policy=config["synthesis"],
-        reference_line=config["grading"]["reference_line"],
+        response_threshold=config["grading"]["response_threshold"],
     script:
         "../scripts/grade_therapies.py"
 

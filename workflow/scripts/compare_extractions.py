@@ -1,9 +1,9 @@
-from evidence.agreement import save_disagreements
-from evidence.extraction import compare_extractions, save_csv
-from evidence.review import log_errors
+from small_evidence.extraction.agreement import save_disagreements
+from small_evidence.extraction.checks import compare_extractions, save_csv
+from small_evidence.review import log_errors
 
 log_errors(snakemake.log[0])
-agreement, disagreements = compare_extractions("data/raw", snakemake.params.level)
+agreement, disagreements = compare_extractions("data/raw", snakemake.params.conf_level)
 save_csv(agreement, snakemake.output.agreement)
 save_csv(disagreements, snakemake.output.disagreements)
 save_disagreements(disagreements, snakemake.output.sheet)

@@ -1,7 +1,7 @@
-from evidence.documents.plain import save_markdown
-from evidence.extraction import save_csv
-from evidence.review import log_errors, read_meanings, read_release
-from evidence.updates import changes_text, compare_results
+from small_evidence.documents.plain import save_markdown
+from small_evidence.extraction.checks import save_csv
+from small_evidence.release.changes import changes_text, compare_results
+from small_evidence.review import log_errors, read_meanings, read_release
 
 log_errors(snakemake.log[0])
 before, choices_before = read_release(snakemake.input.frozen)

@@ -1,6 +1,6 @@
-from evidence.extraction import save_csv
-from evidence.review import log_errors, read_frames
-from evidence.synthesis import heterogeneity, sensitivity
+from small_evidence.extraction.checks import save_csv
+from small_evidence.review import log_errors, read_frames
+from small_evidence.synthesis.analyses import heterogeneity, sensitivity
 
 log_errors(snakemake.log[0])
 frames, policy = read_frames(dict(snakemake.input.items())), snakemake.params.policy

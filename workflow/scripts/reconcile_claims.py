@@ -1,6 +1,6 @@
-from evidence.grading import read_schemes
-from evidence.reconciliation import claim_results
-from evidence.review import log_errors, read_frames, save_frames
+from small_evidence.appraisal.levels import read_schemes
+from small_evidence.review import log_errors, read_frames, save_frames
+from small_evidence.synthesis.claims import claim_results
 
 log_errors(snakemake.log[0])
 frames, standard = read_frames(dict(snakemake.input.items())), read_schemes(snakemake.input.standard)

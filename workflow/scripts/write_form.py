@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from evidence.extraction import read_tables
-from evidence.forms import save_form
-from evidence.review import log_errors
+from small_evidence.extraction.checks import read_tables
+from small_evidence.extraction.forms import save_form
+from small_evidence.review import log_errors
 
 log_errors(snakemake.log[0])
 instruments = [Path(path).stem for path in snakemake.input.instruments]

@@ -1,5 +1,5 @@
-from evidence.provenance import provenance, save_provenance
-from evidence.review import log_errors
+from small_evidence.release.provenance import provenance, save_provenance
+from small_evidence.review import log_errors
 
 log_errors(snakemake.log[0])
 inputs = [*snakemake.input.raw, *snakemake.input.standards, *snakemake.input.library]

@@ -1,5 +1,5 @@
-from evidence.bibliography import bibtex, ris, save_text
-from evidence.review import log_errors, read_frames
+from small_evidence.extraction.bibliography import bibtex, ris, save_text
+from small_evidence.review import log_errors, read_frames
 
 log_errors(snakemake.log[0])
 studies = read_frames(dict(snakemake.input.items()))["studies"]

@@ -1,9 +1,9 @@
-from evidence.agreement import drop_comparison
-from evidence.appraisal import read_instruments
-from evidence.documents import save_documents
-from evidence.grading import read_schemes
-from evidence.review import log_errors, read_frames
-from evidence.tables import evidence_tables
+from small_evidence.appraisal.levels import read_schemes
+from small_evidence.appraisal.risk_of_bias import read_instruments
+from small_evidence.documents import save_documents
+from small_evidence.extraction.agreement import drop_comparison
+from small_evidence.review import log_errors, read_frames
+from small_evidence.tables import evidence_tables
 
 log_errors(snakemake.log[0])
 frames, config = read_frames(dict(snakemake.input.items())), snakemake.params.config

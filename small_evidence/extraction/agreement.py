@@ -1,0 +1,429 @@
+"""Two people's extractions of the same studies: where they agree, where not, and what they agreed on.
+
+The only module that knows which rows and columns of two extractions are compared. Rows are matched by what they are
+about (`COMPARED`), never by their names, which each person is free to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from small_evidence import shown
+from small_evidence.extraction.schema import allowed_words, check_cell, columns, numbers, numeric_columns
+from small_evidence.extraction.spreadsheets import create_workbook
+
+# Table -> the columns by which a row of one person is found again in the table of the other
+COMPARED = {
+    "studies": ("study_id",),
+    "responses": ("study_id", "therapy", "disease", "outcome", "unit"),
+    "adverse_events": ("study_id", "therapy", "term"),
+    "risk_of_bias": ("study_id", "result", "tool", "item"),
+}
+EXACT = {"studies": ("doi", "pmid")}  # texts that are right or wrong, unlike notes in own words
+WORDS = {"risk_of_bias": ("answer", "judgement")}  # vocabularies that the instruments define, not the schema
+ROW = "(row)"  # stands for a column where one of the two has no such row
+PRESENT, ABSENT = "present", "absent"
+ENTERS_POOL = ("n", "responders", "n_complete", "pool", ROW)  # columns of responses on which a pool rests
+HOW_TO = "The value that both agreed on. Save the filled sheet as data/raw/adjudication.xlsx"
+DISAGREEMENTS = columns("adjudication")
+AGREEMENT = [
+    "table", "column", "kind", "compared", "agreed", "agreement", "kappa", "kappa_ci_lb", "kappa_ci_ub",
+    "both_numbers", "exact", "within_1", "only_first", "only_second", "note",
+]  # fmt: skip
+
+
+def compared_columns(table: str) -> dict[str, str]:
+    """The columns of a table that two extractions are compared on, each "vocabulary", "count" or "text"."""
+    kinds = {}
+    for column in columns(table):
+        if column in COMPARED[table]:
+            continue
+        if allowed_words(table, column) or column in WORDS.get(table, ()):
+            kinds[column] = "vocabulary"
+        elif column in numeric_columns(table):
+            kinds[column] = "count"
+        elif column in EXACT.get(table, ()):
+            kinds[column] = "text"
+    return kinds
+
+
+def match_rows(first: pd.DataFrame, second: pd.DataFrame, table: str) -> list[tuple[str, int | None, int | None]]:
+    """Rows of two extractions that are about the same thing.
+
+    Parameters
+    ----------
+    first, second : DataFrame of str with the columns of `table`, cells in their normal form
+
+    Returns
+    -------
+    list of (row_key, position in first or None, position in second or None), in the order of first and then those
+    of second alone. Of several rows about the same thing (subgroups) those with the most cells in common are pairs.
+    """
+    fields = list(compared_columns(table))
+    cells = [frame[fields].to_numpy() if len(frame) else np.empty((0, len(fields))) for frame in (first, second)]
+    groups: dict[tuple, tuple[list, list]] = {}
+    for side, frame in enumerate((first, second)):
+        for position, key in enumerate(zip(*(frame[name] for name in COMPARED[table]), strict=True)):
+            groups.setdefault(key, ([], []))[side].append(position)
+    matched, unmatched = {}, []
+    for key, (ours, theirs) in groups.items():
+        pairs = _pairs(ours, theirs, cells)
+        names = _row_keys(key, max(len(ours), len(ours) + len(theirs) - len(pairs)))
+        for name, position in zip(names, ours, strict=False):
+            matched[position] = (name, position, pairs.get(position))
+        left = [position for position in theirs if position not in pairs.values()]
+        unmatched += [(name, None, position) for name, position in zip(names[len(ours) :], left, strict=True)]
+    return [matched[position] for position in sorted(matched)] + sorted(unmatched, key=lambda row: row[2])
+
+
+def _pairs(ours: list[int], theirs: list[int], cells: list[np.ndarray]) -> dict[int, int]:
+    """The position in second of each position in first that has a partner: the most alike first."""
+    if len(ours) <= 1 and len(theirs) <= 1:
+        return dict(zip(ours, theirs, strict=False))
+    alike = sorted((-int((cells[0][i] == cells[1][j]).sum()), i, j) for i in ours for j in theirs)
+    pairs: dict[int, int] = {}
+    for _, i, j in alike:
+        if i not in pairs and j not in pairs.values():
+            pairs[i] = j
+    return pairs
+
+
+def _row_keys(key: tuple, count: int) -> list[str]:
+    """Names of the rows about one thing: "doe2022 | balm | gout | pain_response | patient", the next one with (2)."""
+    name = " | ".join(key)
+    return [name] + [f"{name} ({number})" for number in range(2, count + 1)]
+
+
+def disagreements(
+    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], adjudication: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Every cell in which two extractions differ, and every row that only one of them has.
+
+    Parameters
+    ----------
+    first, second : dict of DataFrames of str, cells in their normal form; a table that second lacks is not compared
+    adjudication : DataFrame; the checked table adjudication, whose decisions are shown again
+
+    Returns
+    -------
+    DataFrame with the columns of the table adjudication: both values, both sources, pooled ("yes" where a pooled
+    analysis rests on the cell), state (open, agreed, or out of date: the values have changed since the decision), and
+    agreed, empty while open.
+    """
+    rows = []
+    for table in COMPARED:
+        if table not in second or table not in first:
+            continue
+        ours, theirs = first[table].to_dict("records"), second[table].to_dict("records")
+        for name, i, j in match_rows(first[table], second[table], table):
+            one, other = ours[i] if i is not None else {}, theirs[j] if j is not None else {}
+            if one and other:
+                kinds = compared_columns(table)
+                differ = [(column, one[column], other[column]) for column in kinds if _differ(one, other, column)]
+            else:
+                differ = [(ROW, PRESENT if one else ABSENT, PRESENT if other else ABSENT)]
+            for column, value, other_value in differ:
+                in_pool = column in ENTERS_POOL and "yes" in (one.get("pool"), other.get("pool"))
+                cells = [table, name, column, value, other_value, _source(one), _source(other)]
+                rows.append([*cells, "yes" if in_pool else "no"])
+    found = pd.DataFrame(rows, columns=DISAGREEMENTS[:8], dtype="str")
+    decided = {} if adjudication is None else dict(_decisions(adjudication))
+    states = [_state(row, decided) for row in found.to_dict("records")]
+    last = pd.DataFrame(states, columns=DISAGREEMENTS[8:], index=found.index, dtype="str")
+    return pd.concat([found, last], axis=1)
+
+
+def _differ(one: dict, other: dict, column: str) -> bool:
+    return one[column].casefold() != other[column].casefold() if column == "doi" else one[column] != other[column]
+
+
+def _source(row: dict) -> str:
+    """Where a row was read, as far as its table says."""
+    parts = [row.get(name, "") for name in ("source", "location", "support")]
+    return "; ".join(part for part in parts if part)
+
+
+def _decisions(adjudication: pd.DataFrame) -> Iterator[tuple[tuple, dict]]:
+    """The decided rows of the table adjudication by table, row and column, values in their normal form."""
+    for row in adjudication.to_dict("records"):
+        if row["agreed"]:
+            values = {name: _normal(row["table"], row["column"], row[name]) for name in ("first", "second", "agreed")}
+            yield (row["table"], row["row_key"], row["column"]), row | values
+
+
+def _normal(table: str, column: str, value: str) -> str:
+    return check_cell(table, column, value)[0] if column in columns_of(table) else value
+
+
+def columns_of(table: str) -> list[str]:
+    """The compared columns of a table, none where it is not compared."""
+    return list(compared_columns(table)) if table in COMPARED else []
+
+
+def _state(found: dict, decided: dict) -> list[str]:
+    row = decided.get((found["table"], found["row_key"], found["column"]))
+    if row is None:
+        return ["open", "", "", ""]
+    last = [row["agreed"], row["decided_by"], row["reason"]]
+    stale = _stale(row, found["first"], found["second"])
+    return [f"out of date: {stale}", *last] if stale else ["agreed", *last]
+
+
+def _stale(row: dict, first: str, second: str | None) -> str:
+    """In words, what has changed since the decision; "" where nothing has that matters."""
+    for name, now in (("first", first), ("second", second)):
+        if now is not None and now not in (row[name], row["agreed"]):
+            return f"decided when the {name} extraction said {row[name] or 'nothing'}, now it says {now or 'nothing'}"
+    return ""
+
+
+def agreement(
+    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], conf_level: float = 0.95
+) -> pd.DataFrame:
+    """How far two extractions agree, by table and column.
+
+    Parameters
+    ----------
+    first, second : dict of DataFrames of str, cells in their normal form; a table that second lacks is not compared
+    conf_level : float in (0, 1); coverage of the interval of kappa
+
+    Returns
+    -------
+    DataFrame with the columns AGREEMENT. Kind "rows": compared = rows that either has, agreed = rows that both have,
+    and those of one alone. Other kinds compare the cells of rows that both have, without cells that are empty in
+    both: agreed of compared, agreement = their share (0..1); for vocabularies Cohen's kappa with its interval; for
+    counts the share that is equal and the share that differs by at most 1, of the cells that are numbers in both.
+
+    References
+    ----------
+    Cohen (1960), Educ Psychol Meas 20:37; standard error of Fleiss, Cohen & Everitt (1969), Psychol Bull 72:323,
+    through statsmodels.
+    """
+    rows = []
+    for table in COMPARED:
+        if table not in second or table not in first:
+            continue
+        matches = match_rows(first[table], second[table], table)
+        pairs = [(i, j) for _, i, j in matches if i is not None and j is not None]
+        lone = {"only_first": sum(j is None for *_, j in matches), "only_second": sum(i is None for _, i, _ in matches)}
+        rows.append({"table": table, "column": ROW, "kind": "rows", **_share(len(pairs), len(matches)), **lone})
+        ours = first[table].iloc[[i for i, _ in pairs]].reset_index(drop=True)
+        theirs = second[table].iloc[[j for _, j in pairs]].reset_index(drop=True)
+        for column, kind in compared_columns(table).items():
+            x, y = ours[column], theirs[column]
+            if column == "doi":
+                x, y = x.str.casefold(), y.str.casefold()
+            filled = (x != "") | (y != "")
+            x, y = x[filled], y[filled]
+            row = {"table": table, "column": column, "kind": kind, **_share(int((x == y).sum()), len(x))}
+            if kind == "vocabulary":
+                row |= kappa(x, y, conf_level)
+            elif kind == "count":
+                distance = (numbers(x) - numbers(y)).abs().dropna()
+                row |= {"both_numbers": len(distance)}
+                if len(distance):
+                    row |= {"exact": (distance == 0).mean(), "within_1": (distance <= 1).mean()}
+            rows.append(row)
+    table = pd.DataFrame(rows, columns=AGREEMENT)
+    whole = ["compared", "agreed", "both_numbers", "only_first", "only_second"]
+    return table.astype(dict.fromkeys(whole, "Int64")).assign(note=table["note"].fillna("").astype("str"))
+
+
+def _share(agreed: int, compared: int) -> dict:
+    share = agreed / compared if compared else np.nan
+    return {"compared": compared, "agreed": agreed, "agreement": share}
+
+
+def kappa(x: pd.Series, y: pd.Series, conf_level: float = 0.95) -> dict:
+    """Cohen's kappa of two raters' words, with its interval, or a note on why there is none.
+
+    Parameters
+    ----------
+    x, y : Series of str, the words of both for the same rows
+    conf_level : float in (0, 1); coverage of the interval
+
+    Returns
+    -------
+    dict of kappa, kappa_ci_lb, kappa_ci_ub (NaN where not defined) and note. Where both agree throughout or nowhere, or
+    one has one word for all, the standard error is 0 or not defined and says nothing, so no interval is given.
+    """
+    words = sorted(set(x) | set(y))
+    if len(words) < 2:
+        return {"note": "kappa is not defined: both use one word only" if words else "nothing to compare"}
+    if min(x.nunique(), y.nunique()) < 2:
+        return {"kappa": 0.0, "note": "one of the two has one word for all, so that kappa is 0: no interval"}
+    from statsmodels.stats.inter_rater import cohens_kappa  # costs a second, and few runs have two extractions
+
+    counts = np.zeros((len(words), len(words)))
+    np.add.at(counts, ([words.index(word) for word in x], [words.index(word) for word in y]), 1)
+    result = cohens_kappa(counts)
+    if np.trace(counts) == counts.sum():
+        return {"kappa": 1.0, "note": "complete agreement: no interval"}
+    if result.std_kappa < 1e-9:
+        return {"kappa": result.kappa, "note": "the standard error is 0: no interval"}
+    half = NormalDist().inv_cdf(0.5 + conf_level / 2) * result.std_kappa
+    bounds = np.clip([result.kappa - half, result.kappa + half], -1, 1)
+    return {"kappa": result.kappa, "kappa_ci_lb": bounds[0], "kappa_ci_ub": bounds[1], "note": ""}
+
+
+def settle(
+    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], adjudication: pd.DataFrame, required: bool = False
+) -> tuple[list[tuple], list[tuple]]:
+    """What the decisions on differences change in the first extraction, and what is still to be decided.
+
+    Parameters
+    ----------
+    first, second : dict of DataFrames of str with _row, the row of the spreadsheet; cells in their normal form. second
+        holds the tables that were extracted twice, none where there was one person
+    adjudication : DataFrame of str with _row; the table adjudication
+    required : bool; whether a difference that a pool rests on is an error while undecided
+
+    Returns
+    -------
+    (changes, faults): changes as (table, position in first or None, column, value), where column ROW with value
+    absent takes the row away, and with position None value is the position in second of the row to add; faults as
+    (rule, table, row, column, study_id, words) of the tables in first and of adjudication
+    """
+    changes, faults, rows, sides = [], [], {}, {}
+    for table in COMPARED:
+        if table in first:
+            blank = first[table].iloc[:0]
+            for name, i, j in match_rows(first[table], second.get(table, blank), table):
+                rows[table, name] = (i, j)
+            sides[table] = (first[table], second.get(table))
+    row_numbers = dict(zip(zip(*(adjudication[key] for key in _KEY), strict=True), adjudication["_row"], strict=True))
+    decided = {}
+    for key, row in _decisions(adjudication):
+        change, rule, column, words = _decide(row, rows.get(key[:2]), sides)
+        if rule:
+            study = row["row_key"].split(" | ")[0]
+            faults.append((rule, "adjudication", row_numbers[key], column, study, words))
+        if not words or rule == "adjudicated_value":
+            decided[key] = row
+        if change:
+            changes.append(change)
+    return changes, faults + _open_differences(first, second, rows, decided, required)
+
+
+_KEY = ("table", "row_key", "column")
+
+
+def _decide(row: dict, found: tuple | None, sides: dict) -> tuple:
+    """(change or None, rule, column of adjudication, words) of one decision; rule "" where there is nothing to say."""
+    table, column, agreed = row["table"], row["column"], row["agreed"]
+    if table not in COMPARED:
+        words = f"{shown(table)} is not extracted twice; allowed are {', '.join(COMPARED)}"
+        return None, "adjudication_unknown", "table", words
+    if column not in (ROW, *columns_of(table)):
+        return None, "adjudication_unknown", "column", f"{shown(column)} of {table} is not compared"
+    first, second = sides.get(table, (None, None))
+    i, j = found or (None, None)
+    if column == ROW:
+        if agreed not in (PRESENT, ABSENT):
+            return None, "adjudication_value", "agreed", f"{shown(agreed)} is not {PRESENT} or {ABSENT}"
+        if i is not None and agreed == ABSENT:
+            words = f"absent by adjudication: {row['row_key']} of {table} is left out"
+            return (table, i, ROW, ABSENT), "adjudicated_value", "agreed", words
+        if i is None and agreed == PRESENT:
+            if j is None:
+                words = f"present, but neither extraction has the row {row['row_key']} of {table}"
+                return None, "adjudication_unknown", "row_key", words
+            words = f"present by adjudication: {row['row_key']} of {table} is taken from the second extraction"
+            return (table, None, ROW, j), "adjudicated_value", "agreed", words
+        return None, "", "", ""
+    if i is None:
+        words = f"{shown(row['row_key'])} is no row of {table} in the first extraction"
+        return None, "adjudication_unknown", "row_key", words
+    _, rule, words = check_cell(table, column, agreed)
+    if rule:
+        return None, "adjudication_value", "agreed", f"{words} ({column} of {table})"
+    now = first.iloc[i][column]
+    stale = _stale(row, now, second.iloc[j][column] if second is not None and j is not None else None)
+    if stale:
+        return None, "adjudication_stale", "agreed", f"{column} of {row['row_key']} not used: {stale}"
+    if now == agreed:
+        return None, "", "", ""
+    words = f"{column} of {row['row_key']} is {agreed} by adjudication, {now or 'empty'} in the first extraction"
+    return (table, i, column, agreed), "adjudicated_value", "agreed", words
+
+
+def _open_differences(first: dict, second: dict, rows: dict, decided: dict, required: bool) -> list[tuple]:
+    """Faults for the differences that a pool rests on and that nobody has decided."""
+    rule = "adjudication_missing" if required else "extractors_differ"
+    faults = []
+    found = disagreements(first, second)
+    for row in found[found["pooled"] == "yes"].to_dict("records"):
+        if (row["table"], row["row_key"], row["column"]) in decided:
+            continue
+        i, j = rows[row["table"], row["row_key"]]
+        ours = first[row["table"]].iloc[i] if i is not None else None
+        theirs = second[row["table"]].iloc[j] if j is not None else None
+        study = (theirs if ours is None else ours)["study_id"]
+        if ours is None:
+            words = f"the second extraction has {row['row_key']} (its row {theirs['_row']}), the first has not"
+            faults.append((rule, row["table"], None, "", study, words))
+        elif theirs is None:
+            words = f"the second extraction has no row for {row['row_key']}"
+            faults.append((rule, row["table"], ours["_row"], "", study, words))
+        else:
+            words = f"{row['first'] or 'empty'}, but {row['second'] or 'empty'} in row {theirs['_row']} of the second "
+            words += "extraction"
+            faults.append((rule, row["table"], ours["_row"], row["column"], study, words))
+    return faults
+
+
+def apply_changes(tables: dict[str, pd.DataFrame], changes: list[tuple], second: dict) -> dict[str, pd.DataFrame]:
+    """The tables of the first extraction, as `settle` got them, with its changes made."""
+    tables = dict(tables)
+    for table in {change[0] for change in changes}:
+        frame, gone = tables[table].copy(), []
+        for _, position, column, value in (change for change in changes if change[0] == table):
+            if position is None:
+                added = second[table].iloc[[value]].assign(_row=frame["_row"].max() + 1)
+                frame = pd.concat([frame, added], ignore_index=True)
+            elif column == ROW:
+                gone.append(frame.index[position])
+            else:
+                frame.loc[frame.index[position], column] = value
+        tables[table] = frame.drop(index=gone).reset_index(drop=True)
+    return tables
+
+
+def save_disagreements(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write the differences as a workbook to fill in and save as data/raw/adjudication.xlsx.
+
+    The column agreed is marked and offers the words of the column it is for; everything is text, never a formula.
+    """
+    widths = {"row_key": 45, "first_source": 30, "second_source": 30, "agreed": 18, "reason": 30, "column": 18}
+    with create_workbook(path, "Disagreements") as book:
+        sheet = book.add_worksheet("adjudication")
+        head = book.add_format({"bold": True, "bottom": 1})
+        text = book.add_format({"text_wrap": True, "valign": "top", "num_format": "@"})
+        fill = book.add_format({"text_wrap": True, "valign": "top", "num_format": "@", "bg_color": "#FFF7D6"})
+        for position, column in enumerate(frame.columns):
+            sheet.set_column(position, position, widths.get(column, 14))
+            sheet.write_string(0, position, column, head)
+            for number, value in enumerate(frame[column], start=1):
+                sheet.write_string(number, position, str(value), fill if column == "agreed" else text)
+        agreed = list(frame.columns).index("agreed")
+        sheet.write_comment(0, agreed, HOW_TO)
+        for number, row in enumerate(frame.to_dict("records"), start=1):
+            words = [PRESENT, ABSENT] if row["column"] == ROW else allowed_words(row["table"], row["column"])
+            if words:
+                sheet.data_validation(number, agreed, number, agreed, {"validate": "list", "source": words})
+        sheet.freeze_panes(1, 3)
+
+
+def drop_comparison(folder: str | Path, unless: Container[str] = ()) -> None:
+    """Delete the tables that compared two extractions unless these are among the names of a review's tables.
+
+    In the folder of a review that has one extraction only, they are of another day.
+    """
+    for name in ("agreement", "disagreements"):
+        for old in Path(folder).glob(f"{name}.*") if name not in unless else ():
+            old.unlink()

@@ -1,0 +1,597 @@
+"""Reads the extracted tables and checks them: the only module that knows the files and the rules between rows.
+
+All faults of all tables are found before anything is said or written, so that a reviewer mends them in one go.
+"""
+
+import datetime
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from small_evidence import ReviewError, shown
+from small_evidence.appraisal import risk_of_bias as appraisal
+from small_evidence.extraction import agreement, rules, screening
+from small_evidence.extraction.schema import (
+    LONGEST_TEXT,
+    TABLES,
+    check_cell,
+    columns,
+    data_dictionary,
+    empty_table,
+    nearest,
+    needed_columns,
+    numeric_columns,
+)
+from small_evidence.extraction.spreadsheets import UnreadableFileError, open_file, read_csv, read_workbook, spell
+
+WORKBOOK = "extraction.xlsx"
+DECISIONS = "adjudication.xlsx"  # results/tables/disagreements.xlsx filled in
+SECOND = "second_extraction"  # folder below data/raw with the tables of a second person
+# Sheets of the form that explain it and hold its lists; they are no tables and need no warning.
+FORM_SHEETS = ("Read me", "Lists")
+PLACED = {"studies": "study_id", "responses": "response_id"}  # tables whose rows have a name
+
+# The rules on files, headers and cells; those between rows are in their own module.
+RULES = {
+    "missing_folder": ("error", "The folder of the tables exists."),
+    "missing_table": ("error", "Every table a review needs is there."),
+    "empty_table": ("error", "A table that a review needs has rows."),
+    "two_sources": ("error", "A table is a CSV file or a sheet of the workbook, not both."),
+    "misspelt_table": ("error", "A file or sheet is not named nearly like a table that is missing."),
+    "extra_table": ("warning", "Files and sheets that are no table of the review are left out."),
+    "unreadable_file": ("error", "A file can be opened."),
+    "link_outside": ("error", "A file is not a link to a file outside the folder."),
+    "file_too_large": ("error", "A file is not larger than anyone's extraction."),
+    "not_utf8": ("error", "A CSV file is text in UTF-8."),
+    "bad_csv": ("error", "Quotation marks in a CSV file come in pairs."),
+    "ragged_row": ("error", "Every row of a CSV file has as many cells as the header."),
+    "bad_workbook": ("error", "The workbook is a whole, unencrypted .xlsx file without macros."),
+    "external_links": ("warning", "The workbook holds no links to other files; they are never followed."),
+    "merged_cells": ("error", "No cells of a table are merged."),
+    "hidden_cells": ("warning", "No sheet, row or column of a table is hidden; what is hidden is read all the same."),
+    "uncached_formula": ("error", "Every formula in the workbook has its value stored beside it."),
+    "error_cell": ("error", "No cell shows an error of the spreadsheet, such as #REF!."),
+    "date_cell": ("warning", "No column holds dates; a spreadsheet makes dates of ranges such as 3-78."),
+    "missing_column": ("error", "Every column a table needs is there."),
+    "misspelt_column": ("error", "A column is not named nearly like a column that is missing."),
+    "duplicate_column": ("error", "No column stands twice in a table."),
+    "unnamed_column": ("error", "A column with cells has a name."),
+    "extra_column": ("warning", "Columns that the table does not have are left out."),
+    "blank_cell": ("error", "A cell that must be filled is filled, if only with NR."),
+    "control_character": ("error", "No text holds control characters."),
+    "text_too_long": ("error", "No text is longer than a spreadsheet cell."),
+    "unknown_word": ("error", "A column with a vocabulary holds words of that vocabulary."),
+    "not_a_slug": ("error", "A short name is made of small letters, digits and underscores."),
+    "reserved_name": ("error", "A short name is not a name with a meaning of its own, such as all or con."),
+    "not_a_count": ("error", "A count is a whole number from 0 on, NR, UNCLEAR or empty."),
+    "not_a_number": ("error", "A number is written with digits and a decimal point."),
+    "not_a_share": ("error", "A share lies between 0 and 1."),
+    "not_a_year": ("error", "A year has four digits."),
+    "not_a_doi": ("error", "A DOI is written without an address."),
+    "not_a_pmid": ("error", "A PubMed number has digits only."),
+    "not_a_level": ("error", "A level of evidence set by hand looks like one."),
+    "adjudication_unknown": ("error", "A decision on two extractions names a row and column that they have."),
+    "adjudication_value": ("error", "The agreed value of a decision is one that its column may hold."),
+    "adjudication_stale": ("warning", "The extractions still say what was decided on; else the decision is not used."),
+    "adjudicated_value": ("warning", "An agreed value takes the place of the first extraction's, and is told."),
+    "extractors_differ": ("warning", "Two extractions agree on the counts that a pool rests on, or it was decided."),
+    "adjudication_missing": (
+        "error",
+        "The same, where `extraction: require_adjudication` of the config is true: each difference is decided.",
+    ),
+    **rules.RULES,
+    **appraisal.RULES,
+    **screening.RULES,
+}
+
+_SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
+_ISSUE_COLUMNS = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_DATE_LIKE = re.compile(f"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}", re.IGNORECASE)
+_PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+
+
+class ExtractionError(ReviewError):
+    """Every fault of the extraction tables at once.
+
+    Parameters
+    ----------
+    faults : DataFrame with columns severity, rule, file, sheet, row, column, study_id, message; one row a fault
+    folder : where the tables were sought, as people know it
+    """
+
+    def __init__(self, faults, folder):
+        super().__init__(faults, folder)
+        self.faults = faults
+        self.folder = folder
+
+    def __str__(self):
+        count = len(self.faults)
+        head = f"{count} {'fault' if count == 1 else 'faults'} in {self.folder}; nothing was changed:"
+        return "\n".join([head, *fault_lines(self.faults)])
+
+
+def fault_lines(issues):
+    """One line a fault or warning: "data/raw/responses.csv, row 6, column responders: 23 of n = 21 (study doe2022)"."""
+    lines = []
+    for issue in issues.itertuples(index=False):
+        place = issue.file
+        place += f", sheet {issue.sheet}" if issue.sheet else ""
+        place += f", row {issue.row}" if pd.notna(issue.row) else ""
+        place += f", column {issue.column}" if issue.column else ""
+        line = f"{place}: {issue.message}" + (f" (study {shown(issue.study_id)[1:-1]})" if issue.study_id else "")
+        lines.append(shown(line, width=len(line) + LONGEST_TEXT)[1:-1])  # names in it may hold line feeds
+    return lines
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def read_tables(folder, complete=True):
+    """Read the tables of a review as strings, from CSV files or from the sheets of one workbook.
+
+    Parameters
+    ----------
+    folder : path of data/raw, holding <table>.csv or extraction.xlsx with a sheet of the same name a table
+    complete : bool; whether a table that every review needs must be there, with rows; else it is empty when it is not
+
+    Returns
+    -------
+    dict of DataFrames of str, one for every table of the schema (a table that is not there and need not be is
+    empty); the index, named "row", is the row number a spreadsheet shows
+
+    Raises
+    ------
+    ExtractionError: files that are missing, unreadable, or lack columns
+    """
+    tables, faults = _read(Path(folder))
+    if not complete:
+        faults = [fault for fault in faults if fault[0] not in ("missing_folder", "missing_table", "empty_table")]
+    errors = _issues(faults, "error")
+    if len(errors):
+        raise ExtractionError(errors, shown_folder(folder))
+    return {table: tables[table] if table in tables else empty_table(table) for table in TABLES}
+
+
+def read_places(folder):
+    """Where each study and each response stands, for people who want to see the row itself.
+
+    Parameters
+    ----------
+    folder : path of data/raw, whose tables have passed `check_extraction`
+
+    Returns
+    -------
+    DataFrame with columns table, id (study_id or response_id), file, sheet ("" = a CSV file) and row, the number a
+    spreadsheet shows; a row that only the second extraction has stands there
+    """
+    parts = []
+    for tables, _ in (_read(Path(folder)), _read_second(Path(folder))):
+        for table, key in PLACED.items():
+            frame = tables.get(table, empty_table(table))
+            place = {"file": frame.attrs.get("file", ""), "sheet": frame.attrs.get("sheet", "")}
+            parts.append(pd.DataFrame({"table": table, "id": frame[key], **place, "row": frame.index}))
+    return pd.concat(parts, ignore_index=True).drop_duplicates(["table", "id"], ignore_index=True)
+
+
+def shown_folder(folder):
+    """The folder as people of the review know it: from data/raw on, or its last part."""
+    parts = Path(folder).absolute().parts
+    for start in range(len(parts) - 2, -1, -1):
+        if parts[start : start + 2] == ("data", "raw"):
+            return "/".join(parts[start:])
+    return Path(folder).name or str(folder)
+
+
+def _read(folder):
+    """Tables as `read_tables` returns them and the faults found on the way, each a tuple for `_issues`."""
+    where = shown_folder(folder)
+    if not folder.is_dir():
+        return {}, [("missing_folder", where, "", None, "", "", "no such folder")]
+    files = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _SPREADSHEETS and not path.name.startswith((".", "~$"))
+    ]
+    sheets, book_of, faults, unread_workbook = {}, {}, [], False
+    csv_files = {path.stem: path for path in files if path.suffix == ".csv"}
+    for book in (WORKBOOK, DECISIONS):
+        if folder / book not in files:
+            continue
+        try:
+            held, found = _read_sheets(folder, book, f"{where}/{book}")
+            faults += found
+        except UnreadableFileError as error:
+            faults.append((error.rule, f"{where}/{book}", "", None, "", "", error.words))
+            unread_workbook |= book == WORKBOOK
+            continue
+        if book == DECISIONS:
+            held = {name: sheet for name, sheet in held.items() if name == Path(DECISIONS).stem}
+            if not held:
+                words = f"has no sheet {Path(DECISIONS).stem}; fill in results/tables/disagreements.xlsx"
+                faults.append(("missing_table", f"{where}/{book}", "", None, "", "", words))
+            elif _has_header_only(csv_files.get(Path(DECISIONS).stem), folder):
+                del csv_files[Path(DECISIONS).stem]
+        sheets |= held
+        book_of |= dict.fromkeys(held, f"{where}/{book}")
+
+    tables = {}
+    for table, (_, _, required, _) in TABLES.items():
+        file = f"{where}/{table}.csv"
+        if table in csv_files and table in sheets:
+            words = f"also in {book_of[table]}, sheet {table}; keep one of the two"
+            faults.append(("two_sources", file, "", None, "", "", words))
+        elif table in csv_files:
+            try:
+                rows = read_csv(open_file(csv_files[table], folder), columns(table))
+            except UnreadableFileError as error:
+                faults.append((error.rule, file, "", error.row, error.column, "", error.words))
+                continue
+            tables[table], found = _frame(rows, table, file, "")
+            faults += found
+        elif table in sheets:
+            sheet = sheets[table]
+            tables[table], found = _frame(sheet.rows, table, book_of[table], table, sheet.row_numbers[1:])
+            faults += found
+        elif not required:
+            tables[table], _ = _frame([columns(table)], table, file, "")
+        elif not unread_workbook:
+            words = f"missing; sought {file} and the sheet {table} of {where}/{WORKBOOK}"
+            faults.append(("missing_table", file, "", None, "", "", words))
+
+    absent = [table for table in TABLES if table not in csv_files and table not in sheets]
+    others = [(path.stem, f"{where}/{path.name}", "") for path in files if path.name not in (WORKBOOK, DECISIONS)]
+    others = [other for other in others if f"{where}/{other[0]}.csv" != other[1] or other[0] not in TABLES]
+    others += [
+        (name, f"{where}/{WORKBOOK}", name)
+        for name, sheet in sheets.items()
+        if name not in (*TABLES, *FORM_SHEETS) and any(sheet.rows)
+    ]
+    for name, file, sheet in others:
+        faults.append(_other_table(name, file, sheet, absent))
+    for table in tables.values():
+        table.attrs["warnings"] = [fault for fault in faults if RULES[fault[0]][0] == "warning"]
+    return tables, faults
+
+
+def _other_table(name, file, sheet, absent):
+    near = nearest(name, [*absent, Path(WORKBOOK).stem], cutoff=0.8)
+    if near == Path(WORKBOOK).stem and not sheet:
+        words = f"not read; save it as {WORKBOOK}, without macros"
+        return "misspelt_table", file, sheet, None, "", "", words
+    if near and not sheet and name == near:
+        words = f"not read; save it as {near}.csv or as the sheet {near} of {WORKBOOK}"
+        return "misspelt_table", file, sheet, None, "", "", words
+    if near in absent:
+        return "misspelt_table", file, sheet, None, "", "", f"not read; is {near} meant?"
+    return "extra_table", file, sheet, None, "", "", "not a table of the review; left out"
+
+
+def _has_header_only(path, folder):
+    if path is None:
+        return False
+    try:
+        return len([row for row in read_csv(open_file(path, folder), columns(path.stem)) if any(row)]) <= 1
+    except UnreadableFileError:  # which is said where the table itself is read
+        return False
+
+
+def _read_second(folder):
+    """The tables of a second person that are compared, as `_read` returns them; none where there is no such folder."""
+    path = folder / SECOND
+    if not path.is_dir():
+        return {}, []
+    where = f"{shown_folder(folder)}/{SECOND}"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        words = "a link to a folder outside this one; put the folder itself here"
+        return {}, [("link_outside", where, "", None, "", "", words)]
+    tables, faults = _read(path)
+    faults = [fault for fault in faults if fault[0] not in ("missing_table", "empty_table")]
+    for table in [table for table in tables if table not in agreement.COMPARED and len(tables[table])]:
+        words = f"not compared; compared are {', '.join(agreement.COMPARED)}"
+        faults.append(("extra_table", tables[table].attrs["file"], tables[table].attrs["sheet"], None, "", "", words))
+    return {table: tables[table] for table in agreement.COMPARED if len(tables.get(table, ()))}, faults
+
+
+def _read_sheets(folder, book, file):
+    """The sheets of the workbook by name and what is wrong with, or to be said of, those that are tables."""
+    sheets, marks = read_workbook(open_file(folder / book, folder), TABLES)
+    faults = [(mark.rule, file, "", None, "", "", mark.words) for mark in marks]
+    for table in set(TABLES) & set(sheets):
+        header = sheets[table].rows[0]
+        for rule, row, position, words in sheets[table].marks:
+            column = header[position].strip() if position is not None and position < len(header) else ""
+            faults.append((rule, file, table, row, column, "", words))
+    return sheets, faults
+
+
+def _frame(rows, table, file, sheet, row_numbers=None):
+    """A table from its rows of strings; a column it lacks is empty, one it does not know is left out.
+
+    `row_numbers` are those of the rows below the header, as a spreadsheet shows them, by default 2, 3, …
+    """
+    faults, row_numbers = [], row_numbers if row_numbers is not None else range(2, len(rows) + 1)
+
+    def fault(rule, words, row=None, column=""):
+        faults.append((rule, file, sheet, row, column, "", words))
+
+    rows = [[cell.strip() for cell in row] for row in rows]
+    header = rows[0] if rows else []
+    width = max((position for position, name in enumerate(header, start=1) if name), default=0)
+    known = columns(table)
+    for position, name in enumerate(header[:width]):
+        if name and name in header[:position]:
+            fault("duplicate_column", "stands twice in the header", 1, name)
+    absent = [name for name in known if name not in header]
+    needed = needed_columns(table)
+    unknown = [name for name in header if name and name not in known]
+    meant = {name: near for name in unknown if (near := nearest(name, absent, cutoff=0.75))}
+    for name in absent:
+        if name in needed:
+            near = next((f"; is {shown(word)} meant?" for word, near in meant.items() if near == name), "")
+            words = f"missing; sought in the header: {', '.join(filter(None, header)) or 'empty'}{near}"
+            fault("missing_column", words, 1, name)
+    for name in unknown:
+        if name not in meant:
+            fault("extra_column", "not a column of this table; left out", 1, name)
+        elif meant[name] not in needed:
+            fault("misspelt_column", f"not a column of this table; is {meant[name]} meant?", 1, name)
+
+    body, kept = [], []
+    for number, row in zip(row_numbers, rows[1:], strict=True):
+        if not any(row):
+            continue
+        if not sheet and len(row) != len(header) and (len(row) < width or any(row[width:])):
+            words = f"{len(row)} cells, the header has {len(header)}; a separator inside a text needs quotation marks"
+            fault("ragged_row", words, number)
+            continue  # its cells stand in the wrong columns
+        if any(row[width:]):
+            words = f"{shown(next(filter(None, row[width:])))} stands in a column without a name"
+            fault("unnamed_column", words, number)
+        for position, name in enumerate(header[:width]):
+            if not name and position < len(row) and row[position]:
+                words = f"{shown(row[position])} stands in a column without a name"
+                fault("unnamed_column", words, number)
+        body.append((row + [""] * width)[:width])
+        kept.append(number)
+    if TABLES[table].required and not body and not any(f[0] == "missing_column" for f in faults):
+        fault("empty_table", "the table has no rows")
+
+    frame = empty_table(table).reindex(range(len(body)), fill_value="")
+    for name in known:
+        if name in header:
+            position = header.index(name)
+            frame[name] = pd.Series([row[position] for row in body], dtype="str")
+    frame.index = pd.Index(kept, dtype="int64", name="row")
+    frame.attrs = {
+        "file": file,
+        "sheet": sheet,
+        "absent": absent,
+        "broken": any(RULES[found[0]][0] == "error" for found in faults),
+    }
+    return frame, faults
+
+
+# --------------------------------------------------------------------------------------------- checking
+
+
+def check_extraction(folder, year=None, require_adjudication=False, instruments=None):
+    """Read and check the tables of a review in one go.
+
+    Parameters
+    ----------
+    folder : path of data/raw
+    year : int; the newest year a study may have, by default the present one
+    require_adjudication : bool; whether it is an error that two extractions differ in a count that a pool rests on
+        and nobody has decided; a warning otherwise
+    instruments : dict as of `appraisal.read_instruments`, which the table risk_of_bias is checked against; it is not
+        by default
+
+    Returns
+    -------
+    (tables, issues): tables of str without faults, normalised, with a fresh index, values that two people agreed on in
+    place of those of the first; issues as of `check_tables`, warnings only
+
+    Raises
+    ------
+    ExtractionError: with every fault of files, cells and rows
+    """
+    tables, faults = _read(Path(folder))
+    second, found = _read_second(Path(folder))
+    return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication, instruments)
+
+
+def compare_extractions(folder, conf_level=0.95):
+    """Compare the tables of two people, those in the folder and those in second_extraction below it.
+
+    Parameters
+    ----------
+    folder : path of data/raw
+    conf_level : float in (0, 1); coverage of the interval of kappa
+
+    Returns
+    -------
+    (agreement, disagreements): DataFrames as of `agreement.agreement` and `agreement.disagreements`
+
+    Raises
+    ------
+    ExtractionError: with every fault of files and cells of both
+    """
+    tables, faults = _read(Path(folder))
+    second, found = _read_second(Path(folder))
+    faults += found
+    sides = []
+    for frames in (tables, second):
+        checked = {table: _check_cells(table, frame) for table, frame in frames.items()}
+        faults += [fault for _, found in checked.values() for fault in found]
+        sides.append({table: frame for table, (frame, _) in checked.items()})
+    errors = _issues(faults, "error")
+    if len(errors):
+        raise ExtractionError(errors, shown_folder(folder))
+    return agreement.agreement(*sides, conf_level), agreement.disagreements(*sides, sides[0]["adjudication"])
+
+
+def check_tables(tables, folder="data/raw", year=None):
+    """Check tables in hand, as `read_tables` returns them or made in a notebook.
+
+    Parameters
+    ----------
+    tables : dict of DataFrames of str; a table that is absent and not required is taken as empty
+    folder : where they came from, for the messages
+    year : int; the newest year a study may have, by default the present one
+
+    Returns
+    -------
+    (tables, issues): normalised tables, and a DataFrame of warnings with columns severity, rule, file, sheet, row,
+    column, study_id, message
+
+    Raises
+    ------
+    ExtractionError: with every fault
+    """
+    where, framed, faults = shown_folder(folder), {}, []
+    for table, (_, _, required, _) in TABLES.items():
+        if table in tables:
+            frame = tables[table]
+            cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+            rows = [[str(name) for name in frame.columns], *([spell(cell) for cell in row] for row in cells)]
+            row_numbers = list(frame.index) if frame.index.name == "row" else None
+            file, sheet = frame.attrs.get("file", f"{where}/{table}.csv"), frame.attrs.get("sheet", "")
+            framed[table], found = _frame(rows, table, file, sheet, row_numbers)
+            faults += [*frame.attrs.get("warnings", []), *found]
+        elif required:
+            faults.append(("missing_table", f"{where}/{table}.csv", "", None, "", "", "missing"))
+        else:
+            framed[table], _ = _frame([columns(table)], table, f"{where}/{table}.csv", "")
+    return _check(framed, faults, where, year)
+
+
+def _check(tables, faults, where, year, second=None, require_adjudication=False, instruments=None):
+    checked, other, cell_faults = {}, {}, []
+    for normal, frames in ((checked, tables), (other, second or {})):
+        for table, frame in frames.items():
+            normal[table], found = _check_cells(table, frame)
+            cell_faults += found
+    # what is wrong with a cell in the file itself makes the cell empty, which need not be said
+    in_file = {fault[1:5] for fault in faults if fault[4] and RULES[fault[0]][0] == "error"}
+    cell_faults = [fault for fault in cell_faults if fault[1:5] not in in_file]
+    faults = [*faults, *cell_faults]
+    bad_cells = in_file | {fault[1:5] for fault in cell_faults}
+    # a table that was not read as a whole would only make more faults of the one that is named already
+    sound = {table: frame for table, frame in checked.items() if not tables[table].attrs.get("broken")}
+    year = year or datetime.date.today().year
+    between = []
+    if "adjudication" in sound and (other or len(sound["adjudication"])):
+        changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
+        sound = agreement.apply_changes(sound, changes, other)
+        checked |= sound
+    if "screening" in sound:
+        between += screening.faults(sound["screening"])
+    if instruments is not None and {"studies", "risk_of_bias"} <= set(sound):
+        between += appraisal.faults(sound, instruments)
+    for rule, table, row, column, study, words in [*between, *rules.faults_between_rows(sound, year)]:
+        file, sheet = tables[table].attrs["file"], tables[table].attrs["sheet"]
+        if (file, sheet, row, column) not in bad_cells:
+            faults.append((rule, file, sheet, row, column, study, words))
+    errors = _issues(faults, "error")
+    if len(errors):
+        raise ExtractionError(errors, where)
+    checked = {table: checked[table].drop(columns="_row").reset_index(drop=True) for table in TABLES}
+    return checked, _issues(faults, "warning")
+
+
+def _check_cells(table, frame):
+    """The table with every cell in its normal form, the row numbers as column _row, and the faults of its cells."""
+    attrs, faults, checked = frame.attrs, [], {}
+    study = frame["study_id"].tolist() if "study_id" in frame else []
+    for name in columns(table):
+        cells = frame[name].to_numpy(object).tolist()  # five times as quick as from the column itself
+        if name not in attrs.get("absent", []):  # a needed column that is missing is one fault, not one a row
+            found = {cell: check_cell(table, name, cell) for cell in set(cells)}
+            broken = {cell: (rule, words) for cell, (_, rule, words) in found.items() if rule}
+            said = {cell: ("date_cell", _date_words(cell)) for cell in found if _DATE_LIKE.fullmatch(cell)} | broken
+            for position in [i for i, cell in enumerate(cells) if cell in said] if said else []:
+                rule, words = said[cells[position]]
+                who = study[position] if study and name != "study_id" else ""
+                faults.append((rule, attrs["file"], attrs["sheet"], frame.index[position], name, who, words))
+            # no rule reckons with a number that is a fault already
+            empty = dict.fromkeys(broken, "") if name in numeric_columns(table) else {}
+            cells = [empty.get(cell, found[cell][0]) for cell in cells]
+        checked[name] = pd.Series(cells, dtype="str")
+    return pd.DataFrame(checked | {"_row": frame.index.to_numpy()}), faults
+
+
+def _date_words(cell):
+    return f"{shown(cell)} looks like a range that a spreadsheet made a date of; type the range again, as text"
+
+
+def _issues(faults, severity):
+    """Faults of one severity as a DataFrame, sorted by file, sheet, row and column; the same fault once."""
+    rows = [(severity, *fault) for fault in faults if RULES[fault[0]][0] == severity]
+    issues = pd.DataFrame(rows, columns=_ISSUE_COLUMNS).drop_duplicates()
+    issues = issues.astype(dict.fromkeys(set(_ISSUE_COLUMNS) - {"row"}, "str") | {"row": "Int64"})
+    by = ["file", "sheet", "row", "column", "rule"]
+    return issues.sort_values(by, na_position="first", kind="stable", ignore_index=True)
+
+
+# ----------------------------------------------------------------------------------------------- saving
+
+
+def save_csv(frame, path):
+    """Write a table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
+
+    A text or column head that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it
+    is a plain number (-17.67). `read_processed` and `read_result` take that apostrophe away again, so a table comes
+    back as it was, and people can open the file in a spreadsheet.
+    """
+    safe = frame.copy()
+    for position, dtype in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            column = safe.iloc[:, position].astype(object)
+            safe.isetitem(position, column.map(_guard, na_action="ignore"))
+    safe.columns = [_guard(name) for name in safe.columns]
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"))
+
+
+def _guard(value):
+    is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value)
+    return "'" + value if is_formula else value
+
+
+def _unguard(value):
+    is_guarded = isinstance(value, str) and value.startswith("'") and _FORMULA.match(value)
+    return value[1:] if is_guarded else value
+
+
+def save_tables(tables, folder):
+    """Write checked tables as <folder>/<table>.csv, also those without rows."""
+    for table in TABLES:
+        save_csv(tables[table], Path(folder) / f"{table}.csv")
+
+
+def read_processed(folder, table):
+    """A checked table as `save_tables` wrote it: every cell a string, "" and "NR" kept apart."""
+    path = Path(folder) / f"{table}.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
+    frame.columns = frame.columns.map(_unguard)
+    return frame.apply(lambda column: column.map(_unguard)).astype("str")
+
+
+def read_result(path):
+    """A table of results: numbers as numbers, empty cells as missing, "NR" and "NA" as text."""
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], encoding="utf-8", engine="c")
+    for name in frame.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
+        frame[name] = frame[name].map(_unguard, na_action="ignore")
+    frame.columns = frame.columns.map(_unguard)
+    return frame
+
+
+if __name__ == "__main__":
+    # bytes, so that the page is the same on every system
+    page = data_dictionary(RULES, Path("data/notes.md").read_text(encoding="utf-8"))
+    sys.stdout.buffer.write(page.encode("utf-8"))

@@ -1,0 +1,697 @@
+"""The only module that knows the tables: their columns, meanings, units and words, as pydantic models.
+
+Forms, checks and the data dictionary are made from these models. A cell is a string exactly as a person
+typed it: empty means "not applicable", `NR` "not reported", `UNCLEAR` "cannot be told"; the three are never
+numbers and stay apart to the end.
+"""
+
+import difflib
+import re
+from typing import Annotated, Literal, NamedTuple
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from small_evidence import shown
+
+MISSING = ("NR", "UNCLEAR")
+SILENT = ("", *MISSING)  # cells that say nothing
+ALL = "all"  # the value of `therapy` or `disease` where all of them are meant
+LARGEST_COUNT = 10_000_000  # more patients or records than any review has: a typing error
+LONGEST_TEXT = 32_767  # characters a cell of a spreadsheet can hold
+LONGEST_SLUG = 100  # two of them and a suffix still make a file name
+
+_NOT_REPORTED = {"NR": "not reported", "UNCLEAR": "unclear"}
+_YES_NO = {"yes": "yes", "no": "no"}
+
+# Column -> word in the table -> words for people. The order is the order of forms and tables.
+LABELS = {
+    "design": {
+        "rct": "randomised controlled trial",
+        "controlled_nonrandomised": "controlled trial without randomisation",
+        "cohort_controlled": "cohort study with controls",
+        "case_control": "case-control study",
+        "case_series_prospective": "prospective case series",
+        "case_series_retrospective": "retrospective case series",
+        "case_series": "case series, direction not stated",
+        "case_report": "case report",
+        "systematic_review": "systematic review",
+        "expert_opinion": "expert opinion",
+        **_NOT_REPORTED,
+    },
+    "controlled": {**_YES_NO, **_NOT_REPORTED},
+    "published_review": {"yes": "yes", "likely": "likely", "no": "no", "unknown": "unknown"},
+    "status": {"included": "included", "awaiting": "awaiting counts", "excluded": "excluded"},
+    "outcome": {
+        "clinical_response": "clinical response",
+        "radiological_response": "radiological response",
+        "complete_resolution": "complete resolution",
+        "pain_response": "pain response",
+        "symptom_response": "symptom response",
+    },
+    "primary_outcome": _YES_NO,
+    "unit": {"patient": "patients", "lesion": "lesions"},
+    "evidence_basis": {
+        "full_text": "full text",
+        "abstract": "abstract",
+        "secondary": "secondary account",
+    },
+    "confidence": {"high": "high", "medium": "medium", "low": "low"},
+    "pool": _YES_NO,
+    "serious": {**_YES_NO, **_NOT_REPORTED},
+    "reporting": {
+        "reported": "reported",
+        "reported_none": "reported that none occurred",
+        "not_reported": "not reported",
+        "unclear": "unclear",
+    },
+    "kind": {
+        "drug": "drug",
+        "surgery": "surgery",
+        "physical": "physical treatment",
+        "combination": "combination",
+    },
+    "design_as_published": {
+        "rct": "randomised",
+        "prospective": "prospective",
+        "retrospective": "retrospective",
+        **_NOT_REPORTED,
+    },
+    "in_table_iv": {**_YES_NO, **_NOT_REPORTED},
+    "quantity": {
+        "n_studies": "studies",
+        "n_patients": "patients",
+        "n_identified": "records identified",
+        "pooled_response": "pooled response",
+        "responders": "responders",
+        "level": "level of evidence",
+        "recommendation": "recommendation",
+        "size_range": "smallest and largest study",
+        "other": "other",
+    },
+    "stage": {"identification": "Identification", "screening": "Screening", "included": "Included"},
+    "role": {"first": "first choice", "add": "in addition", "consider": "to consider", "adjunct": "adjunct"},
+    "decision": {"same_patients": "the same patients", "distinct": "different patients", "undecided": "undecided"},
+}
+
+# Names Windows keeps for devices, and words that mean something else where a slug stands.
+_RESERVED = {"con", "prn", "aux", "nul", "all", "total", "nr", "unclear"}
+_RESERVED |= {"example"}  # the row that the form shows
+_RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
+_RESERVED_GROUP = {"class", "summary"}  # they begin the names of analyses and figures
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
+_COUNT = re.compile(r"0*([0-9]{1,15})(?:\.0+)?")
+_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_DECIMAL_COMMA = re.compile(r"[-<>=≤≥]*[0-9]+(?:,[0-9]+)+")
+_DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
+_PMID = re.compile(r"0*([1-9][0-9]{0,8})(?:\.0+)?")
+_LEVEL = re.compile(r"(?:[1-5]|I{1,3}|IV|V)[A-Ca-c]?[+-]?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+
+
+def nearest(word, allowed, cutoff=0.6):
+    """The allowed word most like `word`, or "" when none is as near as `cutoff` (1 = the same)."""
+    lowered = {name.lower(): name for name in reversed(list(allowed))}
+    wanted = str(word).strip().lower().replace(" ", "_")
+    matches = difflib.get_close_matches(wanted, lowered, n=1, cutoff=cutoff)
+    return lowered[matches[0]] if matches else ""
+
+
+def _fault(rule, words):
+    # the whole sentence is the context, so that braces in a cell are text
+    return PydanticCustomError(rule, "{words}", {"words": words})
+
+
+def _text(value):
+    if found := _CONTROL.search(value):
+        raise _fault(
+            "control_character",
+            f"{shown(value)} holds a character that cannot be printed (U+{ord(found[0]):04X}); type it again",
+        )
+    if len(value) > LONGEST_TEXT:
+        raise _fault("text_too_long", f"{len(value)} characters; a cell of a spreadsheet holds {LONGEST_TEXT}")
+    return value
+
+
+def _filled(value):
+    if not value:
+        raise _fault("blank_cell", "empty; write NR if it is not reported")
+    return value
+
+
+def _named(value):
+    if not value:
+        raise _fault("blank_cell", "empty; every row needs its name")
+    return value
+
+
+def _slug(value):
+    if not _SLUG.fullmatch(_named(value)) or len(value) > LONGEST_SLUG:
+        raise _fault(
+            "not_a_slug",
+            f"{shown(value)} cannot be part of a path: use at most {LONGEST_SLUG} small letters, digits and "
+            "underscores, as in doe_2022",
+        )
+    if value in _RESERVED:
+        raise _fault("reserved_name", f"{shown(value)} is a reserved name; choose another")
+    return value
+
+
+def _group_slug(value):
+    if value in _RESERVED_GROUP:
+        raise _fault("reserved_name", f"{shown(value)} is a reserved name; choose another")
+    return _slug(value)
+
+
+def _count(value):
+    if not value or value in MISSING:
+        return value
+    match = _COUNT.fullmatch(value)
+    if not match:
+        raise _fault("not_a_count", f"{shown(value)} is not a count: a whole number from 0 on, NR, UNCLEAR or empty")
+    if int(match[1]) > LARGEST_COUNT:
+        raise _fault("not_a_count", f"{shown(value)} is more than {LARGEST_COUNT}")
+    return str(int(match[1]))
+
+
+def _order(value):
+    if not _COUNT.fullmatch(value):
+        raise _fault("not_a_number", f"{shown(value)} is not a whole number from 0 on")
+    return _count(value)
+
+
+def _year(value):
+    if value in MISSING:
+        return value
+    match = _COUNT.fullmatch(_filled(value))
+    if not match or len(match[1]) != 4:
+        raise _fault("not_a_year", f"{shown(value)} is not a year: four digits, NR or UNCLEAR")
+    return match[1]
+
+
+def _plain_number(value):
+    """A plain number in its shortest form ("0.60" -> "0.6"), so that CSV and spreadsheets agree; else as it is."""
+    if not _NUMBER.fullmatch(value):
+        return value
+    sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
+    whole, _, part = digits.partition(".")
+    whole, part = whole.lstrip("0") or "0", part.rstrip("0")
+    number = f"{whole}.{part}" if part else whole
+    return number if number == "0" else sign + number
+
+
+def _value(value):
+    if _DECIMAL_COMMA.fullmatch(value):
+        raise _fault(
+            "not_a_number", f"{shown(value)} has a comma; write a decimal point, and nothing between thousands"
+        )
+    return _plain_number(value)
+
+
+def _number(value):
+    if not value or value in MISSING:
+        return value
+    if not _NUMBER.fullmatch(value):
+        raise _fault(
+            "not_a_number",
+            f"{shown(value)} is not a number: digits with a decimal point as in 0.25, NR, UNCLEAR or empty",
+        )
+    return _plain_number(value)
+
+
+def _share(value):
+    number = _number(value)
+    if number and number not in MISSING and not 0 <= float(number) <= 1:
+        raise _fault("not_a_share", f"{shown(value)} is not a share from 0 to 1 (57 % is 0.57)")
+    return number
+
+
+def _doi(value):
+    if value and value not in MISSING and not _DOI.fullmatch(value):
+        raise _fault(
+            "not_a_doi",
+            f"{shown(value)} is not a DOI: write it without an address, as in 10.1000/xyz123, NR or empty",
+        )
+    return value
+
+
+def _pmid(value):
+    if not value or value in MISSING:
+        return value
+    match = _PMID.fullmatch(value)
+    if not match:
+        raise _fault("not_a_pmid", f"{shown(value)} is not a PMID: digits only, NR or empty")
+    return match[1]
+
+
+def _level(value):
+    if value and not _LEVEL.fullmatch(value):
+        raise _fault("not_a_level", f"{shown(value)} is not a level such as IV, IIB or 2b")
+    return value
+
+
+def _switch(value):
+    # spreadsheets turn yes and no, typed as a formula or by a tick box, into TRUE and FALSE
+    return {"TRUE": "yes", "FALSE": "no"}.get(value, value)
+
+
+def _words(column):
+    """A vocabulary as a type: the words of LABELS[column], nothing else."""
+    words = Literal[tuple(LABELS[column])]
+    return Annotated[words, BeforeValidator(_switch)] if "yes" in LABELS[column] else words
+
+
+def _cell(allowed, *checks):
+    """A type of cell: a string that passes the checks; `allowed` says in words what may stand there."""
+    return Annotated[(str, *map(AfterValidator, (_text, *checks)), allowed)]
+
+
+Note = _cell("text")
+Text = _cell("text, never empty (NR if not reported)", _filled)
+Slug = _cell("small letters, digits, underscores", _slug)
+GroupSlug = _cell("small letters, digits, underscores", _group_slug)
+Reference = _cell("a name from that table", _named)
+Count = _cell("whole number from 0 on, NR, UNCLEAR or empty", _count)
+Order = _cell("whole number from 0 on", _order)
+Year = _cell("four digits, NR or UNCLEAR", _year)
+Number = _cell("number with a decimal point, NR, UNCLEAR or empty", _number)
+Share = _cell("number from 0 to 1, NR, UNCLEAR or empty", _share)
+Value = _cell("number or text", _value)
+FilledValue = _cell("number or text, never empty", _filled, _value)
+Doi = _cell("10.…/…, NR or empty", _doi)
+Pmid = _cell("digits, NR or empty", _pmid)
+Level = _cell("a level of the scheme in use, or empty", _level)
+Design, Controlled, Status = _words("design"), _words("controlled"), _words("status")
+PublishedReview = Literal[(*LABELS["published_review"], "")]
+Outcome, Primary, Unit = _words("outcome"), _words("primary_outcome"), _words("unit")
+EvidenceBasis, Confidence, Pool = _words("evidence_basis"), _words("confidence"), _words("pool")
+Serious, Reporting, Kind = _words("serious"), _words("reporting"), _words("kind")
+DesignAsPublished, InTableIv = _words("design_as_published"), _words("in_table_iv")
+Quantity, Stage, Role = _words("quantity"), _words("stage"), _words("role")
+Decision = _words("decision")
+
+
+def _column(meaning, unit="", optional=False):
+    """A column: its meaning for people, its unit, and whether a table may lack it (then its cells are empty)."""
+    default = {"default": ""} if optional else {}
+    return Field(description=meaning, json_schema_extra={"unit": unit}, **default)
+
+
+class Row(BaseModel):
+    """One row of a table: every cell a string."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Study(Row):
+    study_id: Slug = _column("Short name of the study, used in paths and to join the tables.")
+    label: Text = _column("Name of the study in tables and figures.")
+    first_author: Note = _column("Surname and initials of the first author.", optional=True)
+    year: Year = _column("Year of publication as printed; NR where no page that was read prints it.")
+    title: Text = _column("Title. Square brackets mark a description where the printed title was not seen.")
+    journal: Note = _column("Journal, volume and pages, or where else the report appeared.", optional=True)
+    doi: Doi = _column("DOI of the report.", optional=True)
+    pmid: Pmid = _column("PubMed number of the report.", optional=True)
+    design: Design = _column("Design of the study as far as the text that was read tells.")
+    controlled: Controlled = _column("Whether there was a comparison group, also the patient's other side.")
+    n_patients: Count = _column("Patients with the condition of the review who were analysed.", "patients")
+    cohort_id: Note = _column(
+        "The same value for reports on the same patients; such reports never enter one pool. Empty: no overlap known.",
+        optional=True,
+    )
+    published_review: PublishedReview = _column(
+        "Whether the study is one of those of the published review that is followed.", optional=True
+    )
+    status: Status = _column(
+        "included: counts are in hand. awaiting: counts are missing or not verified. excluded: outside the question."
+    )
+    status_reason: Note = _column("Why the study is awaiting or excluded; needed for both.")
+    level_override: Level = _column(
+        "A level of evidence set by hand, where the printed design is not the design for this outcome.",
+        optional=True,
+    )
+    level_override_reason: Note = _column("Why the level was set by hand; needed with it.", optional=True)
+    notes: Note = _column("Anything a later reader should know.", optional=True)
+
+
+class Response(Row):
+    response_id: Slug = _column("Short name of the row.")
+    study_id: Reference = _column("A study_id of the table studies.")
+    therapy: Reference = _column("A therapy of the table therapies; NR where not visible (then pool = no).")
+    disease: Reference = _column(
+        "A disease of the table diseases; all where one row is for all of them; NR where not visible (then pool = no)."
+    )
+    outcome: Outcome = _column("What kind of response was counted.")
+    primary_outcome: Primary = _column(
+        "yes for the one outcome that counts for this study, therapy, disease and unit; no for second "
+        "outcomes and subgroups."
+    )
+    unit: Unit = _column("What n and the counts are counts of.")
+    dose: Note = _column("Dose and route as given.", optional=True)
+    follow_up: Note = _column("Length of treatment or follow-up as given.", optional=True)
+    n: Count = _column("Evaluable patients (or lesions).", "patients or lesions")
+    n_complete: Count = _column("Complete responses.", "patients or lesions")
+    n_partial: Count = _column("Partial responses.", "patients or lesions")
+    n_none: Count = _column("Without response.", "patients or lesions")
+    responders: Count = _column(
+        'Any response: complete and partial together, or as given by the source ("improved").',
+        "patients or lesions",
+    )
+    response_definition: Note = _column("What the source calls a response.", optional=True)
+    evidence_basis: EvidenceBasis = _column(
+        "What was read: the full text, the abstract (or the opening of the paper), or someone else's account."
+    )
+    source: Text = _column("Where it was read: doi:…, pmid:…, an address, or the title of the page.")
+    location: Note = _column("Where in the source: abstract, table, page.", optional=True)
+    paraphrase: Note = _column("The finding in the extractor's own words.", optional=True)
+    confidence: Confidence = _column("How sure the extractor is of the counts.")
+    pool: Pool = _column("Whether the row may enter a pooled analysis.")
+    pool_reason: Note = _column("Why not; needed where pool = no.")
+    notes: Note = _column("Anything a later reader should know.", optional=True)
+
+
+class AdverseEvent(Row):
+    study_id: Reference = _column("A study_id of the table studies.")
+    therapy: Reference = _column("A therapy of the table therapies, or NR.")
+    term: Text = _column("The event as the source names it.")
+    n_patients: Count = _column("Patients with the event.", "patients")
+    n_at_risk: Count = _column("Patients watched for it.", "patients")
+    serious: Serious = _column("Whether the source calls it serious.")
+    reporting: Reporting = _column(
+        "reported; reported_none: the source states that there was none; not_reported; unclear. "
+        "No row means nothing was visible, never that nothing happened."
+    )
+    source: Text = _column("Where it was read.")
+    notes: Note = _column("Anything a later reader should know.", optional=True)
+
+
+class Therapy(Row):
+    therapy: GroupSlug = _column("Short name of the therapy, used in paths and to join the tables.")
+    label: Text = _column("Name of the therapy in tables and figures.")
+    therapy_class: GroupSlug = _column("Class the therapy is graded and pooled with.")
+    kind: Kind = _column("What kind of treatment it is.")
+    route: Note = _column("Route of administration, for drugs.", optional=True)
+    display_order: Order = _column("Place in tables and figures; the smallest number comes first.")
+    synonyms: Note = _column("Other names, separated by semicolons.", optional=True)
+
+
+class Disease(Row):
+    disease: GroupSlug = _column("Short name of the disease, used in paths and to join the tables.")
+    label: Text = _column("Name of the disease in tables and figures.")
+    mondo: Note = _column("Identifier in the Mondo disease ontology.", optional=True)
+    synonyms: Note = _column("Other names, separated by semicolons.", optional=True)
+
+
+class PublishedReference(Row):
+    ref_no: Order = _column("Number of the reference in the published review.")
+    design_as_published: DesignAsPublished = _column("Design by which the published review counts it.")
+    in_table_iv: InTableIv = _column("Whether the published review's table of therapies cites it.")
+    identity: Note = _column("Which study it is, where that is shown; empty where it is not.", optional=True)
+    notes: Note = _column("Anything a later reader should know.", optional=True)
+
+
+class PublishedClaim(Row):
+    claim_id: Slug = _column("Short name of the claim.")
+    review: Text = _column("The publication that prints it.")
+    doi: Doi = _column("DOI of that publication.", optional=True)
+    therapy: Reference = _column("A therapy of the table therapies, or all.")
+    disease: Reference = _column("A disease of the table diseases, or all.")
+    quantity: Quantity = _column("What is claimed. responders is a count out of n.")
+    outcome: Note = _column("Outcome, or for quantity other what the value is.", optional=True)
+    value: FilledValue = _column("The value as printed; shares from 0 to 1.", "share, count or word")
+    ci_lb: Number = _column("Lower bound of the printed interval.", "as value", optional=True)
+    ci_ub: Number = _column("Upper bound of the printed interval.", "as value", optional=True)
+    i2: Share = _column("Printed I².", "share", optional=True)
+    p: Value = _column("Printed p.", optional=True)
+    n: Count = _column("Patients the value rests on.", "patients", optional=True)
+    statement: Text = _column("The claim in own words, with what limits it.")
+    source: Text = _column("Where it was read.")
+
+
+class ScreeningBox(Row):
+    stage: Stage = _column("Stage of the PRISMA flow.")
+    label: Text = _column("Text of the box.")
+    n: Count = _column("Number in the box; NR where it is not printed.", "records, reports or studies")
+    source: Note = _column("Where it was read.", optional=True)
+
+
+class Scenario(Row):
+    scenario: Slug = _column("Short name of the clinical scenario.")
+    scenario_label: Text = _column("The scenario for people.")
+    therapy: Reference = _column("A therapy of the table therapies.")
+    role: Role = _column("Place a guidance page gives it. Not evidence: it stands beside what the tables show.")
+    rationale: Text = _column("Why, in own words.")
+    source: Text = _column("Where it was read.")
+
+
+class RiskOfBias(Row):
+    study_id: Reference = _column("A study_id of the table studies.")
+    result: Note = _column(
+        "The result that is judged, where the instrument judges results and not studies; else empty."
+    )
+    tool: Reference = _column("An instrument of workflow/standards/risk_of_bias.")
+    item: Text = _column("An item or domain of the instrument, or overall.")
+    answer: Note = _column("The answer to the item, one of those that the instrument allows.", optional=True)
+    judgement: Note = _column("The judgement of the domain or overall, in the instrument's words.", optional=True)
+    support: Note = _column("What the answer or judgement rests on.", optional=True)
+    rater: Note = _column("Who appraised; consensus where several raters agreed on one version.")
+
+
+class Overlap(Row):
+    study_a: Reference = _column("A study_id of the table studies.")
+    study_b: Reference = _column("The study_id of a study that may report on the same patients.")
+    decision: Decision = _column("Whether the two report on the same patients, as far as anyone can tell.")
+    keep: Note = _column("The study_id of the report that is pooled; needed for same_patients.", optional=True)
+    reason: Note = _column("What the decision rests on; needed unless undecided.", optional=True)
+    decided_by: Note = _column("Who decided.", optional=True)
+
+
+class AdjudicatedCell(Row):
+    table: Text = _column("The table that two people extracted.")
+    row_key: Text = _column("The row, as results/tables/disagreements.csv names it.")
+    column: Text = _column("The column, or (row) where one of the two has no such row.")
+    first: Note = _column("Value of the first extraction at the time of the decision.")
+    second: Note = _column("Value of the second extraction at the time of the decision.")
+    first_source: Note = _column("Where the first extraction has its value from.", optional=True)
+    second_source: Note = _column("Where the second extraction has its value from.", optional=True)
+    pooled: Note = _column("yes where a pooled analysis rests on the cell. Not read.", optional=True)
+    state: Note = _column("open, agreed, or out of date. Not read.", optional=True)
+    agreed: Note = _column("The value that both agreed on; empty while undecided. Of (row): present or absent.")
+    decided_by: Note = _column("Who decided.", optional=True)
+    reason: Note = _column("What the decision rests on.", optional=True)
+
+
+class Table(NamedTuple):
+    """One table: its model, the columns that name a row, whether a review must have it, what a row is."""
+
+    model: type[Row]
+    key: tuple[str, ...]
+    required: bool
+    row: str
+
+
+TABLES = {
+    "studies": Table(Study, ("study_id",), True, "study"),
+    "responses": Table(
+        Response,
+        ("response_id",),
+        True,
+        "study, therapy, disease, outcome and unit (plus subgroup rows, marked)",
+    ),
+    "adverse_events": Table(AdverseEvent, ("study_id", "therapy", "term"), False, "statement on adverse events"),
+    "therapies": Table(Therapy, ("therapy",), True, "therapy"),
+    "diseases": Table(Disease, ("disease",), True, "disease"),
+    "published_review": Table(PublishedReference, ("ref_no",), False, "reference number of the published review"),
+    "published_claims": Table(
+        PublishedClaim, ("claim_id",), False, "figure or grade printed by a review, to compare with ours"
+    ),
+    "screening": Table(ScreeningBox, ("stage", "label"), False, "box of the PRISMA flow"),
+    "scenarios": Table(Scenario, ("scenario", "therapy"), False, "clinical scenario and suggested therapy"),
+    "risk_of_bias": Table(
+        RiskOfBias, ("study_id", "result", "tool", "item", "rater"), False, "study, instrument and item or domain"
+    ),
+    "overlaps": Table(Overlap, ("study_a", "study_b"), False, "pair of studies that may share patients"),
+    "adjudication": Table(
+        AdjudicatedCell, ("table", "row_key", "column"), False, "difference between two extractions and its settlement"
+    ),
+}
+
+# Columns that name a row of another table, and the words that may stand there instead of a name.
+_TARGETS = {
+    "study_id": "studies", "study_a": "studies", "study_b": "studies", "therapy": "therapies", "disease": "diseases",
+}  # fmt: skip
+_NAMELESS = {
+    ("responses", "therapy"): MISSING,
+    ("responses", "disease"): (ALL, *MISSING),
+    ("adverse_events", "therapy"): MISSING,
+    ("published_claims", "therapy"): (ALL, *MISSING),
+    ("published_claims", "disease"): (ALL, *MISSING),
+}
+
+_ADAPTERS = {}
+_NUMERIC = {kind.__metadata__[-1] for kind in (Count, Order, Year, Number, Share, Value, FilledValue)}
+
+
+def columns(table):
+    """The columns of a table, in order."""
+    return list(TABLES[table].model.model_fields)
+
+
+def needed_columns(table):
+    """The columns a table cannot lack."""
+    return [name for name, field in TABLES[table].model.model_fields.items() if field.is_required()]
+
+
+def numeric_columns(table):
+    """The columns whose cells may be numbers to reckon with."""
+    fields = TABLES[table].model.model_fields
+    return [name for name, field in fields.items() if field.metadata and field.metadata[-1] in _NUMERIC]
+
+
+def reference(table, column):
+    """The table whose rows a column names ("" for a column that names none), and the words allowed beside the names."""
+    is_reference = column in _TARGETS and TABLES[table].key != (column,)
+    return (_TARGETS[column], _NAMELESS.get((table, column), ())) if is_reference else ("", ())
+
+
+def empty_table(table):
+    """The table without rows."""
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in columns(table)})
+
+
+def allowed_words(table, column):
+    """The vocabulary of a column as a list, or an empty list where the column takes free text or numbers."""
+    field = TABLES[table].model.model_fields[column]
+    return [word for word in getattr(field.annotation, "__args__", ()) if isinstance(word, str)]
+
+
+def check_cell(table, column, value):
+    """Check one cell against the type of its column.
+
+    Returns
+    -------
+    (value, rule, words): the value in its normal form ("3.0" -> "3") with rule and words empty, or the value
+    as it was, the id of the rule it breaks, and what is wrong
+    """
+    adapter = _ADAPTERS.get((table, column))
+    if adapter is None:
+        field = TABLES[table].model.model_fields[column]
+        annotated = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        adapter = _ADAPTERS[table, column] = TypeAdapter(annotated)
+    try:
+        return adapter.validate_python(value.strip().replace("\r\n", "\n").replace("\r", "\n")), "", ""
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    if first["type"] != "literal_error":
+        return value, first["type"], first["msg"]
+    words = allowed_words(table, column)
+    near = nearest(value, words)
+    return (
+        value,
+        "unknown_word",
+        (f"{shown(value)} is not known" if value.strip() else "empty")
+        + (f", nearest is {near}" if near else "")
+        + f"; allowed are {', '.join(word for word in words if word)}",
+    )
+
+
+def numbers(series):
+    """The numbers of a column of strings.
+
+    Parameters
+    ----------
+    series : Series of cells ("12", "-17.67", "NR", "UNCLEAR", ">0.11", ""), or of numbers
+
+    Returns
+    -------
+    Series of float, NaN where the cell is not a plain number ("3-78", ">0.11" and "1e3" are text)
+    """
+    if pd.api.types.is_numeric_dtype(series):
+        return series.astype(float)
+    text = series.astype("str").str.strip()
+    return pd.to_numeric(text.where(text.str.fullmatch(_NUMBER.pattern).fillna(False))).astype(float)
+
+
+def humanise(slug):
+    """A slug as words: "calcium_channel_blocker" -> "Calcium channel blocker"."""
+    words = str(slug).replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def describe(table):
+    """One row a column of `table`: column, meaning, unit, allowed, needed (yes/no)."""
+    rows = []
+    for name, field in TABLES[table].model.model_fields.items():
+        words = allowed_words(table, name)
+        rows.append(
+            {
+                "column": name,
+                "meaning": field.description,
+                "unit": field.json_schema_extra["unit"],
+                "allowed": ", ".join(word for word in words if word) or field.metadata[-1],
+                "needed": "yes" if field.is_required() else "no",
+            }
+        )
+    return pd.DataFrame(rows, dtype="str")
+
+
+def data_dictionary(rules, notes=""):
+    """The data dictionary of a review as Markdown: tables, columns, words, rules and notes.
+
+    Parameters
+    ----------
+    rules : dict of rule -> (severity, sentence), as `evidence.extraction.RULES`
+    notes : Markdown put at the end as it is, e.g. where the data of this review come from
+    """
+    lines = [
+        "# Data dictionary",
+        "",
+        "Generated from `evidence/schema.py`, the rules of `evidence/extraction.py` and `evidence/rules.py`, and",
+        "`data/notes.md` by `python -m evidence.extraction > data/README.md`; a test fails when this page is older.",
+        "",
+        "`raw/` holds one CSV file a table (`raw/studies.csv`, …; UTF-8, commas or semicolons, one header row) or one",
+        "workbook `raw/extraction.xlsx` with a sheet of the same name a table; never both for one table. Only people",
+        "write there. `processed/` holds the same tables after checking, written by the workflow.",
+        "",
+        "Besides, `raw/` may hold `second_extraction/` with the tables of a second person (studies, responses,",
+        "adverse_events, risk_of_bias): what differs is listed in `results/tables/disagreements.xlsx`, which, filled",
+        "in and saved as `raw/adjudication.xlsx` (or `.csv`), decides; and `references/` with files (.ris, .bib,",
+        ".nbib) that `snakemake results/tables/import_proposals.csv` turns into proposals for `studies`.",
+        "",
+        "What a cell says when there is no value: **empty** = not applicable, **NR** = not reported (not visible in",
+        "the text that was read; never zero, never “none”), **UNCLEAR** = cannot be told. The three are kept apart to",
+        "the end. Whole numbers may stand as 12 or 12.0, shares lie between 0 and 1. Names that join the tables",
+        "(`study_id`, `therapy`, `disease`) are made of small letters, digits and underscores, since files are named",
+        "after them; labels are for people.",
+        "",
+        "In `processed/`, numbers are in their shortest form (0.60 is 0.6), and a text that a spreadsheet would take",
+        "for a formula (it begins with = + - @) has an apostrophe before it, which",
+        "`evidence.extraction.read_processed` takes away.",
+        "",
+        "| table | one row per | columns that name a row | needed |",
+        "|---|---|---|---|",
+    ]
+    for table, (_, key, required, row) in TABLES.items():
+        names = ", ".join(f"`{name}`" for name in key)
+        lines.append(f"| [{table}](#{table}) | {row} | {names} | {'yes' if required else 'no'} |")
+    for table in TABLES:
+        lines += ["", f"## {table}", "", "| column | meaning | unit | allowed | needed |", "|---|---|---|---|---|"]
+        for row in describe(table).itertuples(index=False):
+            cells = [f"`{row.column}`", row.meaning, row.unit, row.allowed, row.needed]
+            lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "## Words", "", "What the words of the vocabularies are called in tables and figures.", ""]
+    lines += ["| column | word | label |", "|---|---|---|"]
+    for column, words in LABELS.items():
+        lines += [f"| `{column}` | `{word}` | {label} |" for word, label in words.items()]
+    lines += ["", "## Rules", ""]
+    lines += [
+        "An **error** is impossible or incomplete: the run stops and nothing is changed. A **warning** is suspicious",
+        "but possible: it is listed in `results/tables/extraction_issues.csv`.",
+        "",
+        "| rule | severity | what must hold |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{rule}` | {severity} | {sentence} |" for rule, (severity, sentence) in rules.items()]
+    return "\n".join(lines) + "\n" + (f"\n{notes.strip()}\n" if notes else "")

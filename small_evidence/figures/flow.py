@@ -1,0 +1,232 @@
+"""PRISMA 2020 flow diagram: the only module that knows where its boxes stand.
+
+Boxes and wording of Page et al. (2021), BMJ 372:n71, in own words. A number that the review does not have stays "NR";
+it is never worked out from the others.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from small_evidence.extraction.screening import BOXES, box_numbers, box_of, faults
+from small_evidence.figures.page import BASELINE, LINE, MARGIN, Page, Sheet, TooNarrowError
+from small_evidence.figures.style import MM, SCREEN, Style, describe, text_width, wrap_text
+from small_evidence.wording import joined
+
+TITLE = "Flow of records and studies"
+PHASES = ("Identification", "Screening", "Included")
+GAP_ROWS, PAD = 1.7, 0.55  # between boxes, and inside them; type sizes
+
+
+@dataclass
+class _Box:
+    lines: list[tuple[str, bool]]  # text, bold
+    row: int
+    column: str  # main, side, other
+
+
+def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = SCREEN) -> Figure:
+    """PRISMA 2020 flow diagram from the table of screening.
+
+    Rows with a label of `screening.BOXES` fill its box, and a box that no row fills says NR. Other rows are optional:
+    those that begin with "reports excluded:" are reasons, others stand as further lines in a box of their stage. A
+    column for other methods appears when the table has its rows. Numbers that do not add up are said so in a note.
+
+    Parameters
+    ----------
+    screening : DataFrame: stage (identification, screening, included), label, n, source; NR where not reported
+    title : str; printed only by presets that print titles
+    style : Style
+
+    Raises
+    ------
+    TooNarrowError: the style is too narrow
+    """
+    counts, extra = _read(screening)
+    boxes = _boxes(counts, extra)
+    page = Page(style)
+    if style.title:
+        page.heading(title)
+    _lay_out(page, boxes, style)
+    sources = joined(text for text in screening["source"] if text not in ("", "NR")) if len(screening) else ""
+    notes = []
+    if any(_n("NR") in text for box in boxes for text, _ in box.lines):
+        notes.append("NR: not reported in what was read; not worked out from the other numbers.")
+    if sources not in ("", "—"):
+        notes.append(f"Numbers from {sources}.")
+    wrong = [words for *_, words in faults(screening.assign(_row=0))]
+    if wrong:
+        notes.append(f"The numbers do not add up: {'; '.join(wrong)}.")
+    notes.append("Boxes after the PRISMA 2020 statement (Page et al., BMJ 2021;372:n71).")
+    page.y += 0.6 * style.size
+    page.closing(Sheet(notes=[" ".join(notes)]))
+    words = "; ".join(" ".join(text for text, _ in box.lines) for box in boxes)
+    return describe(page.figure(), title, f"{title}. {words}.")
+
+
+def _read(screening: pd.DataFrame) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
+    """Numbers of the known boxes by key, and the other rows by stage, or by box for the reasons of an exclusion."""
+    counts: dict[str, str] = {}
+    extra: dict[str, list[tuple[str, str]]] = {"identification": [], "screening": [], "included": []}
+    for row in screening.itertuples():
+        key, n = box_of(row.label), row.n or "NR"
+        if " ".join(row.label.casefold().split()) in BOXES:
+            counts[key] = n
+        elif key:
+            extra.setdefault(key, []).append((row.label.partition(":")[2].strip(), n))
+        else:
+            extra.setdefault(row.stage, []).append((row.label, n))
+    # reasons without their total: the sum of what is printed is no guess
+    for key, number in box_numbers(screening).items():
+        if key not in counts:
+            counts[key] = "NR" if math.isnan(number) else f"{number:.0f}"
+    return counts, extra
+
+
+def _n(number: str) -> str:
+    return f"(n\u00a0=\u00a0{number})"
+
+
+def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> list[_Box]:
+    def line(words: str, key: str, bold: bool = True) -> tuple[str, bool]:
+        return f"{words} {_n(counts.get(key, 'NR'))}", bold
+
+    def optional(*pairs: tuple[str, str]) -> list[tuple[str, bool]]:
+        return [line(words, key, False) for words, key in pairs if key in counts]
+
+    def further(rows: list[tuple[str, str]]) -> list[tuple[str, bool]]:
+        return [(f"{label} {_n(n)}", False) for label, n in rows]
+
+    reasons = extra.get("reports_excluded", [])
+    removed = [("Records removed before screening:", True)]
+    ways = (("Duplicates", "duplicates"), ("By automation", "automation"), ("For other reasons", "other_reasons"))
+    removed += optional(*ways) or [line(words, key, False) for words, key in ways]
+    boxes = [
+        _Box([line("Records identified", "identified"), *further(extra["identification"])], 0, "main"),
+        _Box(removed, 0, "side"),
+        _Box([line("Records screened", "screened")], 1, "main"),
+        _Box([line("Records excluded", "excluded"), *further(extra["screening"])], 1, "side"),
+        _Box([line("Reports sought for retrieval", "sought")], 2, "main"),
+        _Box([line("Reports not retrieved", "not_retrieved")], 2, "side"),
+        _Box([line("Reports assessed for eligibility", "assessed")], 3, "main"),
+        _Box(
+            [line("Reports excluded with reasons", "reports_excluded"), *further(reasons)],
+            3,
+            "side",
+        ),
+        _Box(
+            [
+                line("Studies included", "studies"),
+                line("Reports of included studies", "reports", False),
+                *optional(
+                    ("Studies in previous version", "previous_studies"),
+                    ("Reports in previous version", "previous_reports"),
+                    ("Total studies", "total_studies"),
+                    ("Total reports", "total_reports"),
+                ),
+                *further(extra["included"]),
+            ],
+            4,
+            "main",
+        ),
+    ]
+    found = optional(("Websites", "websites"), ("Organisations", "organisations"), ("Citation searching", "citations"))
+    if found or any(key.startswith("other_") and key != "other_reasons" for key in counts):
+        boxes += [
+            _Box([("Records from other methods:", True), *found], 0, "other"),
+            _Box(
+                [
+                    line("Reports sought", "other_sought"),
+                    line("Reports not retrieved", "other_not_retrieved", False),
+                ],
+                2,
+                "other",
+            ),
+            _Box(
+                [
+                    line("Reports assessed", "other_assessed"),
+                    line("Reports excluded", "other_excluded", False),
+                    *further(extra.get("other_excluded", [])),
+                ],
+                3,
+                "other",
+            ),
+        ]
+    return boxes
+
+
+def _lay_out(page: Page, boxes: list[_Box], style: Style) -> None:
+    """Columns of equal width beside the names of the phases; every row as high as its fullest box."""
+    size = style.size
+    columns = [name for name in ("main", "side", "other") if any(box.column == name for box in boxes)]
+    phase = max(text_width(name, style, size, True) for name in PHASES) + 8
+    gap = 2.4 * size
+    width = (style.width - 2 * MARGIN - phase - gap * (len(columns) - 1)) / len(columns)
+    least = 13 * size
+    if width < least:
+        needed = math.ceil((style.width + (least - width) * len(columns)) / MM)
+        raise TooNarrowError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
+    left = {name: MARGIN + phase + number * (width + gap) for number, name in enumerate(columns)}
+    wrapped = {
+        id(box): [(part, bold) for text, bold in box.lines for part in wrap_text(text, style, size, width - 10, bold)]
+        for box in boxes
+    }
+    rows = sorted({box.row for box in boxes})
+    top, place = page.y + 2, {}
+    starts = {0: "Identification", 1: "Screening", 4: "Included"}
+    for row in rows:
+        here = [box for box in boxes if box.row == row]
+        height = max(len(wrapped[id(box)]) for box in here) * LINE * size + 2 * PAD * size
+        if row in starts:
+            if row:
+                middle = top - GAP_ROWS * size / 2
+                page.rules.append((MARGIN, middle, MARGIN + phase - 8, middle, style.line))
+            page.text(MARGIN, top + PAD * size + 0.95 * size, starts[row], bold=True)
+        for box in here:
+            x = left[box.column]
+            place[box.row, box.column] = (x, top, x + width, top + height)
+            _draw_box(page, (x, top, x + width, top + height), wrapped[id(box)], style)
+        top += height + GAP_ROWS * size
+    page.y = top - GAP_ROWS * size
+    for (row, column), (x0, y0, x1, y1) in place.items():
+        if column == "side":
+            main = place[row, "main"]
+            middle = (y0 + y1) / 2
+            _arrow(page, [(main[2], middle), (x0, middle)], style)
+        else:
+            below = [other for other, name in place if name == column and other > row]
+            if below:
+                target = place[min(below), column]
+                _arrow(page, [((x0 + x1) / 2, y1), ((x0 + x1) / 2, target[1])], style)
+            elif column == "other":
+                target = place[4, "main"]
+                middle = (target[1] + target[3]) / 2
+                _arrow(page, [((x0 + x1) / 2, y1), ((x0 + x1) / 2, middle), (target[2], middle)], style)
+
+
+def _draw_box(page: Page, corners: tuple, lines: list[tuple[str, bool]], style: Style) -> None:
+    x0, y0, x1, y1 = corners
+    box = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    page.shapes.append((box, "#FFFFFF", style.colours["ink"], style.line, False))
+    y = (y0 + y1) / 2 - (len(lines) - 1) / 2 * LINE * style.size + BASELINE * style.size
+    for words, bold in lines:
+        page.text(x0 + 5, y, words, bold=bold)
+        y += LINE * style.size
+
+
+def _arrow(page: Page, points: list[tuple[float, float]], style: Style) -> None:
+    ink, head = style.colours["ink"], 0.55 * style.size
+    for (x0, y0), (x1, y1) in pairwise(points):
+        page.lines.append((x0, y0, x1, y1, style.line))
+    (x0, y0), (x1, y1) = points[-2:]
+    length = math.hypot(x1 - x0, y1 - y0)
+    dx, dy = (x1 - x0) / length, (y1 - y0) / length
+    back = (x1 - head * dx, y1 - head * dy)
+    wing = 0.5 * head
+    tip = [(x1, y1), (back[0] - wing * dy, back[1] + wing * dx), (back[0] + wing * dy, back[1] - wing * dx)]
+    page.shapes.append((tip, ink, ink, style.line, False))

@@ -1,0 +1,256 @@
+"""Pool proportions of a few small studies: one call, one record of results, whatever the method.
+
+`pool_responses` pools one set of studies, `pool_many` any number of sets at once. What maximum likelihood cannot answer
+(all or no responders, one study, studies of one patient) is answered here, the same way for every method; the Bayesian
+model, whose priors are proper, has its own answer there from two studies on. The models live in modules of their own,
+each with ``fit(xi, ni, mask, conf_level, **options)`` on padded arrays.
+"""
+
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+
+from small_evidence.pooling.heterogeneity import likelihood_ratio_q
+from small_evidence.pooling.notes import join_notes
+from small_evidence.pooling.proportions import check_choice, check_level, proportion_interval
+from small_evidence.pooling.record import METHODS, RECORD, STATUSES, TEXT_COLUMNS
+
+__all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
+
+ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
+PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
+PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
+UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
+
+_MODULES = {
+    "glmm": ("small_evidence.pooling.glmm", {}),
+    "beta_binomial": ("small_evidence.pooling.beta_binomial", {}),
+    "bayes": ("small_evidence.pooling.bayes", {}),
+    "inverse_variance": ("small_evidence.pooling.inverse_variance", {}),
+    "fixed": ("small_evidence.pooling.inverse_variance", {"tau2_method": "FE"}),
+}
+
+
+def pool_responses(
+    xi, ni, method="glmm", conf_level=0.95, interval=None, measure=None, tau2_method=None, priors=None
+) -> pd.Series:
+    """Pool the proportions of one set of studies.
+
+    Parameters
+    ----------
+    xi, ni : array of shape (k,); responders and patients of each study arm
+    method : "glmm" (binomial-normal, maximum likelihood), "beta_binomial", "bayes", "inverse_variance", "fixed"
+        (inverse variance, common effect) or "crude" (summed counts)
+    conf_level : float in (0, 1); coverage of every interval
+    interval : how the interval of the estimate is made, None for the method's own default. glmm: "profile_calibrated",
+        "profile", "profile_t", "wald_z", "wald_t"; inverse_variance: "wald_z", "hk", "hk_adhoc"; crude:
+        as in `proportion_interval`
+    measure, tau2_method : inverse_variance only; scale ("PLO", "PAS", "PFT", "PR") and estimator of tau2
+    priors : bayes only
+
+    Returns
+    -------
+    Series indexed by RECORD; proportions 0..1; b, se, tau2 on the scale of the model; NaN = not estimable, and
+    status (one of STATUSES) and note say why
+
+    Raises
+    ------
+    ValueError: counts that cannot be (negative, not whole, missing, more responders than patients); an option that is
+        not known or that the method does not take
+
+    Examples
+    --------
+    >>> pooled = pool_responses([3, 4, 9, 5], [12, 4, 17, 8])
+    >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}], tau2 {pooled.tau2:.4f}")
+    0.548 [0.188, 0.914], tau2 0.4564
+    >>> pooled = pool_responses([7, 5], [7, 5])
+    >>> print(f"{pooled.estimate} [{pooled.ci_lb:.3f}, {pooled.ci_ub}] {pooled.status}")
+    1.0 [0.735, 1.0] all_responders
+    >>> pooled = pool_responses([7, 5], [7, 5], method="bayes")
+    >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}] {pooled.status}")
+    0.968 [0.726, 0.999] ok
+    """
+    xi, ni = _check_counts(xi, ni)
+    options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
+    columns = _pool(xi, ni, np.zeros(xi.size, int), 1, method, conf_level, options)
+    return pd.Series({name: columns[name][0] for name in RECORD}, dtype=object)
+
+
+def pool_many(
+    responses: pd.DataFrame,
+    by=(),
+    method="glmm",
+    conf_level=0.95,
+    interval=None,
+    measure=None,
+    tau2_method=None,
+    priors=None,
+) -> pd.DataFrame:
+    """Pool every group of study arms in one call.
+
+    Parameters
+    ----------
+    responses : DataFrame with columns responders, n and those of `by`; a row a study arm
+    by : names of the columns whose values make a group; none: all rows are one group
+    method, conf_level, interval, measure, tau2_method, priors : as in `pool_responses`
+
+    Returns
+    -------
+    DataFrame, a row a group in order of first appearance: the `by` columns, then those of RECORD
+
+    Raises
+    ------
+    ValueError: as `pool_responses`; a column that is missing
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"therapy": ["a", "a", "a", "b"], "responders": [3, 4, 9, 0], "n": [12, 4, 17, 3]})
+    >>> pool_many(arms, by=["therapy"])[["therapy", "k", "events", "n", "status"]]
+      therapy  k  events   n        status
+    0       a  3      16  33            ok
+    1       b  1       0   3  single_study
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    absent = [name for name in ("responders", "n", *by) if name not in responses]
+    if absent:
+        raise ValueError(f"no column {', '.join(absent)}; the table has {', '.join(map(str, responses.columns))}")
+    xi, ni = _check_counts(responses["responders"], responses["n"])
+    if by:
+        groups = responses.groupby(by, sort=False, dropna=False)
+        number = groups.ngroup().to_numpy()
+        first = np.unique(number, return_index=True)[1]
+        keys = responses[by].iloc[first].reset_index(drop=True)
+    else:
+        number, keys = np.zeros(xi.size, int), pd.DataFrame(index=range(1))
+    options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
+    columns = _pool(xi, ni, number, len(keys), method, conf_level, options)
+    both = set(by) & set(RECORD)
+    if both:
+        raise ValueError(f"columns of the result cannot be grouped by: {', '.join(sorted(both))}")
+    return pd.concat([keys, pd.DataFrame(columns, columns=list(RECORD))], axis=1)
+
+
+def _check_counts(xi, ni):
+    """Counts as float arrays (k,); ValueError that names the first fault of each kind."""
+    xi, ni = (pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float) for values in (xi, ni))
+    if xi.shape != ni.shape:
+        raise ValueError(f"{xi.size} numbers of responders but {ni.size} of patients")
+    for wrong, text in (
+        (~np.isfinite(xi), "responders must be a number"),
+        (~np.isfinite(ni), "n must be a number"),
+        (xi < 0, "responders must not be negative"),
+        (ni < 0, "n must not be negative"),
+        (xi != np.floor(xi), "responders must be whole"),
+        (ni != np.floor(ni), "n must be whole"),
+        (xi > ni, "more responders than patients"),
+    ):
+        if wrong.any():
+            i = int(np.flatnonzero(wrong)[0])
+            raise ValueError(f"{text}: arm {i + 1} of {xi.size} has {xi[i]:g} of n = {ni[i]:g}")
+    return xi, ni
+
+
+def _pool(xi, ni, group, size, method, conf_level, options):
+    """Columns of RECORD, arrays (size,), for arms xi of ni in groups numbered 0 .. size - 1."""
+    check_level(conf_level)
+    options = _check_options(method, options)
+    empty = np.bincount(group[ni == 0], minlength=size)
+    used = ni > 0
+    # Sorted within the group, so that the answer does not depend on the order of the rows, not even in the last digit.
+    order = np.lexsort((xi[used], ni[used], group[used]))
+    xi, ni, group = xi[used][order], ni[used][order], group[used][order]
+    k = np.bincount(group, minlength=size)
+    events, total = (np.bincount(group, weights=values, minlength=size) for values in (xi, ni))
+
+    out = {name: np.full(size, "", object) if name in TEXT_COLUMNS else np.full(size, np.nan) for name in RECORD}
+    out["method"][:], out["conf_level"][:] = method, conf_level
+    out["k"], out["events"], out["n"] = k, events.astype(int), total.astype(int)
+    out["nodes"] = np.zeros(size, int)
+    status = np.full(size, "ok", object)
+    status[(k >= 2) & (total == k)] = "tau_not_identified" if method != "crude" else "ok"
+    status[events == total] = "all_responders"
+    status[events == 0] = "no_responders"
+    status[k == 1] = "single_study"
+    status[k == 0] = "no_data"
+    inside = status == "ok"  # elsewhere heterogeneity cannot be told from the counts
+    if method in PROPER:
+        status[k >= 2] = "ok"
+    modelled = status == "ok"
+    if method == "crude":
+        modelled[:] = False
+    exact = ~modelled & (k > 0)
+    notes = [(empty > 0, [f"{n} {'arm' if n == 1 else 'arms'} without patients left out" for n in empty])]
+    if exact.any():
+        name = (options.get("interval") or "clopper_pearson") if method == "crude" else "clopper_pearson"
+        out["interval"][exact] = name
+        out["estimate"][exact] = events[exact] / total[exact]
+        out["ci_lb"][exact], out["ci_ub"][exact] = proportion_interval(events[exact], total[exact], name, conf_level)
+        notes += [
+            (exact & (status == "tau_not_identified"), STATUSES["tau_not_identified"]),
+            (exact & (status == "single_study") & (method != "crude"), "one study, not pooled"),
+            (exact & np.isin(status, ["all_responders", "no_responders"]), "tau2 cannot be told"),
+        ]
+    out["status"] = status
+    if method == "crude":
+        _add_common_proportion(out, np.flatnonzero(status == "ok"), events, total)
+    start = np.concatenate([[0], np.cumsum(k)])
+    bucket = np.where(k > PADDED_SIZES[-1], k, PADDED_SIZES[np.searchsorted(PADDED_SIZES[:-1], k)])
+    fitted = np.flatnonzero(modelled)
+    with_q = np.flatnonzero(modelled | ((method == "crude") & (status == "ok")))
+    for rows in _batches(with_q, bucket):
+        mask = np.arange(k[rows].max()) < k[rows, None]
+        where = np.minimum(start[rows, None] + np.arange(mask.shape[1]), xi.size - 1)
+        counts = np.where(mask, xi[where], 0.0), np.where(mask, ni[where], 0.0)
+        result = {
+            name: np.where(inside[rows], values, np.nan) for name, values in likelihood_ratio_q(*counts, mask).items()
+        }
+        if fitted.size:
+            module, fixed = _MODULES[method]
+            result |= import_module(module).fit(*counts, mask, conf_level, **options, **fixed)
+        for name, values in result.items():
+            if name == "note":
+                notes.append((np.isin(np.arange(size), rows), _spread(values, rows, size)))
+            elif name in out:
+                out[name][rows] = values
+    failed = out["status"] == "not_converged"
+    for name in ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"):
+        out[name][failed] = np.nan
+    wide = out["ci_ub"] - out["ci_lb"] > UNINFORMATIVE
+    notes.append((wide, "the interval leaves almost every proportion possible"))
+    out["note"] = join_notes(size, [(held & _has_text(text, size), text) for held, text in notes])
+    return out
+
+
+def _check_options(method, options):
+    """Options that were given, after checking that the method takes them."""
+    check_choice("method", method, METHODS)
+    given = {name: value for name, value in options.items() if value is not None}
+    foreign = [name for name in given if name not in METHODS[method]]
+    if foreign:
+        takes = ", ".join(METHODS[method])
+        raise ValueError(f"method {method!r} takes no {', '.join(foreign)}; it takes {takes}")
+    return given
+
+
+def _batches(rows, bucket):
+    """Split rows into batches of like numbers of studies and bounded size."""
+    for width in np.unique(bucket[rows]):
+        alike = rows[bucket[rows] == width]
+        yield from np.array_split(alike, min(-(-alike.size * width // ARMS_AT_ONCE), alike.size))
+
+
+def _spread(values, rows, size):
+    out = np.full(size, "", object)
+    out[rows] = values
+    return out
+
+
+def _has_text(text, size):
+    return np.broadcast_to(np.asarray(text, object) != "", (size,))
+
+
+def _add_common_proportion(out, rows, events, total):
+    """b and se (log odds) of the summed counts."""
+    x, n = events[rows], total[rows]
+    out["b"][rows], out["se"][rows] = np.log(x / (n - x)), np.sqrt(n / (x * (n - x)))

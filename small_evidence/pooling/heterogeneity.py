@@ -1,0 +1,339 @@
+"""How much studies differ: the likelihood-ratio Q, subgroups and meta-regression in the binomial-normal model."""
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc, chdtri, erfc, expit, ndtri, xlog1py, xlogy
+
+from small_evidence.pooling.proportions import check_level
+from small_evidence.pooling.regression import fit_regression, profile_limits
+
+MIN_K_SMALL_STUDY = (
+    10  # Sterne et al. (2011) BMJ 343:d4002: with fewer studies such a test cannot tell chance from bias
+)
+STUDIES_PER_COEFFICIENT = 10  # Cochrane Handbook 10.11.5.1
+TEST_COLUMNS = ("chi2", "df", "p", "test_note")
+TERM_COLUMNS = (
+    *("term", "covariate", "b", "se", "z", "p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_p"),
+    *("k", "tau2", "tau2_without", "loglik", "status", "note"),
+)
+
+
+def likelihood_ratio_q(xi, ni, mask):
+    """Test of one proportion for all studies against one for each, for many analyses at once.
+
+    Parameters
+    ----------
+    xi, ni : float arrays (a, k); responders and patients
+    mask : bool array (a, k); True where there is a study
+
+    Returns
+    -------
+    dict of arrays (a,): q, twice the difference of the log-likelihoods; q_df = k - 1; q_p from chi-squared; i2 =
+    max(0, (q - q_df)/q), 0..1; h2 = q/q_df. NaN where there are fewer than two studies.
+
+    Notes
+    -----
+    Chi-squared is a rough guide when studies have a handful of patients: the test is then too ready to reject. I2
+    depends on the size of the studies as much as on how they differ; read tau2 and the prediction interval first.
+
+    References
+    ----------
+    Higgins & Thompson (2002), Stat Med 21:1539.
+
+    Examples
+    --------
+    >>> test = likelihood_ratio_q([[3.0, 4, 9, 5]], [[12.0, 4, 17, 8]], [[True] * 4])
+    >>> print(f"{test['q'][0]:.3f} {test['q_p'][0]:.4f} {test['i2'][0]:.3f}")
+    9.224 0.0265 0.675
+    """
+    mask = np.asarray(mask, bool)
+    xi, ni = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)
+    k, events, total = mask.sum(1), xi.sum(1), ni.sum(1)
+    own = _binomial_peak(xi, ni).sum(1)
+    some = k > 1
+    q = np.where(some, np.maximum(2 * (own - _binomial_peak(events, total)), 0.0), np.nan)
+    q = np.where(q < 1e-9 * (1 + np.abs(own)), 0.0, q)  # what is left of 0 after two large sums cancel
+    df = np.where(some, k - 1.0, np.nan)
+    share = np.where(q > 0, 1 - df / np.where(q > 0, q, 1.0), 0.0)
+    return {
+        "q": q,
+        "q_df": df,
+        "q_p": np.where(some, chdtrc(np.where(some, df, 1.0), np.where(some, q, 0.0)), np.nan),
+        "i2": np.where(some, np.maximum(share, 0.0), np.nan),
+        "h2": q / df,
+    }
+
+
+def subgroups(responses, column, conf_level=0.95, interval="profile"):
+    """Pool subgroups of studies with one tau2 for all, and test whether they differ.
+
+    Parameters
+    ----------
+    responses : DataFrame with responders, n and `column`, a row a study arm
+    column : name of the column that makes the subgroups; rows where it is missing are left out, and the note says so
+    conf_level : coverage of the intervals
+    interval : "profile" or "wald_z"
+
+    Returns
+    -------
+    DataFrame, a row a subgroup in order of appearance: `column`, those of RECORD, and chi2, df, p of the
+    likelihood-ratio test against one proportion for all, with test_note ("" or why there is no test). A subgroup of one
+    study, or in which all or none respond, has its exact interval and status; tau2 in the other rows is the common one.
+
+    Raises
+    ------
+    ValueError: as `small_evidence.pooling.pool_responses`
+
+    Notes
+    -----
+    Both models are fitted by maximum likelihood with one tau2: with few studies in each subgroup a tau2 of its own
+    could not be told. q, i2 and h2 are within the subgroup.
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"disease": list("aaabbb"), "responders": [3, 5, 8, 2, 1, 4], "n": [8, 9, 10, 8, 9, 12]})
+    >>> found = subgroups(arms, "disease")
+    >>> print(found[["disease", "k", "estimate", "tau2"]].round(3).to_string(index=False))
+    disease  k  estimate  tau2
+          a  3     0.593   0.0
+          b  3     0.241   0.0
+    >>> print(f"{found.chi2[0]:.3f} {found.p[0]:.4f}")
+    5.307 0.0212
+    """
+    from small_evidence.pooling import pool_many
+
+    if interval not in ("profile", "wald_z"):
+        raise ValueError(f"interval {interval!r} is not known to subgroups; one of profile, wald_z")
+    kept = responses[responses[column].notna()].reset_index(drop=True)
+    out = pool_many(kept, by=[column], method="glmm", conf_level=conf_level, interval="wald_z")
+    xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
+    present = ni > 0
+    codes = kept.groupby(column, sort=False).ngroup().to_numpy()[present]
+    xi, ni = xi[present], ni[present]
+    result, why_not, model, fitted = _compare(xi, ni, codes)
+    for name, value in zip(TEST_COLUMNS, (*result, why_not), strict=True):
+        out[name] = value
+    modelled = out["k"].ge(2) & out["events"].gt(0) & out["events"].lt(out["n"]) & (model is not None)
+    if model is None:
+        # Nothing is known of a common tau2: no subgroup of several studies has an answer of the model.
+        several = out["status"].isin(["ok", "tau2_zero", "not_converged"])
+        out.loc[several, _OF_MODEL] = np.nan
+    for row in np.flatnonzero(modelled):
+        j = int(np.flatnonzero(fitted == row)[0])
+        inside = np.isin(codes, fitted)
+        design = (codes[inside, None] == fitted).astype(float)
+        b, se = model.beta[j], np.sqrt(model.covariance[j, j])
+        if interval == "profile":
+            lb, ub = profile_limits(xi[inside], ni[inside], design, model, j, chdtri(1, 1 - conf_level))
+        else:
+            lb, ub = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
+        out.loc[row, _OF_MODEL] = np.nan
+        out.loc[row, ["estimate", "ci_lb", "ci_ub"]] = expit([b, lb, ub])
+        out.loc[row, ["b", "se", "tau2"]] = b, se, model.tau2
+        out.loc[row, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
+        out.loc[row, ["interval", "note", "nodes"]] = interval, "tau2 common to the subgroups", 0
+    left_out = int(responses[column].isna().sum())
+    if left_out:
+        out["test_note"] = [f"{text}; {left_out} without {column} left out".lstrip("; ") for text in out["test_note"]]
+    return out
+
+
+_OF_MODEL = [
+    *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"),
+    *("mean_proportion", "loglik"),
+]
+
+
+def _compare(xi, ni, codes):
+    """Likelihood-ratio test of groups; ((chi2, df, p), why there is none, model, groups with a coefficient)."""
+    nothing = (np.nan, np.nan, np.nan)
+    groups = np.unique(codes)
+    if groups.size < 2:
+        return nothing, "fewer than two subgroups", None, groups
+    if xi.sum() in (0, ni.sum()):
+        return nothing, "all or no patients respond in every subgroup", None, groups
+    if (ni == 1).all():
+        return nothing, "every study has one patient: tau2 cannot be told", None, groups
+    if ((xi == 0) | (xi == ni)).all():
+        # tau2 is unbounded under both models, and each study counts as one toss; see glmm.
+        responds = (xi == ni).astype(float)
+        by_group = sum(float(_binomial_peak(responds[codes == g].sum(), (codes == g).sum())) for g in groups)
+        chi2 = 2 * (by_group - float(_binomial_peak(responds.sum(), xi.size)))
+        return _tail(chi2, groups.size - 1), "tau2 without bound: studies are compared, not patients", None, groups
+    common = fit_regression(xi, ni, np.ones((xi.size, 1)))
+    # All or no responders in a subgroup: its coefficient is infinite and its likelihood 1, so it may be left out.
+    mixed = np.array([g for g in groups if 0 < xi[codes == g].sum() < ni[codes == g].sum()], int)
+    inside = np.isin(codes, mixed)
+    coefficients = _choose(xi[~inside], ni[~inside])
+    model = fit_regression(xi[inside], ni[inside], (codes[inside, None] == mixed).astype(float))
+    if not (common.converged and model.converged):
+        return nothing, "the maximum was not found", None, groups
+    return _tail(2 * (model.loglik + coefficients - common.loglik), groups.size - 1), "", model, mixed
+
+
+def _choose(xi, ni):
+    """Log-likelihood of studies that are fitted perfectly, all or none responding: 0, for C(n, 0) = C(n, n) = 1."""
+    return 0.0 if ((xi == 0) | (xi == ni)).all() else np.nan
+
+
+def _tail(chi2, df):
+    chi2 = max(chi2, 0.0)
+    return chi2, df, float(chdtrc(df, chi2))
+
+
+def meta_regression(responses, covariates, conf_level=0.95, interval="wald_z"):
+    """Regress the log odds of response on one or two covariates of the studies.
+
+    Parameters
+    ----------
+    responses : DataFrame with responders, n and the covariates, a row a study arm
+    covariates : name or list of one or two names. Numbers enter as they are; anything else as indicators of its values
+        against the most frequent one (the first of these in the alphabet). Rows with a missing value are left out.
+    conf_level : coverage of the intervals
+    interval : "wald_z" or "profile"
+
+    Returns
+    -------
+    DataFrame, a row a coefficient: term, covariate; b, se, z, p, ci_lb, ci_ub on the log-odds scale (per unit of the
+    covariate; NaN with a note where it is infinite); lr_chi2, lr_df, lr_p, the likelihood-ratio test of the whole
+    covariate, to be preferred to z; k; tau2 with the covariates and tau2_without them; loglik; status ("ok",
+    "tau2_zero", "not_estimable", "not_converged"); note
+
+    Raises
+    ------
+    ValueError: more than two covariates, or counts as in `small_evidence.pooling.pool_responses`
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"responders": [3, 5, 8, 2, 1, 4], "n": [8, 9, 10, 8, 9, 12],
+    ...                      "year": [1998, 2001, 2004, 2007, 2010, 2013]})
+    >>> print(meta_regression(arms, "year")[["term", "b", "se", "lr_p"]].round(3).to_string(index=False))
+         term       b      se  lr_p
+    intercept 179.799 144.109   NaN
+         year  -0.090   0.072 0.233
+    """
+    from small_evidence.pooling import pool_many
+
+    names = [covariates] if isinstance(covariates, str) else list(covariates)
+    if not 1 <= len(names) <= 2:
+        raise ValueError(f"one or two covariates, not {len(names)}: the studies are too few for more")
+    if interval not in ("profile", "wald_z"):
+        raise ValueError(f"interval {interval!r} is not known to meta_regression; one of profile, wald_z")
+    check_level(conf_level)
+    pool_many(responses, method="crude", conf_level=conf_level)  # checks the counts
+    complete = responses[names].notna().all(axis=1).to_numpy()
+    kept = responses[complete & (responses["n"].to_numpy(float) > 0)]
+    xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
+    columns, owners, terms = [np.ones(xi.size)], ["intercept"], ["intercept"]
+    for name in names:
+        for term, values in _columns_of(kept[name]):
+            columns.append(values)
+            owners.append(name)
+            terms.append(term)
+    design = np.column_stack(columns)
+    notes = [f"{int((~complete).sum())} without covariate left out"] if not complete.all() else []
+    out = pd.DataFrame({"term": terms, "covariate": owners}).reindex(columns=list(TERM_COLUMNS))
+    out["k"] = xi.size
+    reason = _why_not(xi, ni, design, owners)
+    if reason:
+        return out.assign(status="not_estimable", note="; ".join([reason, *notes]))
+    if xi.size < STUDIES_PER_COEFFICIENT * (design.shape[1] - 1):
+        notes.append(f"fewer than {STUDIES_PER_COEFFICIENT} studies for each coefficient: a hint at most")
+    model = fit_regression(xi, ni, design)
+    without = fit_regression(xi, ni, design[:, :1])
+    out["tau2"], out["tau2_without"], out["loglik"] = model.tau2, without.tau2, model.loglik
+    out["status"] = "ok" if model.tau2 > 0 else "tau2_zero"
+    if not (model.converged and without.converged):
+        return out.assign(status="not_converged", note="; ".join(["the maximum was not found", *notes]))
+    for name in names:
+        mine = np.array([owner == name for owner in owners])
+        less = fit_regression(xi, ni, design[:, ~mine])
+        found = _tail(2 * (model.loglik - less.loglik), int(mine.sum()))
+        out.loc[mine, ["lr_chi2", "lr_df", "lr_p"]] = found
+    reach = np.append(1.0, np.ptp(design[:, 1:], axis=0))
+    infinite = model.separated.any() & (np.abs(model.beta) * reach > 10)
+    for j in range(len(terms)):
+        if infinite[j]:
+            continue
+        b, se = model.beta[j], np.sqrt(model.covariance[j, j])
+        if interval == "profile":
+            limits = profile_limits(xi, ni, design, model, j, chdtri(1, 1 - conf_level))
+        else:
+            limits = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
+        out.loc[j, ["b", "se", "z", "p"]] = b, se, b / se, erfc(abs(b / se) / np.sqrt(2))
+        out.loc[j, ["ci_lb", "ci_ub"]] = limits
+    own = np.where(infinite, "no finite estimate: some category has only responders or none; see the test", "")
+    out["note"] = ["; ".join(text for text in (mine, *notes) if text) for mine in own]
+    return out
+
+
+def _columns_of(values):
+    """(term, column) pairs of one covariate."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return [(values.name, values.to_numpy(float))]
+    words = values.astype(str)
+    counts = words.value_counts()
+    base = min(counts.index[counts == counts.max()], default="")
+    return [
+        (f"{values.name}: {word} against {base}", (words == word).to_numpy(float))
+        for word in sorted(counts.index)
+        if word != base
+    ]
+
+
+def _why_not(xi, ni, design, owners):
+    """Why a regression cannot be fitted, "" when it can."""
+    if len(set(owners)) == 1 or np.linalg.matrix_rank(design / np.abs(design).max(0)) < design.shape[1]:
+        return "the covariates do not vary, or one tells the other"
+    if xi.size <= design.shape[1] + 1:
+        return f"{xi.size} studies for {design.shape[1]} coefficients and tau2"
+    if xi.sum() in (0, ni.sum()):
+        return "all or no patients respond"
+    if ((xi == 0) | (xi == ni)).all():
+        return "every study has only responders or none: tau2 grows without bound"
+    return ""
+
+
+def small_study_test(responses, conf_level=0.95):
+    """Test whether smaller studies report other proportions, from ten studies on.
+
+    The slope of the log odds on 1/n in the binomial-normal model. Regressing on 1/n rather than on the standard
+    error follows Peters et al. (2006), JAMA 295:676: the standard error of a proportion depends on the proportion, and
+    would make a slope by itself.
+
+    Parameters
+    ----------
+    responses : DataFrame with responders, n, a row a study arm
+    conf_level : coverage of the interval
+
+    Returns
+    -------
+    DataFrame of one row: tested ("yes" or "no"), reason (why not), k, b (log odds for 1/n from 0 to 1), se, z,
+    ci_lb, ci_ub, lr_chi2, lr_p (the test), tau2, note
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"responders": [3, 4, 9, 5], "n": [12, 4, 17, 8]})
+    >>> small_study_test(arms)[["tested", "reason"]].to_dict("records")
+    [{'tested': 'no', 'reason': '4 studies, 10 needed'}]
+    """
+    names = ["tested", "reason", "k", "b", "se", "z", "ci_lb", "ci_ub", "lr_chi2", "lr_p", "tau2", "note"]
+    out = pd.DataFrame(np.nan, index=range(1), columns=names).astype({"tested": object, "reason": object})
+    n = responses["n"].to_numpy(float)
+    arms = responses[n > 0].assign(inverse_n=1 / n[n > 0])
+    out["k"], out["tested"], out["note"] = len(arms), "no", ""
+    if len(arms) < MIN_K_SMALL_STUDY:
+        return out.assign(reason=f"{len(arms)} studies, {MIN_K_SMALL_STUDY} needed")
+    slope = meta_regression(arms, "inverse_n", conf_level=conf_level).iloc[-1]
+    if slope["status"] in ("not_estimable", "not_converged"):
+        reason = "all studies have the same size" if arms["n"].eq(arms["n"].iloc[0]).all() else slope["note"]
+        return out.assign(reason=reason)
+    for name in names[3:]:
+        out[name] = slope[name]
+    return out.assign(tested="yes", reason="")
+
+
+def _binomial_peak(x, n):
+    """Log-likelihood, without the coefficient, of x of n at the proportion x/n."""
+    p = x / np.maximum(n, 1)
+    return xlogy(x, p) + xlog1py(n - x, -p)

@@ -1,0 +1,82 @@
+"""Intervals for the proportion of one study: the only module that knows how they are made."""
+
+import numpy as np
+from scipy.special import betaincinv
+
+# The exact one by its quantiles of the beta distribution, the others by statsmodels, with its names. Clopper & Pearson
+# 1934; Wilson 1927; Brown, Cai & DasGupta (2001) Stat Sci 16:101 for Jeffreys' and Agresti-Coull.
+INTERVALS = ("clopper_pearson", "wilson", "jeffreys", "agresti_coull")
+
+
+def proportion_interval(x, n, method="clopper_pearson", conf_level=0.95):
+    """Interval for a binomial proportion, for any number of studies at once.
+
+    Parameters
+    ----------
+    x, n : float or array; responders and patients, of one shape
+    method : "clopper_pearson" (exact), "wilson", "jeffreys" or "agresti_coull"
+    conf_level : float in (0, 1); two-sided, so that with no (only) responders the exact bound is that of conf_level
+        ``1 - (1 - conf_level) / 2`` on one side
+
+    Returns
+    -------
+    lb, ub : floats or arrays of the shape of x, in 0..1; NaN where n is 0
+
+    Raises
+    ------
+    ValueError: unknown method, conf_level outside (0, 1), x outside 0..n
+
+    Notes
+    -----
+    Jeffreys' limit is put on 0 (1) when no (all) patients respond, as Brown, Cai & DasGupta (2001) advise:
+    otherwise the interval would leave out the proportion seen.
+
+    Examples
+    --------
+    >>> lb, ub = proportion_interval(5, 8)
+    >>> print(f"{lb:.4f} {ub:.4f}")
+    0.2449 0.9148
+    >>> proportion_interval([7, 0], [7, 0], method="wilson")[0].round(3)
+    array([0.646,   nan])
+    """
+    check_choice("interval", method, INTERVALS)
+    check_level(conf_level)
+    x, n = np.broadcast_arrays(np.asarray(x, float), np.asarray(n, float))
+    if np.any((x < 0) | (x > n)):
+        raise ValueError("responders must lie between 0 and the number of patients")
+    lb, ub = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+    some = n > 0
+    if some.any():
+        lb[some], ub[some] = _bounds(x[some], n[some], method, 1 - conf_level)
+        lb[some & (x == 0)], ub[some & (x == n)] = 0.0, 1.0
+        np.clip(lb, 0, 1, out=lb)
+        np.clip(ub, 0, 1, out=ub)
+    return (float(lb), float(ub)) if lb.ndim == 0 else (lb, ub)
+
+
+def _bounds(x, n, method, alpha):
+    if method != "clopper_pearson":
+        # statsmodels takes half a second to import, more than the rest of the package: only who asks for it waits
+        from statsmodels.stats.proportion import proportion_confint
+
+        return proportion_confint(x, n, alpha=alpha, method=method)
+    # a beta distribution with a parameter of 0 has no quantiles: the caller puts these bounds on 0 and 1
+    some, less = np.where(x > 0, x, n), np.where(x < n, x, 0)
+    return betaincinv(some, n - some + 1, alpha / 2), betaincinv(less + 1, n - less, 1 - alpha / 2)
+
+
+def check_choice(name, value, allowed):
+    """Raise ValueError where the value of an option is not one of those allowed.
+
+    >>> check_choice("interval", "exact", ("wilson", "jeffreys"))
+    Traceback (most recent call last):
+    ValueError: interval 'exact' is not one of wilson, jeffreys
+    """
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is not one of {', '.join(allowed)}")
+
+
+def check_level(conf_level):
+    """Raise ValueError unless conf_level is a coverage in (0, 1)."""
+    if not (np.isscalar(conf_level) and 0 < conf_level < 1):
+        raise ValueError(f"conf_level must lie between 0 and 1, not {conf_level!r}")

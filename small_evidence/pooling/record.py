@@ -1,0 +1,66 @@
+"""The one result record of every pooling method: its columns, its statuses, the names of methods and intervals."""
+
+# Order is fixed and every column is always there, whatever the method: NaN or "" where a method has no such thing.
+# Proportions are 0..1; b, se, tau2 (and its limits) are on the scale of the model.
+RECORD = (
+    "method",  # one of METHODS
+    "interval",  # how ci_lb and ci_ub were made
+    "measure",  # transformation of the two-step models, "" for the others
+    "tau2_method",  # estimator of tau2 in the two-step models, "" for the others
+    "conf_level",  # coverage asked of every interval in the row
+    "k",  # arms with at least one patient
+    "events",  # responders, summed
+    "n",  # patients, summed
+    "estimate",  # pooled proportion (random effects: of the median study)
+    "ci_lb",
+    "ci_ub",
+    "pi_lb",  # prediction interval: where the proportion of a new study is expected
+    "pi_ub",
+    "b",  # the estimate on the scale of the model
+    "se",
+    "tau2",  # variance between studies
+    "tau2_lb",
+    "tau2_ub",
+    "mean_proportion",  # proportion of the mean study: the integral over the random effect
+    "q",  # heterogeneity: likelihood ratio of one proportion a study against one for all (or Cochran's Q)
+    "q_df",
+    "q_p",
+    "i2",  # 0..1
+    "h2",
+    "loglik",
+    "nodes",  # quadrature nodes of the last evaluation
+    "status",  # one of STATUSES
+    "note",
+)
+
+TEXT_COLUMNS = ("method", "interval", "measure", "tau2_method", "status", "note")
+
+STATUSES = {
+    "ok": "the model was fitted and every parameter lies inside its range",
+    "tau2_zero": "the model was fitted; its estimate of tau2 is 0, the edge of the range",
+    "tau2_unbounded": (
+        "every study has only responders or none, and both kinds occur: the likelihood grows as tau2 goes to "
+        "infinity, so the studies, not the patients, are counted (exact interval)"
+    ),
+    "all_responders": "every patient of every study responded: 1, with the exact bound of the summed counts",
+    "no_responders": "no patient of any study responded: 0, with the exact bound of the summed counts",
+    "single_study": "one study: its own proportion and exact interval, nothing is pooled",
+    "tau_not_identified": (
+        "every study has one patient, so tau2 cannot be told: the summed counts with their exact interval, "
+        "which takes one proportion to hold for all"
+    ),
+    "no_data": "no arm with patients",
+    "not_converged": "the maximum was not found; nothing is reported",
+}
+
+# What each method takes beside the counts.
+METHODS = {
+    "glmm": ("interval",),
+    "beta_binomial": ("interval",),
+    "bayes": ("interval", "priors"),
+    "inverse_variance": ("interval", "measure", "tau2_method"),
+    "fixed": ("interval", "measure"),
+    "crude": ("interval",),
+}
+
+MIN_K_PREDICTION = 3  # Higgins, Thompson & Spiegelhalter 2009: no prediction from two studies

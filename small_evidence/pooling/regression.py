@@ -1,0 +1,189 @@
+"""The binomial-normal model with study covariates: one analysis, a few coefficients, one tau2.
+
+    x_i ~ Binomial(n_i, expit(theta_i)),    theta_i ~ Normal(design_i @ beta, tau2)
+
+The integrals are those of `glmm`, taken for every study by itself.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from small_evidence.pooling import glmm
+
+FAR = 25.0  # a study whose logit is fitted beyond this has been separated: its coefficient has no maximum
+
+
+class Regression(NamedTuple):
+    """A fitted model with p coefficients."""
+
+    beta: np.ndarray  # (p,)
+    covariance: np.ndarray  # (p, p), from the observed information of (beta, tau)
+    tau2: float
+    loglik: float
+    separated: np.ndarray  # (studies,) bool; those that only an infinite coefficient would fit best
+    converged: bool
+
+
+def fit_regression(xi, ni, design):
+    """Fit by maximum likelihood.
+
+    Parameters
+    ----------
+    xi, ni : float arrays (k,); responders and patients
+    design : float array (k, p) of full column rank, with a column of ones or indicators for the intercept
+
+    Returns
+    -------
+    Regression
+
+    Notes
+    -----
+    Where a coefficient tends to infinity (a category in which all respond) the climb is stopped; the
+    log-likelihood has by then reached its supremum to 1e-9, so that likelihood ratios stand.
+
+    Examples
+    --------
+    >>> model = fit_regression([3.0, 4, 9, 5], [12.0, 4, 17, 8], [[1.0]] * 4)
+    >>> print(f"{model.beta[0]:.4f} {model.tau2:.4f} {model.loglik:.4f}")
+    0.1907 0.4564 -8.5978
+    """
+    xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
+    arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
+    # Orthogonal columns of length sqrt(k): years and indicators alike, Newton's steps are well scaled.
+    columns, back = np.linalg.qr(design)
+    columns, back = columns * np.sqrt(xi.size), back / np.sqrt(xi.size)
+    beta = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
+    # Both from a spread of its own and from none: the likelihood may have a maximum at tau = 0 and another beyond.
+    candidates = [_climb(arms, columns, beta, start) for start in (0.0, 0.5, 2.0)]
+    ll, beta, tau, point, converged = max(candidates, key=lambda found: round(found[0], 9))
+    information = _information(columns, point, tau)
+    # A direction without information is that of an infinite coefficient, and has no variance to speak of.
+    covariance = np.linalg.pinv(information, rcond=1e-9, hermitian=True)[: beta.size, : beta.size]
+    invert = np.linalg.inv(back)
+    return Regression(
+        invert @ beta,
+        invert @ covariance @ invert.T,
+        float(tau**2),
+        float(ll + arms.constant.sum()),
+        np.abs(columns @ beta) > FAR,
+        converged,
+    )
+
+
+def profile_limits(xi, ni, design, model, j, critical):
+    """Limits of coefficient j: where twice the fall of log-likelihood, maximised over the rest, is critical.
+
+    Parameters
+    ----------
+    xi, ni, design : as in `fit_regression`
+    model : Regression fitted to them
+    j : int; which coefficient
+    critical : float; squared critical value
+
+    Returns
+    -------
+    lb, ub : floats; -inf, inf where there is no limit; NaN when not found
+    """
+    xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
+    others, column = np.delete(design, j, axis=1), design[:, j]
+    # What the other columns can tell of this one is theirs to fit: the likelihood is the same, its ridge is not askew.
+    shared = np.linalg.lstsq(others, column, rcond=None)[0]
+    column = column - others @ shared
+    arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
+    peak, target = model.loglik - arms.constant.sum(), np.sqrt(critical)
+    found = []
+    for side in (-1.0, 1.0):
+        value, tau = model.beta[j], np.sqrt(model.tau2)
+        rest = np.delete(model.beta, j) + shared * value
+        step, inside, outside = target * np.sqrt(model.covariance[j, j]), 0.0, np.inf
+        away = step
+        for _ in range(60):
+            offset = column * (value + side * away)
+            ends = [_climb(arms, others, rest, start, offset) for start in {0.0, max(tau, 0.3)}]
+            ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
+            root = np.sqrt(2 * max(peak - ll, 1e-14))
+            if root < target:
+                inside = away
+            else:
+                outside = away
+            slope = -side * float(column @ point.g_b) / root
+            new = away + (target - root) / slope if slope > 0 else np.inf
+            if not inside < new < outside:
+                new = (inside + outside) / 2 if np.isfinite(outside) else 2 * away
+            if abs(new - away) < 1e-9 * (1 + away):
+                found.append(value + side * new)
+                break
+            if np.abs(column * new).max() > 2 * glmm.B_LARGE:
+                found.append(side * np.inf)
+                break
+            away = new
+        else:
+            found.append(np.nan)
+    return tuple(found)
+
+
+def _climb(arms, design, beta, tau, offset=0.0):
+    """Newton's iterations; (log-likelihood, beta, tau, Point a study, converged)."""
+    row = np.arange(arms.x.shape[0])
+    beta, p = np.array(beta, float), design.shape[1]
+
+    def look(beta, tau):
+        return glmm.evaluate(arms, row, design @ beta + offset, np.full(row.size, tau))
+
+    point = look(beta, tau)
+    ll = point.ll.sum()
+    for _ in range(200):
+        if np.abs(design @ beta).max(initial=0) > 1.5 * FAR:
+            break
+        gradient = np.append(design.T @ point.g_b, point.g_t.sum())
+        information = _information(design, point, tau)
+        if tau == 0:
+            free = slice(0, p)  # the slope in tau is 0 here by symmetry
+        else:
+            free = slice(0, p + 1)
+            schur = _schur(information)
+            if schur <= 0:
+                information[p, p] += 2 * abs(schur) + abs(gradient[p]) / (0.5 * tau + 0.1)
+        step = np.zeros(p + 1)
+        if p or tau > 0:
+            step[free] = np.linalg.lstsq(information[free, free], gradient[free], rcond=None)[0]
+        step[:p] = np.clip(step[:p], -3, 3)
+        step[p] = np.clip(step[p], -0.8 * tau, 1.5 * tau + 0.2)
+        for _ in range(30):
+            trial = beta + step[:p], tau + step[p]
+            trial = trial[0], (0.0 if trial[1] < glmm.TAU_SMALL else min(trial[1], glmm.TAU_LARGEST))
+            seen = look(*trial)
+            if seen.ll.sum() >= ll - 1e-11:
+                break
+            step /= 4
+        size = np.abs(trial[0] - beta).sum() + abs(trial[1] - tau)
+        beta, tau, point, ll = *trial, seen, seen.ll.sum()
+        if size < 1e-9 * (1 + tau):
+            if tau == 0 and point.h_tt.sum() > 1e-8 * -point.h_bb.sum():
+                tau = 0.3  # tau = 0 is a minimum: leave it
+                point = look(beta, tau)
+                ll = -np.inf
+                continue
+            return ll, beta, tau, point, True
+    return ll, beta, tau, point, bool(np.abs(design @ beta).max(initial=0) > FAR)
+
+
+def _information(design, point, tau):
+    """Minus the Hessian in (beta, tau); at tau = 0 that of beta alone, bordered by zeros."""
+    p = design.shape[1]
+    out = np.zeros((p + 1, p + 1))
+    out[:p, :p] = design.T @ (-point.h_bb[:, None] * design)
+    if tau > 0:
+        out[:p, p] = out[p, :p] = -design.T @ point.h_bt
+        out[p, p] = -point.h_tt.sum()
+    return out
+
+
+def _schur(information):
+    """Curvature in tau with beta following its ridge."""
+    p = information.shape[0] - 1
+    if p == 0:
+        return information[0, 0]
+    ridge = np.linalg.lstsq(information[:p, :p], information[:p, p], rcond=None)[0]
+    return information[p, p] - information[:p, p] @ ridge

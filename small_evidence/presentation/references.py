@@ -1,0 +1,115 @@
+"""References that the texts cite: the only module that knows how a publication is printed in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from small_evidence.documents.text import Item
+from small_evidence.wording import SILENT, cell
+
+# Sources of the methods. Volume, pages and DOI of each were compared with at least two independent reference lists.
+METHODS = {
+    "stijnen2010": (
+        "Stijnen T, Hamza TH, Özdemir P. Random effects meta-analysis of event outcome in the framework of "
+        "the generalized linear mixed model with applications in sparse data. Stat Med 2010;29:3046-3067. "
+        "doi:10.1002/sim.4040"
+    ),
+    "clopper1934": (
+        "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the "
+        "binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404"
+    ),
+    "hardy1996": (
+        "Hardy RJ, Thompson SG. A likelihood approach to meta-analysis with random effects. Stat Med 1996;15:619-629."
+    ),
+    "higgins2002": (
+        "Higgins JPT, Thompson SG. Quantifying heterogeneity in a meta-analysis. Stat Med 2002;21:1539-1558. "
+        "doi:10.1002/sim.1186"
+    ),
+    "higgins2009": (
+        "Higgins JPT, Thompson SG, Spiegelhalter DJ. A re-evaluation of random-effects meta-analysis. J R "
+        "Stat Soc Ser A Stat Soc 2009;172:137-159. doi:10.1111/j.1467-985X.2008.00552.x"
+    ),
+    "page2021": (
+        "Page MJ, McKenzie JE, Bossuyt PM, et al. The PRISMA 2020 statement: an updated guideline for "
+        "reporting systematic reviews. BMJ 2021;372:n71. doi:10.1136/bmj.n71"
+    ),
+    "campbell2020": (
+        "Campbell M, McKenzie JE, Sowden A, et al. Synthesis without meta-analysis (SWiM) in systematic "
+        "reviews: reporting guideline. BMJ 2020;368:l6890. doi:10.1136/bmj.l6890"
+    ),
+    "molder2021": (
+        "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. F1000Research "
+        "2021;10:33. doi:10.12688/f1000research.29032.2"
+    ),
+    "harris2020": (
+        "Harris CR, Millman KJ, van der Walt SJ, et al. Array programming with NumPy. Nature "
+        "2020;585:357-362. doi:10.1038/s41586-020-2649-2"
+    ),
+    "virtanen2020": (
+        "Virtanen P, Gommers R, Oliphant TE, et al. SciPy 1.0: fundamental algorithms for scientific "
+        "computing in Python. Nat Methods 2020;17:261-272. doi:10.1038/s41592-019-0686-2"
+    ),
+}
+
+
+class Citations:
+    """References numbered in the order in which they are first cited."""
+
+    def __init__(self, known: dict[str, str]) -> None:
+        self._known, self._numbers = known, {}
+
+    def cite(self, *keys: str) -> str:
+        """The mark of one or several references: [3] or [1-3,7].
+
+        >>> citations = Citations({name: name for name in "abcd"})
+        >>> citations.cite("b"), citations.cite("a", "b", "c"), citations.cite("d", "b")
+        ('[1]', '[1-3]', '[1,4]')
+        """
+        for key in keys:
+            if key not in self._known:
+                raise KeyError(f"no reference {key}")
+            self._numbers.setdefault(key, len(self._numbers) + 1)
+        return f"[{_ranges(self._numbers[key] for key in keys)}]" if keys else ""
+
+    def items(self) -> list[Item]:
+        """The numbered list of what was cited."""
+        return [Item(self._known[key], number) for key, number in self._numbers.items()]
+
+
+def study_references(studies: pd.DataFrame) -> dict[str, str]:
+    """A printed reference for each study; what is not reported is left out, never made up.
+
+    Parameters
+    ----------
+    studies : the extraction table
+
+    Returns
+    -------
+    dict of study_id to the reference
+    """
+    return {study.study_id: _reference(study) for study in studies.itertuples()}
+
+
+def _reference(study) -> str:
+    author, title, journal = (
+        "" if value in SILENT else cell(value) for value in (study.first_author, study.title, study.journal)
+    )
+    if journal and study.year not in SILENT and study.year not in journal:
+        journal += f" {study.year}"
+    parts = [author, title, journal] if title or journal else [cell(study.label), "Bibliographic details not reported"]
+    told = " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
+    identifiers = [f"doi:{study.doi}"] * (study.doi not in SILENT) + [f"PMID {study.pmid}"] * (study.pmid not in SILENT)
+    return " ".join([told, "; ".join(identifiers)]).strip()
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """1, 2, 3, 7 as 1-3,7."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)

@@ -1,0 +1,57 @@
+"""What a run rests on: hashes of its inputs, versions of what computed it, and its choices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = (
+    "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
+    "statsmodels", "xlsxwriter",
+)  # fmt: skip
+
+
+def provenance(inputs: list[str], results: list[str], config: dict) -> dict:
+    """Hashes, versions and config of a run, as plain values.
+
+    Neither time nor place of the run is in it, so that two runs on the same inputs agree to the byte.
+
+    Parameters
+    ----------
+    inputs, results : list of str; files to hash
+    config : dict; the review's choices
+    """
+    return {
+        "small_evidence": version("small-evidence"),
+        "python": platform.python_version(),
+        "packages": {package: version(package) for package in PACKAGES},
+        "config": config,
+        "inputs": {_name(path): sha256(path) for path in inputs},
+        "results": {_name(path): sha256(path) for path in results},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, of Python and of the libraries, for a text that names them."""
+    own = {"small_evidence": version("small-evidence"), "python": platform.python_version()}
+    return own | {package: version(package) for package in PACKAGES}
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_provenance(record: dict, path: str | Path) -> None:
+    """Write the record as JSON, keys in order."""
+    Path(path).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _name(path: str | Path) -> str:
+    """A file of the review by its place there; a file of the library or the standards by its place in the project."""
+    path, project = Path(path), Path(__file__).parents[2]
+    return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.as_posix()

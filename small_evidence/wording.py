@@ -1,0 +1,331 @@
+"""How a number or a word is printed: the only module that turns values into text for people.
+
+Proportions arrive as 0..1 and leave as per cent, here and nowhere else. `—` is nothing or not applicable, `NR` is not
+reported: the two are never exchanged, and neither is ever a zero.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+
+import pandas as pd
+
+from small_evidence.extraction.schema import LABELS, SILENT, humanise
+
+NOTHING = "—"
+
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
+
+SPANS = re.compile(r"(\[[<>]?[\d.]+,) ([<>]?[\d.]+\])")
+
+ACRONYMS = ("ocebm", "eular", "grade", "jaad", "nice", "sign")  # of bodies that publish schemes of levels
+
+MODELS = {
+    "glmm": "binomial-normal random-effects model on the logit scale, by maximum likelihood",
+    "beta_binomial": "beta-binomial model, by maximum likelihood",
+    "bayes": "Bayesian binomial-normal model with weakly informative priors",
+    "inverse_variance": "inverse-variance random-effects model",
+    "single": "proportion of one study",
+    "crude": "summed counts",
+}
+INTERVALS = {
+    "profile": "profile likelihood",
+    "profile_calibrated": "profile likelihood, calibrated for few small studies",
+    "profile_t": "profile likelihood, t quantiles with k − 1 degrees of freedom",
+    "wald_z": "Wald, normal quantiles",
+    "wald_t": "Wald, t quantiles with k − 1 degrees of freedom",
+    "hk": "Hartung-Knapp",
+    "hk_adhoc": "Hartung-Knapp, never narrower than the normal one",
+    "clopper_pearson": "exact (Clopper-Pearson)",
+    "wilson": "Wilson",
+    "jeffreys": "Jeffreys",
+    "credible": "credible interval",
+}
+MEASURES = {
+    "PLO": "logit",
+    "PAS": "arcsine",
+    "PFT": "Freeman-Tukey double arcsine",
+    "PR": "untransformed proportions",
+}
+NOTE_NR = f"NR, not reported in the text that was read (neither zero nor none); {NOTHING}, nothing or not applicable."
+
+# Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist. From good to bad:
+# of several judgements the last one here is the gravest.
+SIGNS = {
+    "low": "+", "yes": "Y", "probably_yes": "PY", "not_applicable": "/", "some_concerns": "−", "moderate": "−",
+    "unclear": "?", "no_information": "?", "probably_no": "PN", "no": "N", "high": "×", "serious": "×", "critical": "!",
+}  # fmt: skip
+
+# Numbers ---------------------------------------------------------------------------------------------------
+
+
+def per_cent(proportion: float) -> str:
+    """A proportion as per cent, one decimal, no sign; what is not quite 0 or 100 is not printed as such.
+
+    >>> per_cent(0.625), per_cent(0.0625), per_cent(0.00004), per_cent(0.99996), per_cent(1), per_cent(float("nan"))
+    ('62.5', '6.3', '<0.1', '>99.9', '100.0', '—')
+    """
+    if missing(proportion):
+        return NOTHING
+    # repr() gives the shortest decimal of the float, so that 1/16 is 6.25 and rounds as by hand, half up.
+    tenths = (Decimal(repr(float(proportion))) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    if tenths == 0 and proportion > 0:
+        return "<0.1"
+    if tenths == 100 and proportion < 1:
+        return ">99.9"
+    return str(abs(tenths))
+
+
+def percent(proportion: float) -> str:
+    """A proportion as per cent, with the sign.
+
+    >>> percent(0.625), percent(float("nan"))
+    ('62.5%', '—')
+    """
+    number = per_cent(proportion)
+    return number if number == NOTHING else f"{number}%"
+
+
+def fraction(x: float, n: float) -> str:
+    """Responders of patients with their share.
+
+    >>> fraction(5, 8), fraction(0, 6), fraction(float("nan"), 8), fraction(float("nan"), float("nan"))
+    ('5/8 (62.5%)', '0/6 (0.0%)', 'NR/8', '—')
+    """
+    if missing(x) and missing(n):
+        return NOTHING
+    if missing(x) or missing(n) or n == 0:
+        return f"{count(x)}/{count(n)}"
+    return f"{count(x)}/{count(n)} ({percent(x / n)})"
+
+
+def interval(lower: float, upper: float) -> str:
+    """An interval of proportions in per cent.
+
+    >>> interval(0.24486, 0.91477), interval(float("nan"), 1)
+    ('[24.5, 91.5]', '—')
+    """
+    if missing(lower) or missing(upper):
+        return NOTHING
+    return f"[{per_cent(lower)}, {per_cent(upper)}]"
+
+
+def estimate(proportion: float, lower: float, upper: float) -> str:
+    """An estimate with its interval, in per cent.
+
+    >>> estimate(0.548, 0.351, 0.7)
+    '54.8 [35.1, 70.0]'
+    """
+    if missing(proportion):
+        return NOTHING
+    bounds = interval(lower, upper)
+    return per_cent(proportion) if bounds == NOTHING else f"{per_cent(proportion)} {bounds}"
+
+
+def coverage_of(level: float, kind: str) -> str:
+    """What an interval is called, with how it was made.
+
+    >>> coverage_of(0.95, "profile"), coverage_of(0.9, "credible")
+    ('95% confidence interval by profile likelihood', '90% credible interval')
+    """
+    if kind == "credible":
+        return f"{level:.0%} credible interval"
+    return f"{level:.0%} confidence interval by {INTERVALS.get(kind) or humanise(kind)}"
+
+
+def count(value: float) -> str:
+    """A count as text, NR where it is not known.
+
+    >>> count(12.0), count(float("nan"))
+    ('12', 'NR')
+    """
+    return "NR" if missing(value) else f"{value:.0f}"
+
+
+def p_value(p: float) -> str:
+    """A p value with two digits that matter.
+
+    >>> p_value(0.2345), p_value(0.0345), p_value(0.00001), p_value(float("nan"))
+    ('0.23', '0.035', '<0.001', '—')
+    """
+    if missing(p):
+        return NOTHING
+    if p < 0.001:
+        return "<0.001"
+    return rounded(p, 2 if p >= 0.1 else 3)
+
+
+def variance(tau2: float) -> str:
+    """A between-study variance with sensible digits.
+
+    >>> variance(0.45643), variance(0.0), variance(0.0031), variance(1e-7), variance(12.345)
+    ('0.46', '0', '0.003', '<0.001', '12.3')
+    """
+    if missing(tau2):
+        return NOTHING
+    if tau2 == 0:
+        return "0"
+    if tau2 < 0.001:
+        return "<0.001"
+    return rounded(tau2, 3 if tau2 < 0.01 else 2 if tau2 < 10 else 1)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "study", "studies"), counted(2, "study", "studies"), counted(0, "patient")
+    ('1 study', '2 studies', '0 patients')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def rounded(value: float, digits: int) -> str:
+    return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def missing(value) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value)) or value is pd.NA
+
+
+# Words -----------------------------------------------------------------------------------------------------
+
+
+def cell(value) -> str:
+    """A cell of the extraction as people read it: blanks closed up, empty and unclear said.
+
+    >>> cell(" two  words "), cell(""), cell("NR"), cell("UNCLEAR")
+    ('two words', '—', 'NR', 'unclear')
+    """
+    if missing(value):
+        return NOTHING
+    text = " ".join(str(value).split())
+    return {"": NOTHING, "UNCLEAR": "unclear"}.get(text, text)
+
+
+def judgement_sign(slug: str) -> str:
+    """Sign of a judgement; a word of another instrument has its first two letters, no judgement a dot.
+
+    >>> judgement_sign("some_concerns"), judgement_sign("poor"), judgement_sign("")
+    ('−', 'PO', '·')
+    """
+    return SIGNS.get(slug, slug[:2].upper() or "·")
+
+
+def printable(value) -> str:
+    r"""Text without the characters that no document may hold; nothing for a value that is missing.
+
+    >>> printable("a\x07b\ud800"), printable(3), printable(float("nan"))
+    ('ab', '3', '')
+    """
+    return "" if missing(value) else UNPRINTABLE.sub("", str(value))
+
+
+def unbroken(text: str) -> str:
+    """Text whose intervals are not torn apart at the end of a line.
+
+    >>> unbroken("54.8 [25.4, 90.6]") == "54.8 [25.4,\N{NO-BREAK SPACE}90.6]"
+    True
+    """
+    return SPANS.sub("\\1\N{NO-BREAK SPACE}\\2", text)
+
+
+def word(vocabulary: str, value: str) -> str:
+    """The label of a word of a closed vocabulary."""
+    if value in SILENT:
+        return cell(value)
+    return LABELS.get(vocabulary, {}).get(value) or humanise(value)
+
+
+def short_label(label: str, synonyms: str) -> str:
+    """A label for a narrow column: the first synonym, else the label up to its first comma or bracket.
+
+    >>> short_label("Systemic sclerosis", "SSc;scleroderma"), short_label("Other or not separable (SLE, ...)", "")
+    ('SSc', 'Other or not separable')
+    """
+    first = synonyms.split(";")[0].strip()
+    return first or re.split(r" \(|,", label)[0].strip()
+
+
+def with_labels(text: str, labels: Mapping[str, str]) -> str:
+    """Text of a machine table with its study ids replaced by the labels of the studies.
+
+    >>> with_labels("IB: 1 randomised trial, berger1987", {"berger1987": "Berger 1987"})
+    'IB: 1 randomised trial, Berger 1987'
+    """
+    if not labels:
+        return text
+    longest_first = sorted(map(re.escape, labels), key=len, reverse=True)
+    return re.sub(rf"(?<![\w-])(?:{'|'.join(longest_first)})(?![\w-])", lambda match: labels[match[0]], text)
+
+
+def labels_of(frame: pd.DataFrame, key: str) -> dict[str, str]:
+    """Slug to label; a slug without one is made readable."""
+    return {
+        slug: humanise(slug) if label in SILENT else cell(label)
+        for slug, label in zip(frame[key], frame["label"], strict=True)
+    }
+
+
+def short_labels(diseases: pd.DataFrame) -> dict[str, str]:
+    """Slug to a short label; where two would be the same, the whole labels tell them apart."""
+    whole = labels_of(diseases, "disease")
+    short = {
+        row.disease: short_label(whole[row.disease], "" if row.synonyms in SILENT else row.synonyms)
+        for row in diseases.itertuples()
+    }
+    taken = Counter(short.values())
+    return {slug: label if taken[label] == 1 else f"{whole[slug]} ({slug})" for slug, label in short.items()}
+
+
+def class_label(slug: str, class_labels: Mapping[str, str]) -> str:
+    if slug in SILENT:
+        return "Class not stated"
+    return class_labels.get(slug) or humanise(slug)
+
+
+def all_of(class_label: str) -> str:
+    """'All bisphosphonates', but 'All TNF inhibitors'."""
+    ordinary = class_label[1:2].islower()
+    return "All " + (class_label[0].lower() + class_label[1:] if ordinary else class_label)
+
+
+def level_text(value) -> str:
+    """A level as text; a scheme with levels 1 to 5 comes back from a CSV as numbers."""
+    if missing(value):
+        return "not gradable"
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def joined(words: Iterable[str], separator: str = "; ") -> str:
+    """Different words in their order."""
+    return separator.join(dict.fromkeys(words)) or NOTHING
+
+
+def ids_in(text) -> list[str]:
+    return [] if missing(text) else [part.strip() for part in str(text).split(";") if part.strip()]
+
+
+def scheme_name(slug: str) -> str:
+    """'OCEBM 2009' of ocebm_2009: the first word is an acronym unless it is a name.
+
+    >>> scheme_name("ocebm_2009"), scheme_name("shekelle_1999"), scheme_name("modified_oxford")
+    ('OCEBM 2009', 'Shekelle 1999', 'Modified Oxford')
+    """
+    first, _, rest = slug.partition("_")
+    return f"{first.upper() if first in ACRONYMS else humanise(first)} {rest.replace('_', ' ').title()}".strip()
+
+
+def number_or_nr(value: float) -> int | str:
+    """A count as a number that stays a number in a spreadsheet, NR where not known."""
+    return "NR" if missing(value) else int(value)
+
+
+def whole_or_text(value) -> int | str:
+    """A cell that holds a whole number as a number; a column of a machine table may be read back as numbers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if re.fullmatch(r"\d{1,9}", str(value)) else cell(value)
