@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.special import expit, gammaln, logit
 from scipy.stats import chi2
 
-from small_evidence.pooling import glmm, pool_responses
+from small_evidence.pooling import glmm, likelihood, pool_responses
 from small_evidence.pooling.regression import fit_regression, profile_limits
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -114,8 +114,8 @@ def test_diltiazem():
     ],
 )
 def test_likelihood_against_quadrature(xi, ni, b, tau):
-    arms = glmm.make_arms(np.array([xi], float), np.array([ni], float), np.ones((1, len(xi)), bool))
-    point = glmm.evaluate(arms, np.array([0]), np.array([b]), np.array([tau]))
+    arms = likelihood.make_arms(np.array([xi], float), np.array([ni], float), np.ones((1, len(xi)), bool))
+    point = likelihood.evaluate(arms, np.array([0]), np.array([b]), np.array([tau]))
     assert point.ll[0] + arms.constant[0] == pytest.approx(dense_log_likelihood(xi, ni, b, tau), abs=2e-10, rel=1e-11)
 
 
@@ -127,8 +127,8 @@ def test_doubling_the_points_changes_nothing(seed):
     ni = np.ceil(10 ** rng.uniform(0, 5, (size, 3)))
     xi = rng.binomial(ni.astype(int), rng.choice([0, 0.001, 0.3, 0.9, 1], (size, 3))).astype(float)
     b, tau = rng.normal(0, 3, size), 10 ** rng.uniform(-2, 1.5, size)
-    arms, row = glmm.make_arms(xi, ni, np.ones(xi.shape, bool)), np.arange(size)
-    once, finer = (glmm.evaluate(arms, row, b, tau, refine) for refine in (1, 4))
+    arms, row = likelihood.make_arms(xi, ni, np.ones(xi.shape, bool)), np.arange(size)
+    once, finer = (likelihood.evaluate(arms, row, b, tau, refine) for refine in (1, 4))
     assert np.median(finer.nodes / once.nodes) > 3
     assert np.abs((once.ll - finer.ll) / (1 + np.abs(once.ll))).max() < 1e-10
     # Gradients are sums of residuals as large as theta is far from b, in units of tau, so that is their precision.
@@ -142,14 +142,14 @@ def test_derivatives_are_those_of_the_likelihood():
     ni = rng.integers(1, 300, (40, 4)).astype(float)
     xi = rng.binomial(ni.astype(int), rng.uniform(0, 1, (40, 4))).astype(float)
     b, tau, row = rng.normal(0, 1, 40), rng.uniform(0.2, 3, 40), np.arange(40)
-    arms = glmm.make_arms(xi, ni, np.ones(xi.shape, bool))
+    arms = likelihood.make_arms(xi, ni, np.ones(xi.shape, bool))
     h = 1e-5
 
     def difference(name, db, dt):
-        up, down = (glmm.evaluate(arms, row, b + s * db, tau + s * dt) for s in (1, -1))
+        up, down = (likelihood.evaluate(arms, row, b + s * db, tau + s * dt) for s in (1, -1))
         return (getattr(up, name) - getattr(down, name)) / (2 * h)
 
-    point = glmm.evaluate(arms, row, b, tau)
+    point = likelihood.evaluate(arms, row, b, tau)
     for known, name, db, dt in (
         (point.g_b, "ll", h, 0),
         (point.g_t, "ll", 0, h),
@@ -164,8 +164,8 @@ def test_derivatives_are_those_of_the_likelihood():
 def test_score_at_zero_is_the_slope_in_tau2():
     """Near tau = 0 the log-likelihood is that of a common proportion plus tau2 times half the score statistic."""
     xi, ni = np.array([[5, 10, 4.0, 0]]), np.array([[10, 12, 8.0, 0]])
-    arms, row, b = glmm.make_arms(xi, ni, ni > 0), np.array([0]), np.array([0.4])
-    zero, near = (glmm.evaluate(arms, row, b, np.array([tau])) for tau in (0.0, 1e-3))
+    arms, row, b = likelihood.make_arms(xi, ni, ni > 0), np.array([0]), np.array([0.4])
+    zero, near = (likelihood.evaluate(arms, row, b, np.array([tau])) for tau in (0.0, 1e-3))
     assert near.ll - zero.ll == pytest.approx(zero.h_tt / 2 * 1e-6, rel=1e-4)
     assert near.h_bb == pytest.approx(zero.h_bb, rel=1e-4)
 
@@ -191,15 +191,15 @@ def test_maximum_and_limits_meet_their_definition(largest):
     xi, ni, mask = random_sets(11, 150, largest)
     found = glmm.fit(xi, ni, mask, 0.95, interval="profile")
     assert set(found["status"]) <= {"ok", "tau2_zero"}
-    arms, row = glmm.make_arms(xi, ni, mask), np.arange(len(xi))
+    arms, row = likelihood.make_arms(xi, ni, mask), np.arange(len(xi))
     peak = found["loglik"] - arms.constant
 
     def profile_over_b(tau):
         b = found["b"].copy()
         for _ in range(12):
-            point = glmm.evaluate(arms, row, b, tau)
+            point = likelihood.evaluate(arms, row, b, tau)
             b = b - np.clip(point.g_b / point.h_bb, -1 - tau, 1 + tau)
-        return glmm.evaluate(arms, row, b, tau).ll
+        return likelihood.evaluate(arms, row, b, tau).ll
 
     for tau in np.geomspace(0.03, 30, 14):
         assert np.all(profile_over_b(np.full(len(xi), tau)) <= peak + 1e-9)
@@ -213,9 +213,9 @@ def test_maximum_and_limits_meet_their_definition(largest):
         b = logit(found[name])
         near = np.abs(b) < 12
         b = np.where(near, b, 0)
-        best = glmm.evaluate(arms, row, b, np.zeros(len(b))).ll
+        best = likelihood.evaluate(arms, row, b, np.zeros(len(b))).ll
         for tau in np.geomspace(0.01, 60, 60):
-            best = np.maximum(best, glmm.evaluate(arms, row, b, np.full(len(b), tau)).ll)
+            best = np.maximum(best, likelihood.evaluate(arms, row, b, np.full(len(b), tau)).ll)
         assert np.all(best[near] <= (peak - fall)[near] + 1e-6)
         assert np.all(best[near] >= (peak - fall)[near] - 0.03)  # the grid of tau may miss the ridge by this
 
@@ -265,7 +265,7 @@ def test_intervals_and_prediction():
 
 def test_mean_proportion_is_the_integral():
     for b, tau in ((0.4, 0.0), (0.4, 0.7), (-3.0, 9.0), (1.0, 40.0), (50.0, 280.0)):
-        found = glmm.mean_proportion(np.array([b]), np.array([tau]))[0]
+        found = likelihood.mean_proportion(np.array([b]), np.array([tau]))[0]
         density = lambda u, b=b, tau=tau: expit(b + tau * u) * np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)  # noqa: E731
         cut = -b / max(tau, 0.1)
         known = sum(
@@ -283,10 +283,10 @@ def test_only_responders_or_none():
     assert (found["ci_lb"], found["ci_ub"]) == pytest.approx((0.0942993, 0.9915962), abs=5e-8)  # exact, 2 of 3
     assert np.isnan(found["tau2"])
     assert np.isnan(found["b"])
-    arms = glmm.make_arms(*(np.array([v], float) for v in ([50, 40, 0], [50, 40, 50])), np.ones((1, 3), bool))
+    arms = likelihood.make_arms(*(np.array([v], float) for v in ([50, 40, 0], [50, 40, 50])), np.ones((1, 3), bool))
     tau = np.array([3.0, 10.0, 30.0, 90.0])
     b = tau * 0.430727  # normal quantile of 2/3
-    ll = glmm.evaluate(arms, np.zeros(4, int), b, tau).ll
+    ll = likelihood.evaluate(arms, np.zeros(4, int), b, tau).ll
     assert np.all(np.diff(ll) > 0)
     assert np.all(ll < found["loglik"])
     assert ll[-1] == pytest.approx(found["loglik"], abs=0.15)
@@ -304,14 +304,14 @@ def test_studies_of_the_same_counts_share_the_work():
     ni = rng.integers(0, 9, (5, 60)).astype(float)
     mask = ni > 0
     xi = rng.binomial(ni.astype(int), 0.6).astype(float)
-    merged = glmm.make_arms(xi, ni, mask)
+    merged = likelihood.make_arms(xi, ni, mask)
     assert merged.x.shape[1] <= 45  # distinct pairs of x <= n <= 8
     assert merged.weight.sum(1).tolist() == mask.sum(1).tolist()
     assert (merged.weight * merged.x).sum(1).tolist() == xi.sum(1).tolist()
-    parts = [glmm.make_arms(*(v[:, i : i + 10] for v in (xi, ni, mask))) for i in range(0, 60, 10)]
+    parts = [likelihood.make_arms(*(v[:, i : i + 10] for v in (xi, ni, mask))) for i in range(0, 60, 10)]
     b, tau, row = rng.normal(0, 1, 5), np.array([0.0, 0.3, 1, 2, 8]), np.arange(5)
-    whole = glmm.evaluate(merged, row, b, tau)
-    pieces = [glmm.evaluate(part, row, b, tau) for part in parts]
+    whole = likelihood.evaluate(merged, row, b, tau)
+    pieces = [likelihood.evaluate(part, row, b, tau) for part in parts]
     for name in ("ll", "g_b", "g_t", "h_bb", "h_bt", "h_tt"):
         assert getattr(whole, name) == pytest.approx(
             sum(getattr(piece, name) for piece in pieces), rel=1e-10, abs=1e-10

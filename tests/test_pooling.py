@@ -82,7 +82,7 @@ def test_study_interval_errors():
         proportion_interval(1, 2, method="exact")
     with pytest.raises(ValueError, match=r"^responders must lie between 0 and the number of patients$"):
         proportion_interval(3, 2)
-    with pytest.raises(ValueError, match=r"^level must lie between 0 and 1, not 95$"):
+    with pytest.raises(ValueError, match=r"^conf_level must lie between 0 and 1, not 95$"):
         proportion_interval(1, 2, conf_level=95)
 
 
@@ -214,7 +214,7 @@ def test_options_that_cannot_be():
         pool_responses([1], [2], method="reml")
     with pytest.raises(ValueError, match=r"^method 'glmm' takes no tau2_method; it takes interval$"):
         pool_responses([1], [2], tau2_method="DL")
-    with pytest.raises(ValueError, match=r"^level must lie between 0 and 1, not 1$"):
+    with pytest.raises(ValueError, match=r"^conf_level must lie between 0 and 1, not 1$"):
         pool_responses([1], [2], conf_level=1)
     with pytest.raises(ValueError, match=r"^no column n; the table has responders$"):
         pool_many(pd.DataFrame({"responders": [1]}))

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from scipy.stats import chi2
 
-from small_evidence.pooling import METHODS, RECORD, glmm, pool_many, pool_responses
+from small_evidence.pooling import METHODS, RECORD, likelihood, pool_many, pool_responses
 from small_evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.regression import fit_regression, profile_limits
@@ -181,12 +181,12 @@ def test_profile_limit_meets_its_definition():
     xi, ni, since = (SIX[name].to_numpy(float) for name in ("responders", "n", "since_2005"))
     design = np.column_stack([np.ones(6), since])
     model = fit_regression(xi, ni, design)
-    arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((6, 1), bool))
+    arms = likelihood.make_arms(xi[:, None], ni[:, None], np.ones((6, 1), bool))
     for limit in profile_limits(xi, ni, design, model, 1, chi2.ppf(0.95, 1)):
 
         def loss(where, limit=limit):
             tau = np.full(6, abs(where[1]))
-            return -glmm.evaluate(arms, np.arange(6), where[0] + limit * since, tau).ll.sum()
+            return -likelihood.evaluate(arms, np.arange(6), where[0] + limit * since, tau).ll.sum()
 
         best = min(minimize(loss, [0.0, start], method="Nelder-Mead", tol=1e-10).fun for start in (0.2, 1.0))
         fall = model.loglik - (arms.constant.sum() - best)

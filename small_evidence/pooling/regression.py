@@ -2,14 +2,16 @@
 
     x_i ~ Binomial(n_i, expit(theta_i)),    theta_i ~ Normal(design_i @ beta, tau2)
 
-The integrals are those of `glmm`, taken for every study by itself.
+The integrals are those of `likelihood`, taken for every study by itself.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from small_evidence.pooling import glmm
+from small_evidence.pooling.likelihood import evaluate, make_arms
+from small_evidence.pooling.maximum import TAU_LARGEST, TAU_SMALL
+from small_evidence.pooling.profile import B_LARGE
 
 FAR = 25.0  # a study whose logit is fitted beyond this has been separated: its coefficient has no maximum
 
@@ -49,13 +51,13 @@ def fit_regression(xi, ni, design):
     0.1907 0.4564 -8.5978
     """
     xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
-    arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
+    arms = make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
     # Orthogonal columns of length sqrt(k): years and indicators alike, Newton's steps are well scaled.
     columns, back = np.linalg.qr(design)
     columns, back = columns * np.sqrt(xi.size), back / np.sqrt(xi.size)
     beta = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
     # Both from a spread of its own and from none: the likelihood may have a maximum at tau = 0 and another beyond.
-    candidates = [_climb(arms, columns, beta, start) for start in (0.0, 0.5, 2.0)]
+    candidates = [newton_ascent(arms, columns, beta, start) for start in (0.0, 0.5, 2.0)]
     ll, beta, tau, point, converged = max(candidates, key=lambda found: round(found[0], 9))
     information = _information(columns, point, tau)
     # A direction without information is that of an infinite coefficient, and has no variance to speak of.
@@ -90,7 +92,7 @@ def profile_limits(xi, ni, design, model, j, critical):
     # What the other columns can tell of this one is theirs to fit: the likelihood is the same, its ridge is not askew.
     shared = np.linalg.lstsq(others, column, rcond=None)[0]
     column = column - others @ shared
-    arms = glmm.make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
+    arms = make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
     peak, target = model.loglik - arms.constant.sum(), np.sqrt(critical)
     found = []
     for side in (-1.0, 1.0):
@@ -100,7 +102,7 @@ def profile_limits(xi, ni, design, model, j, critical):
         away = step
         for _ in range(60):
             offset = column * (value + side * away)
-            ends = [_climb(arms, others, rest, start, offset) for start in {0.0, max(tau, 0.3)}]
+            ends = [newton_ascent(arms, others, rest, start, offset) for start in {0.0, max(tau, 0.3)}]
             ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
             root = np.sqrt(2 * max(peak - ll, 1e-14))
             if root < target:
@@ -114,7 +116,7 @@ def profile_limits(xi, ni, design, model, j, critical):
             if abs(new - away) < 1e-9 * (1 + away):
                 found.append(value + side * new)
                 break
-            if np.abs(column * new).max() > 2 * glmm.B_LARGE:
+            if np.abs(column * new).max() > 2 * B_LARGE:
                 found.append(side * np.inf)
                 break
             away = new
@@ -123,13 +125,13 @@ def profile_limits(xi, ni, design, model, j, critical):
     return tuple(found)
 
 
-def _climb(arms, design, beta, tau, offset=0.0):
+def newton_ascent(arms, design, beta, tau, offset=0.0):
     """Newton's iterations; (log-likelihood, beta, tau, Point a study, converged)."""
     row = np.arange(arms.x.shape[0])
     beta, p = np.array(beta, float), design.shape[1]
 
     def look(beta, tau):
-        return glmm.evaluate(arms, row, design @ beta + offset, np.full(row.size, tau))
+        return evaluate(arms, row, design @ beta + offset, np.full(row.size, tau))
 
     point = look(beta, tau)
     ll = point.ll.sum()
@@ -152,7 +154,7 @@ def _climb(arms, design, beta, tau, offset=0.0):
         step[p] = np.clip(step[p], -0.8 * tau, 1.5 * tau + 0.2)
         for _ in range(30):
             trial = beta + step[:p], tau + step[p]
-            trial = trial[0], (0.0 if trial[1] < glmm.TAU_SMALL else min(trial[1], glmm.TAU_LARGEST))
+            trial = trial[0], (0.0 if trial[1] < TAU_SMALL else min(trial[1], TAU_LARGEST))
             seen = look(*trial)
             if seen.ll.sum() >= ll - 1e-11:
                 break
