@@ -215,7 +215,7 @@ def test_results_line_of_diltiazem(texts):
     assert paragraph(texts["results"], "Diltiazem: ") == (
         "Diltiazem: 21 of 41 patients responded in 4 studies (51.2%; 95% CI 35.1% to 67.1%) [1-4]. Pooled "
         "response 54.8% "
-        "(95% CI 18.8% to 91.4%; 95% prediction interval 2.9% to 98.0%; tau² 0.46; heterogeneity P = 0.026). By "
+        "(95% CI 18.8% to 91.4%; 95% prediction interval 2.9% to 98.0%; tau² 0.46; heterogeneity P = 0.042). By "
         "disease: "
         "SSc, 3 of 12 in 1 study; ACTD, 14 of 25 in 2 studies; Other or not separable, 4 of 4 in 1 study. Level of "
         "evidence IV. The counts of 2 further studies are awaited."

@@ -768,7 +768,7 @@ def test_bundled_review_findings_of_diltiazem(review):
         "95% prediction interval, %": "[2.9, 98.0]",
         "Level": "IV",
         "What limits certainty": "few studies (4); small arms (4 to 17 patients); wide interval (73 percentage "
-        "points); studies differ (P = 0.026); a further study may find anything from 2.9% to 98.0%; 1 of 4 known from "
+        "points); studies differ (P = 0.042); a further study may find anything from 2.9% to 98.0%; 1 of 4 known from "
         "a secondary source only; 3 of 4 read as an abstract only; no comparison group; counts of 2 further studies "
         "awaited",
     }

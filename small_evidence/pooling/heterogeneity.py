@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri, erfc, expit, ndtri, xlog1py, xlogy
 
+from small_evidence.pooling.homogeneity import homogeneity_test
 from small_evidence.pooling.proportions import check_level
 from small_evidence.pooling.regression import fit_regression, profile_limits
 
@@ -28,13 +29,13 @@ def likelihood_ratio_q(xi, ni, mask):
 
     Returns
     -------
-    dict of arrays (a,): q, twice the difference of the log-likelihoods; q_df = k - 1; q_p from chi-squared; i2 =
+    dict of arrays (a,): q, twice the difference of the log-likelihoods; q_df = k - 1; q_p, exact given the total, and
+    q_p_se, its standard error, 0 unless it was estimated from random tables (see `homogeneity_test`); i2 =
     max(0, (q - q_df)/q), 0..1; h2 = q/q_df. NaN where there are fewer than two studies.
 
     Notes
     -----
-    Chi-squared is a rough guide when studies have a handful of patients: the test is then too ready to reject. I2
-    depends on the size of the studies as much as on how they differ; read tau2 and the prediction interval first.
+    I2 depends on the size of the studies as much as on how they differ; read tau2 and the prediction interval first.
 
     References
     ----------
@@ -44,7 +45,7 @@ def likelihood_ratio_q(xi, ni, mask):
     --------
     >>> test = likelihood_ratio_q([[3.0, 4, 9, 5]], [[12.0, 4, 17, 8]], [[True] * 4])
     >>> print(f"{test['q'][0]:.3f} {test['q_p'][0]:.4f} {test['i2'][0]:.3f}")
-    9.224 0.0265 0.675
+    9.224 0.0423 0.675
     """
     mask = np.asarray(mask, bool)
     xi, ni = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)
@@ -55,10 +56,12 @@ def likelihood_ratio_q(xi, ni, mask):
     q = np.where(q < 1e-9 * (1 + np.abs(own)), 0.0, q)  # what is left of 0 after two large sums cancel
     df = np.where(some, k - 1.0, np.nan)
     share = np.where(q > 0, 1 - df / np.where(q > 0, q, 1.0), 0.0)
+    tests = [homogeneity_test(x[used], n[used]) for x, n, used in zip(xi, ni, mask, strict=True)]
     return {
         "q": q,
         "q_df": df,
-        "q_p": np.where(some, chdtrc(np.where(some, df, 1.0), np.where(some, q, 0.0)), np.nan),
+        "q_p": np.array([test.p for test in tests]),
+        "q_p_se": np.array([test.p_se for test in tests]),
         "i2": np.where(some, np.maximum(share, 0.0), np.nan),
         "h2": q / df,
     }
