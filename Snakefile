@@ -3,24 +3,25 @@
 
 import sys
 
-from snakemake.utils import min_version, validate
+from pathlib import Path
 
+from snakemake.utils import min_version
+
+min_version("9.0")
 sys.path.insert(0, workflow.basedir)
 
 from small_evidence import ReviewError
-from small_evidence.config import refuse_renamed_keys
+from small_evidence.config import FILE, complete_config
 
-min_version("9.0")
+if Path(FILE).exists():
 
-
-configfile: "config/config.yaml"
+    configfile: FILE
 
 
 try:
-    refuse_renamed_keys(config)
+    config = complete_config(config)
 except ReviewError as error:
     sys.exit(str(error))
-validate(config, "workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"

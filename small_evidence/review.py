@@ -1,114 +1,465 @@
-"""A review on disk: the only module that knows where its checked tables and its results lie."""
+"""A review as one object: checked tables, results, choices, standards and labels; the only module that reads them.
+
+Everything after the check takes a `Review`: `synthesise(review)` returns it with results; a table, a figure or a text
+is a function of it. What a row is called and which rows belong to an analysis is looked up here, once.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
-import yaml
 
 from small_evidence import ReviewError
-from small_evidence.config import with_present_keys
-from small_evidence.extraction.checks import read_processed, read_result, save_csv
-from small_evidence.extraction.schema import TABLES
+from small_evidence.config import complete_config, read_config, with_present_keys
+from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, nearest, numbers
+from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
+from small_evidence.standards import Standards
+from small_evidence.wording import class_label, labels_of, short_labels
 
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
+# What the steps after the check make, in the order in which they are made: results/tables/<name>.csv
 RESULT_TABLES = (
     "study_levels", "appraisal", "arms", "pooled", "pooled_events", "trace", "overlap_candidates", "sensitivity",
     "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
 )  # fmt: skip
+# Beside these, where the review has them: two extractions compared, warnings of the check, places of rows in data/raw.
+OPTIONAL_TABLES = ("agreement", "disagreements", "extraction_issues", "places")
+
+# Columns of results that hold numbers; all others are words, so that a level 1 to 5 stays a word.
+NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
+    "crude", "crude_ci_lb", "crude_ci_ub", "responders", "year", "chi2", "df", "p", "priority", "answered", "items",
+    "stars", "stars_max", "row", "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub",
+    "both_numbers", "exact", "within_1", "only_first", "only_second",
+}  # fmt: skip
+_COUNTS_BY_GROUP = ("k_", "patients_", "counts_")  # and what follows, such as k_awaiting or patients_IV
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
-def read_review(folder: str | Path = ".") -> dict[str, pd.DataFrame]:
-    """Checked tables and results of a review that has been run, by name.
+@dataclass(frozen=True)
+class Labels:
+    """What people read in place of the slugs of one review.
+
+    Attributes
+    ----------
+    study, therapy, disease, disease_short, therapy_class : dict of slug to words
+    """
+
+    study: Mapping[str, str]
+    therapy: Mapping[str, str]
+    disease: Mapping[str, str]
+    disease_short: Mapping[str, str]
+    therapy_class: Mapping[str, str]
+
+    def of(self, scope: str, therapy: str, disease: str = ALL) -> str:
+        """Name of a therapy or class, with the disease where it is one of them: "Diltiazem (SSc)"."""
+        if scope == "class":
+            name = self.therapy_class.get(therapy) or class_label(therapy, {})
+        else:
+            name = self.therapy.get(therapy) or class_label(therapy, {})
+        return name if disease == ALL else f"{name} ({self.disease_short.get(disease, disease)})"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One therapy or class, over all diseases or in one of them, with everything that is known of it.
+
+    Attributes
+    ----------
+    name : str; slug in paths and links, such as "diltiazem-ssc" or "class-bisphosphonate"
+    scope : "therapy" or "class"
+    therapy, disease : slugs; disease may be "all"
+    label : str; for people
+    result : mapping; its row of `pooled`
+    arms : DataFrame; its rows of `arms`, those that entered and those that did not
+    level : mapping; its row of `therapy_levels`, empty where there is none
+    variants, tests : DataFrames; its rows of `sensitivity` and `heterogeneity`
+    """
+
+    name: str
+    scope: str
+    therapy: str
+    disease: str
+    label: str
+    result: Mapping[str, Any]
+    arms: pd.DataFrame
+    level: Mapping[str, Any] = field(default_factory=dict)
+    variants: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tests: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the arms that entered were pooled; else their counts are summed and shown."""
+        return bool(self.result["pooled"] == "yes")
+
+    @property
+    def entered(self) -> pd.DataFrame:
+        """Arms whose counts are in the analysis."""
+        return self.arms[self.arms["entered"] == "yes"]
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """Arms with counts that are not in the analysis."""
+        counted = self.arms["responders"].notna() & self.arms["n"].notna()
+        return self.arms[(self.arms["entered"] == "no") & counted]
+
+    @property
+    def estimate(self) -> tuple[float, float, float]:
+        """Proportion and interval of the primary analysis: pooled, else of the summed counts."""
+        names = ("estimate", "ci_lb", "ci_ub") if self.pooled else ("crude", "crude_ci_lb", "crude_ci_ub")
+        first, lower, upper = (float(self.result[name]) for name in names)
+        return first, lower, upper
+
+
+@dataclass(frozen=True)
+class Review:
+    """A systematic review.
+
+    Attributes
+    ----------
+    tables : mapping of table name to DataFrame; checked extraction tables, every cell text
+    config : mapping; every choice, as `config.complete_config` gives it
+    results : mapping of table name to DataFrame; what was computed so far, see RESULT_TABLES and OPTIONAL_TABLES
+    standards : Standards
+
+    A table or result is `review["pooled"]`; `"agreement" in review` says whether there is one.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    config: Mapping[str, Any] = field(default_factory=lambda: complete_config({}))
+    results: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    standards: Standards = field(default_factory=Standards)
+
+    def __post_init__(self) -> None:
+        tables = {name: empty_table(name) for name in TABLES} | dict(self.tables)
+        object.__setattr__(self, "tables", MappingProxyType(tables))
+        object.__setattr__(self, "results", MappingProxyType(dict(self.results)))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name in self.tables:
+            return self.tables[name]
+        if name in self.results:
+            return self.results[name]
+        known = ", ".join([*self.tables, *self.results])
+        raise ReviewError(f"no table or result {name!r} in this review; it has {known}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tables or name in self.results
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.tables, *self.results])
+
+    def with_results(self, results: Mapping[str, pd.DataFrame]) -> Review:
+        """The review with further results, or with others in place of those of the same name."""
+        return replace(self, results={**self.results, **results})
+
+    # Choices -------------------------------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Mapping[str, Any]:
+        """The section `synthesis` of the config."""
+        section: Mapping[str, Any] = self.config["synthesis"]
+        return section
+
+    @property
+    def conf_level(self) -> float:
+        """Coverage of every interval."""
+        return float(self.policy["conf_level"])
+
+    @property
+    def response_threshold(self) -> float:
+        """The proportion that an interval lies above, below or across."""
+        return float(self.config["grading"]["response_threshold"])
+
+    @property
+    def scheme_name(self) -> str:
+        """Slug of the scheme of levels in use."""
+        return str(self.config["grading"]["scheme"])
+
+    @property
+    def scheme(self) -> Mapping[str, Any]:
+        """The scheme of levels in use: title, citation, note, order, levels, designs, judgements."""
+        scheme: Mapping[str, Any] = self.standards.levels["schemes"][self.scheme_name]
+        return scheme
+
+    @property
+    def follows(self) -> str:
+        """How the names of the reports of the published review begin that this one follows; "" if there is none."""
+        name = str(self.config["review"]["follows"])
+        return "" if name.lower() == "none" else name
+
+    @property
+    def condition(self) -> str:
+        """The condition of the patients, for captions."""
+        return str(self.config["review"]["condition"])
+
+    # Labels and order ----------------------------------------------------------------------------------
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Words for every slug."""
+        therapies, named = self["therapies"], self.config["review"]["class_labels"]
+        return Labels(
+            study=labels_of(self["studies"], "study_id"),
+            therapy=labels_of(therapies, "therapy"),
+            disease=labels_of(self["diseases"], "disease"),
+            disease_short=short_labels(self["diseases"]),
+            therapy_class={slug: class_label(slug, named) for slug in dict.fromkeys(therapies["therapy_class"])},
+        )
+
+    @cached_property
+    def classes(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Classes in the order of their first therapy, each with its therapies in display order."""
+        order = numbers(self["therapies"]["display_order"])
+        ordered = self["therapies"].assign(order=order).sort_values("order", kind="stable", na_position="last")
+        return [(slug, list(rows["therapy"])) for slug, rows in ordered.groupby("therapy_class", sort=False)]
+
+    @cached_property
+    def diseases(self) -> Sequence[str]:
+        """Slugs of the diseases in the order of their table."""
+        return [slug for slug in self["diseases"]["disease"] if slug not in SILENT]
+
+    # Analyses ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def analyses(self) -> Mapping[str, Analysis]:
+        """Every analysis by its name, in the order of `pooled`."""
+        by_key = {(row["scope"], row["therapy"], row["disease"]): row for row in self._records("therapy_levels")}
+        arms = self._grouped("arms")
+        variants, tests = self._grouped("sensitivity"), self._grouped("heterogeneity")
+        found = {}
+        for row in self._records("pooled"):
+            key = (row["scope"], row["therapy"], row["disease"])
+            found[row["analysis"]] = Analysis(
+                row["analysis"],
+                *key,
+                label=self.labels.of(*key),
+                result=MappingProxyType(row),
+                arms=arms.get(row["analysis"], self["arms"].iloc[:0]),
+                level=MappingProxyType(by_key.get(key, {})),
+                variants=variants.get(row["analysis"], pd.DataFrame()),
+                tests=tests.get(row["analysis"], pd.DataFrame()),
+            )
+        return MappingProxyType(found)
+
+    def analysis(self, name: str) -> Analysis:
+        """One analysis by its name.
+
+        Raises
+        ------
+        ReviewError: there is none of this name; the message has the nearest
+        """
+        if name not in self.analyses:
+            near = nearest(name, self.analyses)
+            raise ReviewError(f"no analysis {name!r} in the pooled results" + (f"; nearest is {near}" if near else ""))
+        return self.analyses[name]
+
+    def analysis_of(self, scope: str, therapy: str, disease: str = ALL) -> Analysis | None:
+        """The analysis of a therapy or class in a disease, None where no study is in it."""
+        return self.analyses.get(analysis_id(scope, therapy, disease))
+
+    def level_of(self, scope: str, therapy: str, disease: str = ALL) -> Mapping[str, Any]:
+        """The row of `therapy_levels`; empty where no study is about it."""
+        return self._levels.get((scope, therapy, disease), {})
+
+    @cached_property
+    def _levels(self) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
+        return {(row["scope"], row["therapy"], row["disease"]): row for row in self._records("therapy_levels")}
+
+    def _records(self, name: str) -> list[dict[str, Any]]:
+        return self[name].to_dict("records") if name in self else []
+
+    def _grouped(self, name: str) -> dict[str, pd.DataFrame]:
+        return dict(list(self[name].groupby("analysis", sort=False))) if name in self else {}
+
+
+def analysis_id(scope: str, therapy: str, disease: str = ALL) -> str:
+    """Name of an analysis; slugs hold no hyphen, so the parts cannot run into each other.
+
+    >>> analysis_id("therapy", "diltiazem"), analysis_id("class", "anti_tnf", "jdm")
+    ('diltiazem', 'class-anti_tnf-jdm')
+    """
+    parts = ["class"] * (scope == "class") + [therapy] + [disease] * (disease != ALL)
+    return "-".join(parts)
+
+
+# Reading ---------------------------------------------------------------------------------------------------
+
+
+def read_review(
+    folder: str | Path = ".",
+    *,
+    config: Mapping[str, Any] | None = None,
+    results: bool = True,
+    standards: Standards | None = None,
+) -> Review:
+    """A review that has been checked, or run.
 
     Parameters
     ----------
     folder : the review's folder, with data/processed and results/tables below it
+    config : the choices, complete; those of config/config.yaml in the folder if None
+    results : whether its results are read too; they must all be there then
+    standards : those of this version if None
 
     Raises
     ------
-    FileNotFoundError: the review was not run yet
+    FileNotFoundError: the review was not checked, or not run, yet
     """
     folder = Path(folder)
-    paths = {name: folder / PROCESSED / f"{name}.csv" for name in TABLES}
-    paths |= {name: folder / RESULTS / f"{name}.csv" for name in RESULT_TABLES}
-    missing = [str(path) for path in paths.values() if not path.exists()]
-    if missing:
-        raise FileNotFoundError(f"run snakemake first: {', '.join(missing)} not there")
-    return read_frames(paths)
+    tables = {name: folder / PROCESSED / f"{name}.csv" for name in TABLES}
+    found = {name: folder / RESULTS / f"{name}.csv" for name in RESULT_TABLES if results}
+    absent = [str(path) for path in [*tables.values(), *found.values()] if not path.exists()]
+    if absent:
+        raise FileNotFoundError(f"run snakemake first; not found: {', '.join(absent)}")
+    optional = {name: folder / RESULTS / f"{name}.csv" for name in OPTIONAL_TABLES if results}
+    found |= {name: path for name, path in optional.items() if path.exists()}
+    return Review(
+        {name: read_processed(path) for name, path in tables.items()},
+        read_config(folder) if config is None else config,
+        {name: read_result(path) for name, path in found.items()},
+        Standards() if standards is None else standards,
+    )
 
 
-def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFrame]:
-    """The tables among named files: cells of extraction tables are text, those of results numbers where they are."""
-    return {
-        name: read_processed(Path(path).parent, name) if name in TABLES else read_result(path)
-        for name, path in paths.items()
-        if not isinstance(path, list) and str(path).endswith(".csv")
-    }
+def read_release(paths: Iterable[str | Path]) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """Tables of a frozen release by the stem of their file, and its choices under the names that their keys have now.
 
-
-def read_release(paths: Iterable[str | Path]) -> tuple[dict[str, pd.DataFrame], dict]:
-    """Tables by the stem of their file, and the choices that the provenance.json among the paths holds ({} without)."""
+    What the release did not keep, a table or a column, is not there; without a provenance.json there are no choices.
+    """
     frames = read_frames({Path(path).stem: path for path in paths})
     records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths if str(path).endswith(".json")]
     return frames, with_present_keys(records[0]["config"]) if records else {}
 
 
-def freeze(paths: Iterable[str | Path], folder: str | Path) -> None:
-    """Copy files into a new folder, the last one last; a folder without it was not frozen to the end.
+def read_processed(path: str | Path) -> pd.DataFrame:
+    """A checked table as `save_tables` wrote it: every cell a string, "" and "NR" kept apart."""
+    return _read_text(path).astype("str")
+
+
+def read_result(path: str | Path) -> pd.DataFrame:
+    """A table of results: numbers where the column is one of numbers (NUMERIC), else text, "" where there is none."""
+    frame = _read_text(path)
+    return frame.assign(**{name: _as_numbers(frame[name]) for name in frame.columns if _is_numeric(name)})
+
+
+def _is_numeric(column: str) -> bool:
+    return column in NUMERIC or column.startswith(_COUNTS_BY_GROUP)
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """Numbers to the last digit, NaN for empty cells; a column with any other text (NR) stays text."""
+    try:
+        return pd.Series([int(cell) for cell in column], column.index, dtype="int64")
+    except ValueError:
+        pass
+    try:
+        return pd.Series([float(cell) if cell else float("nan") for cell in column], column.index, dtype=float)
+    except ValueError:
+        return column
+
+
+def _read_text(path: str | Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
+    frame.columns = frame.columns.map(_unguard)
+    return frame.apply(lambda column: column.map(_unguard))
+
+
+# Writing ---------------------------------------------------------------------------------------------------
+
+
+def save_tables(tables: Mapping[str, pd.DataFrame], folder: str | Path = PROCESSED) -> None:
+    """Write the checked tables as <folder>/<table>.csv, also those without rows."""
+    for table in TABLES:
+        save_csv(tables[table], Path(folder) / f"{table}.csv")
+
+
+def save_results(review: Review, paths: Iterable[str | Path]) -> None:
+    """Write results, each to the path whose stem is its name.
 
     Raises
     ------
-    FileExistsError: the folder is there, whose files stay as they are
+    ReviewError: the review has no result of that name
     """
-    Path(folder).mkdir(parents=True)
-    for path in paths:
-        shutil.copyfile(path, Path(folder) / Path(path).name)
+    for path in map(Path, paths):
+        save_csv(review[path.stem], path)
 
 
-def read_meanings(path: str | Path) -> dict[str, str]:
-    """What each choice means, by its dotted name, from the schema of the choices."""
+def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
 
-    def meanings(part: Mapping, name: str) -> dict[str, str]:
-        found = {name: part["description"]} if "description" in part else {}
-        for key, inner in part.get("properties", {}).items():
-            found |= meanings(inner, f"{name}.{key}".removeprefix("."))
-        return found
+    A text or column head that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it
+    is a plain number (-17.67). `read_processed` and `read_result` take that apostrophe away again, so a table comes
+    back as it was, and people can open the file in a spreadsheet.
+    """
+    safe = frame.copy()
+    for position, dtype in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            column = safe.iloc[:, position].astype(object)
+            safe.isetitem(position, column.map(_guard, na_action="ignore"))
+    safe.columns = [_guard(name) for name in safe.columns]
+    save_bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"), path)
 
-    return meanings(yaml.safe_load(Path(path).read_text(encoding="utf-8")), "")
+
+def save_bytes(content: bytes, path: str | Path) -> None:
+    """Write a file beside its place and rename it, so that whoever reads it sees the old content or the new."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _guard(value):
+    is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value)
+    return "'" + value if is_formula else value
+
+
+def _unguard(value):
+    is_guarded = isinstance(value, str) and value.startswith("'") and _FORMULA.match(value)
+    return value[1:] if is_guarded else value
+
+
+def log_errors(path: str | Path) -> None:
+    """Send what this process prints of errors to a log; of an error that people can correct, only its own words."""
+    with Path(path).open("w", encoding="utf-8") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    print_all = sys.excepthook
+    sys.excepthook = lambda kind, error, trace: (
+        print(error, file=sys.stderr) if isinstance(error, ReviewError) else print_all(kind, error, trace)
+    )
+
+
+# Until every step takes a Review -----------------------------------------------------------------------------
+
+
+def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFrame]:
+    """The tables among named files."""
+    return {
+        name: read_processed(path) if name in TABLES else read_result(path)
+        for name, path in paths.items()
+        if not isinstance(path, list) and str(path).endswith(".csv")
+    }
 
 
 def save_frames(frames: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:
-    """Write each table to the path of its name.
-
-    Raises
-    ------
-    ValueError: a table without a path, or a path without a table
-    """
+    """Write each table to the path of its name."""
     unlike = sorted(set(frames) ^ set(paths))
     if unlike:
         raise ValueError(f"tables and paths differ in {', '.join(unlike)}")
     for name, frame in frames.items():
         save_csv(frame, paths[name])
-
-
-def read_config(folder: str | Path = ".") -> dict:
-    """The review's choices, as config/config.yaml has them."""
-    return yaml.safe_load((Path(folder) / "config/config.yaml").read_text(encoding="utf-8"))
-
-
-def log_errors(path: str | Path) -> None:
-    """Send what this process says of errors to a log; of a fault that people can mend, only its own words."""
-    with Path(path).open("w", encoding="utf-8") as log:
-        os.dup2(log.fileno(), sys.stderr.fileno())
-    say_all = sys.excepthook
-    sys.excepthook = lambda kind, error, trace: (
-        print(error, file=sys.stderr) if isinstance(error, ReviewError) else say_all(kind, error, trace)
-    )

@@ -18,14 +18,9 @@ from small_evidence.extraction.agreement import (
     kappa,
     save_disagreements,
 )
-from small_evidence.extraction.checks import (
-    ExtractionError,
-    check_extraction,
-    compare_extractions,
-    fault_lines,
-    save_csv,
-)
+from small_evidence.extraction.checks import ExtractionError, check_extraction, compare_extractions, fault_lines
 from small_evidence.extraction.schema import TABLES, empty_table
+from small_evidence.review import save_csv
 
 PROJECT = Path(__file__).parents[1]
 RAW = PROJECT / "data" / "raw"
@@ -92,7 +87,7 @@ def test_agreement_counts_what_was_recorded(made, compared):
         for column in compared_columns(name):
             row = table.loc[(name, column)]
             assert row["compared"] - row["agreed"] == wrong.get(column, 0)
-            assert row["agreement"] == pytest.approx(row["agreed"] / row["compared"])
+            assert row["share_agreed"] == pytest.approx(row["agreed"] / row["compared"])
 
 
 def test_counts_agree_exactly_or_within_one(made, compared):

@@ -23,13 +23,10 @@ from small_evidence.extraction.checks import (
     check_extraction,
     check_tables,
     fault_lines,
-    read_processed,
-    read_result,
     read_tables,
-    save_csv,
-    save_tables,
 )
 from small_evidence.extraction.schema import TABLES, allowed_words, columns, empty_table, numbers
+from small_evidence.review import read_processed, read_result, save_csv, save_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = ROOT / "data" / "raw"
@@ -844,7 +841,7 @@ def test_names_that_look_like_missing_values_survive(review, tmp_path):
     rewrite(review / "studies.csv", lambda text: re.sub("^nair_nd,", "null,", text, flags=re.M))
     rewrite(review / "responses.csv", lambda text: text.replace(",nair_nd,", ",null,"))
     processed(review, tmp_path / "got")
-    studies = read_processed(tmp_path / "got", "studies")
+    studies = read_processed(tmp_path / "got/studies.csv")
     assert studies.loc[[0, 2, 5], ["study_id", "label", "first_author"]].to_numpy().tolist() == [
         ["vayssairat1998", "Vayssairat 1998", "Null"],
         ["balin2012", "NA", "Balin SJ"],
@@ -1166,9 +1163,9 @@ def test_a_workbook_is_read_as_two_other_readers_do(review):
 
 def test_floats_of_results_come_back_with_every_digit(tmp_path):
     digits = random.Random(4)
-    frame = pd.DataFrame({"x": [digits.random() * 10.0 ** digits.randint(-300, 300) for _ in range(2000)]})
+    frame = pd.DataFrame({"estimate": [digits.random() * 10.0 ** digits.randint(-300, 300) for _ in range(2000)]})
     save_csv(frame, tmp_path / "x.csv")
-    assert read_result(tmp_path / "x.csv")["x"].tolist() == frame["x"].tolist()
+    assert read_result(tmp_path / "x.csv")["estimate"].tolist() == frame["estimate"].tolist()
 
 
 def test_dates_in_a_workbook_are_read_and_named(review):
@@ -1251,14 +1248,14 @@ def test_processed_tables_come_back_as_they_were_saved(tmp_path, cells):
     table = empty_table("diseases").reindex(range(len(cells)), fill_value="")
     table["synonyms"] = pd.Series(cells, dtype="str")
     save_csv(table, tmp_path / "diseases.csv")
-    pd.testing.assert_frame_equal(read_processed(tmp_path, "diseases"), table)
+    pd.testing.assert_frame_equal(read_processed(tmp_path / "diseases.csv"), table)
 
 
 def test_processed_tables_of_the_bundled_review_come_back(tmp_path):
     tables, _ = check_extraction(RAW, year=YEAR)
     save_tables(tables, tmp_path)
     for name in TABLES:
-        pd.testing.assert_frame_equal(read_processed(tmp_path, name), tables[name])
+        pd.testing.assert_frame_equal(read_processed(tmp_path / f"{name}.csv"), tables[name])
 
 
 # ---------------------------------------------------------------------------------------- random damage

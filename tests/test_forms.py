@@ -9,9 +9,10 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from small_evidence.extraction.checks import FORM_SHEETS, check_extraction, check_tables, read_tables, save_tables
+from small_evidence.extraction.checks import FORM_SHEETS, check_extraction, check_tables, read_tables
 from small_evidence.extraction.forms import EXAMPLE, NOT_IN_FORM, SPARE_ROWS, save_form
 from small_evidence.extraction.schema import LABELS, TABLES, allowed_words, check_cell, columns, describe, reference
+from small_evidence.review import save_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = ROOT / "data" / "raw"

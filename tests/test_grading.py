@@ -15,8 +15,8 @@ from small_evidence.appraisal.levels import (
     level_sensitivity,
     read_schemes,
 )
-from small_evidence.extraction.checks import read_result, save_csv
 from small_evidence.extraction.schema import LABELS
+from small_evidence.review import read_result, save_csv
 from tests.made_up import review
 from tests.policy import POLICY, results_of
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from small_evidence.config import meanings as config_meanings
 from small_evidence.documents.plain import markdown
-from small_evidence.extraction.checks import read_result, save_csv
 from small_evidence.extraction.schema import empty_table
 from small_evidence.release.changes import CHANGES, ORDER, changes_text, compare_results, summary
-from small_evidence.review import freeze, read_meanings, read_release, read_review
+from small_evidence.release.freeze import freeze
+from small_evidence.review import read_release, read_result, read_review, save_csv
 from tests.made_up import review
 from tests.policy import POLICY, results_of
 
@@ -398,7 +399,7 @@ def test_a_folder_that_is_there_is_never_frozen_into(tmp_path):
 
 
 def test_every_choice_has_a_meaning(standard):
-    meanings = read_meanings(PROJECT / "workflow/schemas/config.schema.yaml")
+    meanings = config_meanings()
     assert meanings["synthesis.min_studies"] == "fewest studies that are pooled"
     assert meanings["synthesis.priors.b_sd"] == "standard deviation of the prior of b"
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from small_evidence.documents.text import Heading, Item, Text
-from small_evidence.extraction.checks import save_csv
+from small_evidence.review import save_csv
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import printable
 

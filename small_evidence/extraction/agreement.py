@@ -32,7 +32,7 @@ ENTERS_POOL = ("n", "responders", "n_complete", "pool", ROW)  # columns of respo
 HOW_TO = "The value that both agreed on. Save the filled sheet as data/raw/adjudication.xlsx"
 DISAGREEMENTS = columns("adjudication")
 AGREEMENT = [
-    "table", "column", "kind", "compared", "agreed", "agreement", "kappa", "kappa_ci_lb", "kappa_ci_ub",
+    "table", "column", "kind", "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub",
     "both_numbers", "exact", "within_1", "only_first", "only_second", "note",
 ]  # fmt: skip
 
@@ -196,7 +196,7 @@ def agreement(
     -------
     DataFrame with the columns AGREEMENT. Kind "rows": compared = rows that either has, agreed = rows that both have,
     and those of one alone. Other kinds compare the cells of rows that both have, without cells that are empty in
-    both: agreed of compared, agreement = their share (0..1); for vocabularies Cohen's kappa with its interval; for
+    both: agreed of compared, share_agreed = their share (0..1); for vocabularies Cohen's kappa with its interval; for
     counts the share that is equal and the share that differs by at most 1, of the cells that are numbers in both.
 
     References
@@ -236,7 +236,7 @@ def agreement(
 
 def _share(agreed: int, compared: int) -> dict:
     share = agreed / compared if compared else np.nan
-    return {"compared": compared, "agreed": agreed, "agreement": share}
+    return {"compared": compared, "agreed": agreed, "share_agreed": share}
 
 
 def kappa(x: pd.Series, y: pd.Series, conf_level: float = 0.95) -> dict:

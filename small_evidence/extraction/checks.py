@@ -88,10 +88,8 @@ RULES = {
 
 _SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _ISSUE_COLUMNS = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DATE_LIKE = re.compile(f"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}", re.IGNORECASE)
-_PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 class ExtractionError(ReviewError):
@@ -535,60 +533,6 @@ def _issues(faults, severity):
     issues = issues.astype(dict.fromkeys(set(_ISSUE_COLUMNS) - {"row"}, "str") | {"row": "Int64"})
     by = ["file", "sheet", "row", "column", "rule"]
     return issues.sort_values(by, na_position="first", kind="stable", ignore_index=True)
-
-
-# ----------------------------------------------------------------------------------------------- saving
-
-
-def save_csv(frame, path):
-    """Write a table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
-
-    A text or column head that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it
-    is a plain number (-17.67). `read_processed` and `read_result` take that apostrophe away again, so a table comes
-    back as it was, and people can open the file in a spreadsheet.
-    """
-    safe = frame.copy()
-    for position, dtype in enumerate(safe.dtypes):
-        if not pd.api.types.is_numeric_dtype(dtype):
-            column = safe.iloc[:, position].astype(object)
-            safe.isetitem(position, column.map(_guard, na_action="ignore"))
-    safe.columns = [_guard(name) for name in safe.columns]
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-
-
-def _guard(value):
-    is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value)
-    return "'" + value if is_formula else value
-
-
-def _unguard(value):
-    is_guarded = isinstance(value, str) and value.startswith("'") and _FORMULA.match(value)
-    return value[1:] if is_guarded else value
-
-
-def save_tables(tables, folder):
-    """Write checked tables as <folder>/<table>.csv, also those without rows."""
-    for table in TABLES:
-        save_csv(tables[table], Path(folder) / f"{table}.csv")
-
-
-def read_processed(folder, table):
-    """A checked table as `save_tables` wrote it: every cell a string, "" and "NR" kept apart."""
-    path = Path(folder) / f"{table}.csv"
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
-    frame.columns = frame.columns.map(_unguard)
-    return frame.apply(lambda column: column.map(_unguard)).astype("str")
-
-
-def read_result(path):
-    """A table of results: numbers as numbers, empty cells as missing, "NR" and "NA" as text."""
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], encoding="utf-8", engine="c")
-    for name in frame.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
-        frame[name] = frame[name].map(_unguard, na_action="ignore")
-    frame.columns = frame.columns.map(_unguard)
-    return frame
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from small_evidence import ReviewError
-from small_evidence.extraction.checks import save_csv
 from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.evidence_map import evidence_map
 from small_evidence.figures.flow import prisma_flow
@@ -29,6 +28,7 @@ from small_evidence.figures.sensitivity import (
 )
 from small_evidence.figures.style import SCREEN, Style, save_figure
 from small_evidence.figures.summary import summary_forest
+from small_evidence.review import save_csv
 
 # stems of files: those of the whole review, and beginnings of those that go on with an analysis
 WHOLE = ("summary_forest", "evidence_map", "adverse_events", "prisma_flow", "risk_of_bias", "risk_of_bias_summary")

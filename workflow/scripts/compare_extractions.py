@@ -1,6 +1,6 @@
 from small_evidence.extraction.agreement import save_disagreements
-from small_evidence.extraction.checks import compare_extractions, save_csv
-from small_evidence.review import log_errors
+from small_evidence.extraction.checks import compare_extractions
+from small_evidence.review import log_errors, save_csv
 
 log_errors(snakemake.log[0])
 agreement, disagreements = compare_extractions("data/raw", snakemake.params.conf_level)

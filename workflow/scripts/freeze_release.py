@@ -1,4 +1,5 @@
-from small_evidence.review import freeze, log_errors
+from small_evidence.release.freeze import freeze
+from small_evidence.review import log_errors
 
 log_errors(snakemake.log[0])
 freeze([*snakemake.input.tables, snakemake.input.changes, snakemake.input.provenance], snakemake.output.release)

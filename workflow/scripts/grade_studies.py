@@ -1,7 +1,6 @@
 from small_evidence.appraisal.levels import grade_studies, read_schemes
 from small_evidence.appraisal.risk_of_bias import read_instruments, summarise_appraisals
-from small_evidence.extraction.checks import save_csv
-from small_evidence.review import log_errors, read_frames
+from small_evidence.review import log_errors, read_frames, save_csv
 
 log_errors(snakemake.log[0])
 frames = read_frames(dict(snakemake.input.items()))

@@ -1,6 +1,5 @@
 from small_evidence.extraction.bibliography import import_proposals
-from small_evidence.extraction.checks import save_csv
-from small_evidence.review import log_errors, read_frames
+from small_evidence.review import log_errors, read_frames, save_csv
 
 log_errors(snakemake.log[0])
 studies = read_frames({"studies": snakemake.input.studies})["studies"]

@@ -1,5 +1,4 @@
-from small_evidence.extraction.checks import save_csv
-from small_evidence.review import log_errors, read_frames
+from small_evidence.review import log_errors, read_frames, save_csv
 from small_evidence.synthesis.analyses import heterogeneity, sensitivity
 
 log_errors(snakemake.log[0])
