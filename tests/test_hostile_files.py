@@ -654,3 +654,18 @@ def test_text_in_a_log_stays_on_its_line(hostile_run):
     for path in files_of(hostile_run, "log"):
         assert "\x1b" not in path.read_text(encoding="utf-8"), path
     assert "Traceback" not in hostile_run.printed
+
+
+@pytest.mark.parametrize(("column", "typed"), [("design", "_xD800_"), ("status", "a_xDFFF_"), ("title", "\u202ex")])
+def test_half_characters_and_turned_text_in_a_workbook_are_named_with_their_cell(review, column, typed):
+    rows = [line.split(",") for line in (review / "studies.csv").read_text().splitlines()]
+    book = openpyxl.Workbook()
+    book.active.title = "studies"
+    rows[1][rows[0].index(column)] = typed
+    for row in rows:
+        book.active.append(row)
+    (review / "studies.csv").unlink()
+    book.save(review / "extraction.xlsx")
+    lines = [line for line in faults_of(review) if "sheet studies" in line]
+    assert lines[0].startswith(f"{BOOK}, sheet studies, row 2, column {column}: ")
+    assert "cannot be printed" in lines[0]

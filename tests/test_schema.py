@@ -60,6 +60,9 @@ def test_labels_are_words_for_people():
         ("responses", "n", "12", "12"),
         ("responses", "n", " 12.0 ", "12"),
         ("responses", "n", "007", "7"),
+        ("responses", "n", "12.00", "12"),
+        ("responses", "n", "1234.000", "1234"),
+        ("responses", "n", "0.000", "0"),
         ("responses", "n", "NR", "NR"),
         ("responses", "n", "UNCLEAR", "UNCLEAR"),
         ("responses", "n", "", ""),
@@ -101,6 +104,9 @@ COUNT = "is not a count: a whole number from 0 on, NR, UNCLEAR or empty"
         ("responses", "n", "1e3", "not_a_count", f'"1e3" {COUNT}'),
         ("responses", "n", "٣", "not_a_count", f'"٣" {COUNT}'),
         ("responses", "n", "nr", "not_a_count", f'"nr" {COUNT}'),
+        ("responses", "n", "1.000", "not_a_count", '"1.000" may mean 1 or 1000; write 1 or 1000'),
+        ("studies", "n_patients", "12.000", "not_a_count", '"12.000" may mean 12 or 12000; write 12 or 12000'),
+        ("screening", "n", "999.000", "not_a_count", '"999.000" may mean 999 or 999000; write 999 or 999000'),
         ("responses", "n", "10000001", "not_a_count", '"10000001" is more than 10000000'),
         ("responses", "n", "9" * 80, "not_a_count", f'"{"9" * 59}…" {COUNT}'),
         ("therapies", "display_order", "NR", "not_a_number", '"NR" is not a whole number from 0 on'),
@@ -210,3 +216,22 @@ def test_importing_the_schema_stays_cheap():
     code = f"import sys, small_evidence.extraction.checks; print([m for m in {slow} if m in sys.modules])"
     got = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
     assert got.stdout.strip() == "[]"
+
+
+ORDER_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize("table", ["studies", "responses"])
+@pytest.mark.parametrize("sign", [*ORDER_MARKS, "\ud800", "\udfff", "\x00"])
+def test_what_cannot_be_printed_is_refused_in_every_column(table, sign):
+    """Also in columns with a vocabulary, where pydantic has a rule of its own for half a character."""
+    for column in schema.columns(table):
+        value, rule, words = schema.check_cell(table, column, f"a{sign}b")
+        assert (value, rule) == (f"a{sign}b", "control_character")
+        assert f"(U+{ord(sign):04X})" in words
+        assert sign not in words
+
+
+@pytest.mark.parametrize("text", ["دراسة", "מחקר", "研究", "a\u200fb", "é", "😀"])
+def test_other_scripts_are_text(text):
+    assert schema.check_cell("studies", "title", text) == (text, "", "")

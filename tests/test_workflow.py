@@ -213,6 +213,16 @@ def test_text_from_the_command_line_is_never_taken_for_a_number_or_a_yes(calcino
     assert key in printed
 
 
+def test_braces_in_a_title_are_no_wildcard(copy_review):
+    review = copy_review(".")
+    text = review.path("config/config.yaml").read_text()
+    text = re.sub("  title: .*", '  title: "A {study} of {0} and {"', text, count=1)
+    review.path("config/config.yaml").write_text(text)
+    review.run("results/forms/extraction_form.xlsx")
+    book = openpyxl.load_workbook(review.path("results/forms/extraction_form.xlsx"), read_only=True)
+    assert any("A {study} of {0} and {" in str(cell) for row in book["Read me"].values for cell in row)
+
+
 def test_a_choice_for_one_run_comes_from_a_file(calcinosis, tmp_path):
     (tmp_path / "other.yaml").write_text("extraction: {require_adjudication: true}\n")
     printed = calcinosis.run("--dry-run", "--configfile", str(tmp_path / "other.yaml"))

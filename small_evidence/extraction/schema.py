@@ -108,7 +108,10 @@ _DECIMAL_COMMA = re.compile(r"[-<>=≤≥]*[0-9]+(?:,[0-9]+)+")
 _DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
 _PMID = re.compile(r"0*([1-9][0-9]{0,8})(?:\.0+)?")
 _LEVEL = re.compile(r"(?:[1-5]|I{1,3}|IV|V)[A-Ca-c]?[+-]?")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+# "1.000" is one to some people and a thousand to others
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.000")
+# control characters, halves of a character (surrogates), and marks that show text in another order than it is stored
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def nearest(word, allowed, cutoff=0.6):
@@ -124,12 +127,16 @@ def _fault(rule, words):
     return PydanticCustomError(rule, "{words}", {"words": words})
 
 
+def _unprintable(value):
+    """What is wrong with a text that cannot be printed, or is not shown in the order in which it is stored; else ""."""
+    found = _CONTROL.search(value)
+    code = f"U+{ord(found[0]):04X}" if found else ""
+    return found and f"{shown(value)} holds a character that cannot be printed ({code}); type it again"
+
+
 def _text(value):
-    if found := _CONTROL.search(value):
-        raise _fault(
-            "control_character",
-            f"{shown(value)} holds a character that cannot be printed (U+{ord(found[0]):04X}); type it again",
-        )
+    if words := _unprintable(value):
+        raise _fault("control_character", words)
     if len(value) > LONGEST_TEXT:
         raise _fault("text_too_long", f"{len(value)} characters; a cell of a spreadsheet holds {LONGEST_TEXT}")
     return value
@@ -169,6 +176,9 @@ def _count(value):
     if not value or value in MISSING:
         return value
     match = _COUNT.fullmatch(value)
+    if _THOUSANDS.fullmatch(value):
+        one, thousand = value.partition(".")[0], value.replace(".", "")
+        raise _fault("not_a_count", f"{shown(value)} may mean {one} or {thousand}; write {one} or {thousand}")
     if not match:
         raise _fault("not_a_count", f"{shown(value)} is not a count: a whole number from 0 on, NR, UNCLEAR or empty")
     if int(match[1]) > LARGEST_COUNT:
@@ -575,6 +585,8 @@ def check_cell(table, column, value):
     (value, rule, words): the value in its normal form ("3.0" -> "3") with rule and words empty, or the value
     as it was, the id of the rule it breaks, and what is wrong
     """
+    if words := _unprintable(value.strip().replace("\r", "\n")):  # pydantic does not take half a character at all
+        return value, "control_character", words
     adapter = _ADAPTERS.get((table, column))
     if adapter is None:
         field = TABLES[table].model.model_fields[column]

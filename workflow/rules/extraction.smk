@@ -101,6 +101,6 @@ rule write_form:
     conda:
         "../../environment.yml"
     params:
-        title=config["review"]["title"],
+        review=config["review"],  # a text of its own could hold braces, which would be wildcards
     script:
         "../scripts/write_form.py"
