@@ -30,7 +30,8 @@ def draw(folder: Path) -> dict[str, float]:
     """Seconds of our figures in this process: importing, reading, one figure, the set in each format and in all."""
     start = time.perf_counter()
     from small_evidence.figures import review_figure
-    from small_evidence.figures.style import read_style, save_figure
+    from small_evidence.figures.render import save_figure
+    from small_evidence.figures.style import read_style
     from small_evidence.review import read_config, read_review
 
     seconds = {"start": time.perf_counter() - start}
@@ -40,10 +41,10 @@ def draw(folder: Path) -> dict[str, float]:
     seconds["reading"] = time.perf_counter() - start
     pooled = frames["pooled"]
     names = [f"forest_{name}" for name in pooled.loc[(pooled["disease"] == "all") & (pooled["k"] > 0), "analysis"]]
-    save_figure(review_figure(names[0], frames, config, style), folder / "first.svg", style)  # loads fonts, once
+    save_figure(review_figure(names[0], frames, config, style), folder / "first.svg")  # loads fonts, once
     for ending in OURS:
         start = time.perf_counter()
-        save_figure(review_figure(f"forest_{ONE}", frames, config, style), folder / f"one.{ending}", style)
+        save_figure(review_figure(f"forest_{ONE}", frames, config, style), folder / f"one.{ending}")
         seconds[f"one figure, {ending}"] = time.perf_counter() - start
     start = time.perf_counter()
     figures = {name: review_figure(name, frames, config, style) for name in names}
@@ -51,7 +52,7 @@ def draw(folder: Path) -> dict[str, float]:
     for ending in OURS:
         start = time.perf_counter()
         for name, figure in figures.items():
-            save_figure(figure, folder / f"{name}.{ending}", style)
+            save_figure(figure, folder / f"{name}.{ending}")
         seconds[f"writing the set, {ending}"] = time.perf_counter() - start
     parts = [value for name, value in seconds.items() if "the set" in name]
     seconds["the set, all three formats"] = sum(parts)

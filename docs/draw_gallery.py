@@ -12,7 +12,8 @@ from playwright.sync_api import sync_playwright
 
 from small_evidence.figures import review_figure
 from small_evidence.figures.forest import forest_plot
-from small_evidence.figures.style import read_style, save_figure
+from small_evidence.figures.render import save_figure
+from small_evidence.figures.style import read_style
 from small_evidence.review import read_config, read_review
 
 PROJECT = Path(__file__).parents[1]
@@ -25,9 +26,9 @@ SCREEN = (
 )  # fmt: skip
 
 
-def save(figure, path: Path, style) -> None:
+def save(drawing, path: Path) -> None:
     """Write a small PNG."""
-    save_figure(figure, path, style)
+    save_figure(drawing, path)
     shrink(path)
 
 
@@ -59,15 +60,15 @@ def main() -> None:
 
     screen = style_of("screen")
     for name in SCREEN:
-        save(review_figure(name, frames, config, screen), GALLERY / f"{name}.png", screen)
+        save(review_figure(name, frames, config, screen), GALLERY / f"{name}.png")
     for preset in ("jama", "bmj/single"):
         style = style_of(preset)
         name = f"forest_{preset.replace('/', '_')}.png"
-        save(review_figure("forest_diltiazem", frames, config, style), GALLERY / name, style)
+        save(review_figure("forest_diltiazem", frames, config, style), GALLERY / name)
     needed = (frames[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
     more = {part: frames[part] for part in ("heterogeneity", "sensitivity")}
     figure = forest_plot("diltiazem", *needed, subgroups="disease", style=screen, **more)
-    save(figure, GALLERY / "forest_subgroups.png", screen)
+    save(figure, GALLERY / "forest_subgroups.png")
     photograph(PROJECT / "results/report.html", GALLERY / "report.png")
     (PROJECT / "docs/summary_forest.png").write_bytes((GALLERY / "summary_forest.png").read_bytes())
 

@@ -4,16 +4,17 @@ import csv
 import hashlib
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import docx
 import pandas as pd
 import pytest
 import yaml
-from matplotlib.figure import Figure
 
 from small_evidence.extraction.schema import empty_table
-from small_evidence.figures.style import SCREEN, describe
+from small_evidence.figures.drawing import Drawing, Text, describe
+from small_evidence.figures.style import SCREEN
 from small_evidence.presentation import export
 from small_evidence.tables.table import Column, Table
 
@@ -38,11 +39,9 @@ TABLES = [table("table_i", "Table I"), table("findings"), table("table_iv", "Tab
 
 
 def drawn(name, frames, config, style):
-    figure = Figure(figsize=(1, 1))
-    figure.text(0.5, 0.5, name)
-    if name == "forest_warfarin":
-        figure.pages = [Figure(figsize=(1, 1)), Figure(figsize=(1, 1))]
-    return describe(figure, TITLES.get(name, f"Forest plot: {name}"), f"What {name} shows.")
+    page = Drawing(style, 72, (Text(36, 36, name),))
+    pages = (page, page) if name == "forest_warfarin" else ()
+    return describe(replace(page, pages=pages), TITLES.get(name, f"Forest plot: {name}"), f"What {name} shows.")
 
 
 @pytest.fixture

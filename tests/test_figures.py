@@ -1,6 +1,5 @@
 """Figures: texts, positions and limits on the Figure, and `check_figure` for what could go wrong on paper."""
 
-import io
 import math
 import re
 from dataclasses import replace
@@ -8,19 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pypdfium2
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from PIL import Image
 
 from small_evidence import ReviewError
 from small_evidence.figures import review_figure, save_review_figures
+from small_evidence.figures.drawing import Text
+from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.forest import forest_plot
 from small_evidence.figures.marks import square_side
-from small_evidence.figures.style import FORMATS, SCREEN, check_figure, read_style, save_figure, text_width, wrap_text
+from small_evidence.figures.preflight import check_figure
+from small_evidence.figures.render import FORMATS, save_figure
+from small_evidence.figures.style import SCREEN, luminance, read_style
 from small_evidence.figures.summary import summary_forest
 from small_evidence.pooling.proportions import proportion_interval
-from tests.drawn import bundled_review, marks, row_of, texts, whole_text
+from tests.drawn import bundled_review, changed, marks, row_of, text_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
 PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
@@ -41,6 +44,12 @@ DISEASES = pd.DataFrame(
 )
 THERAPIES = pd.DataFrame({"therapy": ["diltiazem"], "label": ["Diltiazem"]})
 LONG = "Bouchard-Desrochers-Villeneuve, van den Berghe and the Calcinosis Collaborative Group 2015"
+
+
+def words_of(path):
+    """Text of a PDF, as a reader searches it."""
+    with pypdfium2.PdfDocument(path) as document:
+        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
 
 
 def frames(arms, left_out=(), awaiting=(), pooled=None, subgroups=None):
@@ -164,9 +173,9 @@ class TestForestPlot:
 
     def test_axis_and_marks_stand_at_their_numbers(self):
         figure = plot(FOUR, (), (), GLMM)
-        (axes,) = figure.axes
-        assert axes.get_xlim() == (0, 100)
-        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "25", "50", "75", "100"]
+        assert (figure.axis.lower, figure.axis.upper) == (0, 1)
+        ticks = [text for text in figure.texts if text.words in ("0", "25", "50", "75", "100")]
+        assert [figure.axis.proportion(text.x) for text in ticks] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
         shapes = marks(figure)
         centres = [shape[:4, 0].mean() for shape in shapes[:4]]
         assert centres == pytest.approx([100, 25, 900 / 17, 62.5])
@@ -201,14 +210,12 @@ class TestForestPlot:
         squares = marks(figure)
         assert squares[0][:, 0].min() < 0
         assert squares[1][:, 0].max() > 100
-        assert not any(item.get_clip_on() for item in figure.axes[0].collections if item.get_gid() == "marks")
         assert check_figure(figure) == []
 
     def test_not_pooled_says_why_where_the_diamond_would_be(self):
         figure = plot(FOUR[:2])
-        note = next(item for item in figure.texts if item.get_text() == "Not pooled: 2 studies, 3 needed")
-        axis = figure.axes[0].get_position()
-        assert axis.x0 <= note.get_position()[0] < axis.x1
+        note = text_of(figure, "Not pooled: 2 studies, 3 needed")
+        assert figure.axis.left <= note.x < figure.axis.right
         assert row_of(figure, "Pooled") == ["Pooled", "Not pooled: 2 studies, 3 needed"]
         assert len(marks(figure)) == 3  # two studies and the crude proportion, no diamond
         assert "Crude, summed counts" in texts(figure)
@@ -222,15 +229,14 @@ class TestForestPlot:
 
     def test_no_arm_entered(self):
         figure = plot([], LEFT_OUT, ["Fam 2020"])
-        assert figure.axes == []
+        assert figure.axis is None
         assert "No arm entered the analysis" in texts(figure)
         assert row_of(figure, "Jawad 2020") == ["Jawad 2020", "DM", "IV", "0/1", "fewer than 3 patients (1)"]
         assert "Awaiting counts (1): Fam 2020." in whole_text(figure)
 
     def test_arms_that_did_not_enter_stand_below_the_axis(self):
         figure = plot(FOUR, LEFT_OUT, (), GLMM)
-        jawad = next(item for item in figure.texts if item.get_text() == "Jawad 2020")
-        assert jawad.get_position()[1] < figure.axes[0].get_position().y0
+        assert text_of(figure, "Jawad 2020").y > figure.axis.bottom
         assert row_of(figure, "Jawad 2020")[-2:] == ["0/1", "fewer than 3 patients (1)"]
 
     def test_groupedhave_diamonds_only_where_pooled(self):
@@ -301,12 +307,13 @@ class TestForestPlot:
         assert "† Counts known from a secondary source only." in texts(figure)
         assert "Palmieri 1995" in texts(figure)
 
-    def test_text_of_tables_is_never_mathematics(self):
+    def test_text_of_tables_is_never_mathematics(self, tmp_path):
         figure = plot([("A $x_1$ & <b> 2001", 3, 9, "ssc", "IV", 2001)])
-        assert not any(item.get_parse_math() for item in figure.texts)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg")
-        assert "A $x_1$ & <b> 2001" in texts(figure)
+        assert not any(item.get_parse_math() for item in figure.figure().texts)
+        for ending in ("pdf", "png", "svg"):
+            save_figure(figure, tmp_path / f"a.{ending}")
+        assert "A $x_1$ &amp; &lt;b&gt; 2001" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+        assert "A $x_1$ & <b> 2001" in words_of(tmp_path / "a.pdf")
 
     def test_a_review_of_one_disease_has_no_column_for_it(self):
         data = frames(FOUR[:1]) | {"diseases": DISEASES[:1]}
@@ -350,7 +357,7 @@ def test_nothing_is_cut_off_or_overlaps(case, preset):
     style = read_style(PRESETS, preset)
     figure = forest_plot("diltiazem", **CASES[case](), style=style)
     assert check_figure(figure) == []
-    assert figure.get_figwidth() * 25.4 == pytest.approx(style.width_mm)
+    assert figure.width * 25.4 / 72 == pytest.approx(style.width_mm)
 
 
 @pytest.mark.parametrize("subgroups", [True, False])
@@ -359,9 +366,9 @@ def test_groupedof_long_names_fit(subgroups):
 
 
 def test_height_follows_from_the_rows():
-    heights = [plot(many(k), grouped=False).get_figheight() for k in (1, 14, 40, 60)]
+    heights = [plot(many(k), grouped=False).height for k in (1, 14, 40, 60)]
     assert heights == sorted(heights)
-    assert heights[3] < 13  # inches: 60 studies stay on a long page
+    assert heights[3] < 13 * 72  # points: 60 studies stay on a long page
 
 
 def test_a_width_too_narrow_is_refused_with_the_width_needed():
@@ -374,33 +381,33 @@ class TestCheckFigure:
     def faults(self, change):
         figure = plot(FOUR, (), (), GLMM)
         assert check_figure(figure) == []
-        change(figure)
-        return check_figure(figure)
+        return check_figure(change(figure))
+
+    def with_text(self, figure, x, y, words):
+        return replace(figure, items=(*figure.items, Text(x, y, words)))
 
     def test_text_outside(self):
-        assert self.faults(lambda f: f.text(0.97, 0.02, "far too long for its place")) == [
-            "cut off at the edge: 'far too long for its place'"
-        ]
+        found = self.faults(lambda f: self.with_text(f, 0.97 * f.width, f.height - 5, "far too long for its place"))
+        assert found == ["cut off at the edge: 'far too long for its place'"]
 
     def test_texts_on_one_another(self):
-        found = self.faults(lambda f: f.text(*f.texts[-1].get_position(), "again", fontsize=7))
+        found = self.faults(lambda f: self.with_text(f, f.texts[-1].x, f.texts[-1].y, "again"))
         assert len(found) == 1
         assert found[0].startswith("overlap: ")
         assert found[0].endswith("'again'")
 
     def test_text_on_a_mark(self):
         def change(figure):
-            x, y = marks(figure)[4].mean(axis=0)
-            figure.axes[0].text(x, y, "x", fontsize=7)
+            left, top, right, bottom = figure.shapes("marks")[4].box
+            return self.with_text(figure, (left + right) / 2, (top + bottom) / 2, "x")
 
         assert "text on a mark: 'x'" in self.faults(change)
 
     def test_small_type(self):
-        assert self.faults(lambda f: f.texts[-1].set_fontsize(5.5)) == [
-            f"type of 5.5 pt, smallest is 6: {plot(FOUR, (), (), GLMM).texts[-1].get_text()!r}"
+        assert self.faults(lambda f: changed(f, size=5.5)) == [
+            f"type of 5.5 pt, smallest is 6: {plot(FOUR, (), (), GLMM).texts[-1].words!r}"
         ]
 
-    @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
     def test_letters_the_font_does_not_have(self):
         found = check_figure(plot([("王 2020", 3, 9, "ssc", "IV", 2020)]))
         assert found == ["not in the font: 王 in '王 2020'"]
@@ -422,8 +429,7 @@ class TestStyle:
     def test_marks_can_be_told_apart_in_grey(self, name):
         """Lightness of diamonds of different meaning differs; study and pooled differ in shape as well."""
         colours = read_style(PRESETS, name).colours
-        grey = {key: np.dot(to_rgb(colours[key]), [0.2126, 0.7152, 0.0722]) for key in ("pooled", "subgroup")}
-        assert abs(grey["pooled"] - grey["subgroup"]) > 0.1
+        assert abs(luminance(colours["pooled"]) - luminance(colours["subgroup"])) > 0.1
 
     def test_unknown_preset(self):
         with pytest.raises(ValueError, match="no figure preset 'nature'; there are screen, elsevier, jaad"):
@@ -444,10 +450,12 @@ class TestStyle:
         assert wrap_text("", SCREEN, 7, 80) == []
 
     def test_measured_width_is_the_drawn_width(self):
-        figure = plot(FOUR)
-        item = max(figure.texts, key=lambda text: len(text.get_text()))
-        drawn = item.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width * 72 / figure.dpi
-        assert text_width(item.get_text(), SCREEN, item.get_fontsize()) == pytest.approx(drawn, rel=0.02)
+        drawing = plot(FOUR)
+        item = max(drawing.texts, key=lambda text: len(text.words))
+        figure = drawing.figure()
+        same = next(text for text in figure.texts if text.get_text() == item.words)
+        drawn = same.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width * 72 / figure.dpi
+        assert text_width(item.words, SCREEN, item.size) == pytest.approx(drawn, rel=0.02)
 
 
 class TestSaveFigure:
@@ -464,37 +472,40 @@ class TestSaveFigure:
     def test_a_users_settings_change_nothing(self, tmp_path):
         import matplotlib
 
-        save_figure(plot(FOUR), tmp_path / "a.svg")
-        with matplotlib.rc_context({"savefig.bbox": "tight", "svg.fonttype": "none", "font.family": "serif"}):
-            save_figure(plot(FOUR), tmp_path / "b.svg")
-        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+        save_figure(plot(FOUR), tmp_path / "a.eps")
+        with matplotlib.rc_context({"savefig.bbox": "tight", "ps.fonttype": 3, "font.family": "serif"}):
+            save_figure(plot(FOUR), tmp_path / "b.eps")
+        assert (tmp_path / "a.eps").read_bytes() == (tmp_path / "b.eps").read_bytes()
 
-    def test_svg_has_title_and_description_and_outlines(self, tmp_path):
-        save_figure(plot(FOUR, (), (), GLMM), tmp_path / "a.svg")
+    @pytest.mark.parametrize("text", ["text", "path"])
+    def test_svg_has_title_and_description(self, tmp_path, text):
+        save_figure(plot(FOUR, (), (), GLMM, style=replace(SCREEN, svg_text=text)), tmp_path / "a.svg")
         svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
         assert "<title>Forest plot: Diltiazem</title>" in svg
         assert "<desc>Forest plot of Diltiazem. 4 study arms" in svg
         assert 'role="img"' in svg
-        assert "<text" not in svg
+        assert ("<text" in svg) == (text == "text")
 
     def test_editable_svg_keeps_the_measured_lengths(self, tmp_path):
         style = read_style(PRESETS, "lancet")
-        save_figure(plot([("A & B <c> 2001", 3, 9, "ssc", "IV", 2001)], style=style), tmp_path / "a.svg", style)
+        save_figure(plot([("A & B <c> 2001", 3, 9, "ssc", "IV", 2001)], style=style), tmp_path / "a.svg")
         svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
         found = re.search(r'textLength="([\d.]+)" lengthAdjust="spacingAndGlyphs">A &amp; B &lt;c&gt; 2001</text>', svg)
         assert float(found[1]) == pytest.approx(text_width("A & B <c> 2001", style, style.size), abs=0.01)
         assert svg.count("<text") == svg.count("textLength")
 
-    def test_pdf_embeds_truetype(self, tmp_path):
+    def test_pdf_embeds_truetype_and_is_tagged(self, tmp_path):
         save_figure(plot(FOUR), tmp_path / "a.pdf")
         data = (tmp_path / "a.pdf").read_bytes()
         assert b"/FontFile2" in data
         assert b"/Type3" not in data
         assert b"CreationDate" not in data
+        assert b"<pdfuaid:part>1</pdfuaid:part>" in data
+        assert b"Forest plot of Diltiazem. 4 study arms" in data
 
     def test_tiff_is_rgb_with_lzw_at_the_dpi_of_the_preset(self, tmp_path):
         style = read_style(PRESETS, "elsevier")
-        save_figure(plot(FOUR, style=style), tmp_path / "a.tiff", style)
+        save_figure(plot(FOUR, style=style), tmp_path / "a.tiff")
         with Image.open(tmp_path / "a.tiff") as picture:
             assert picture.mode == "RGB"
             assert picture.info["compression"] == "tiff_lzw"
@@ -535,18 +546,16 @@ class TestBundledReview:
         assert row_of(figure, "Warfarin (low dose)")[1:3] == ["IB", "1"]
         assert "CO2 laser (IV) 17/21 lesions." in words
         assert "no other arms than Surgical excision" in texts(figure)
-        assert figure.get_figheight() * 25.4 < 247  # one page
+        assert figure.height * 25.4 / 72 < 247  # one page
 
     def test_pooled_and_crude_differ_without_colour(self):
         data, config = bundled_review()
         figure = review_figure("summary_forest", data, config, SCREEN)
-        (axes,) = figure.axes
-        shapes = next(item for item in axes.collections if item.get_gid() == "marks")
-        white = [tuple(face[:3]) == (1, 1, 1) for face in shapes.get_facecolors()]
+        white = [shape.face == "#FFFFFF" for shape in figure.shapes("marks")]
         assert white == [False] + [True] * 8
-        widths = next(item for item in axes.collections if item.get_gid() == "intervals").get_linewidths()
+        widths = [line.width for line in figure.lines("intervals")]
         assert widths[1] == 4 * widths[2]
-        assert next(item for item in figure.texts if item.get_text() == "Diltiazem").get_fontweight() == "bold"
+        assert text_of(figure, "Diltiazem").bold
         words = whole_text(figure)
         assert "pooled (bold), 95% CI thick, prediction interval thin" in words
         assert "not pooled: crude proportion, exact 95% CI" in words
@@ -585,6 +594,6 @@ def test_summary_of_a_review_without_any_counts():
     arms = data["arms"].assign(entered="no", responders=np.nan)
     pooled = data["pooled"].assign(k=0, k_left_out=0, pooled="no", studies="")
     figure = summary_forest(pooled, arms, data["therapy_levels"], data["therapies"])
-    assert figure.axes == []
+    assert figure.axis is None
     assert "No treatment has usable counts" in texts(figure)
     assert check_figure(figure) == []

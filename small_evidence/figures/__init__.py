@@ -1,4 +1,4 @@
-"""Figures of the review: every drawing function returns a matplotlib Figure, `style.save_figure` writes it."""
+"""Figures of the review: every drawing function returns a Drawing, `render.save_figure` writes it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from small_evidence import ReviewError
 from small_evidence.figures.adverse_events import adverse_event_plot
+from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.evidence_map import evidence_map
 from small_evidence.figures.flow import prisma_flow
 from small_evidence.figures.forest import forest_plot, scheme_note
 from small_evidence.figures.page import TooNarrowError
 from small_evidence.figures.preflight import check_file, preflight_frame
+from small_evidence.figures.render import save_figure
 from small_evidence.figures.risk_of_bias import overall_judgements, risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import (
     cumulative_forest,
@@ -26,7 +27,7 @@ from small_evidence.figures.sensitivity import (
     methods_forest,
     posterior_plot,
 )
-from small_evidence.figures.style import SCREEN, Style, save_figure
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.summary import summary_forest
 from small_evidence.review import save_csv
 
@@ -36,7 +37,7 @@ FOREST = "forest_"
 OF_ANALYSIS = (FOREST, "leave_one_out_", "cumulative_", "methods_", "posterior_", "funnel_")
 
 
-def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style = SCREEN) -> Figure:
+def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style = SCREEN) -> Drawing:
     """A figure of a review by the stem of its file, such as "summary_forest" or "forest_diltiazem".
 
     Where it does not fit the width of the style, it is drawn at the next one that the preset offers, as a wide figure
@@ -62,7 +63,7 @@ def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
     return _drawn(name, frames, config, style)
 
 
-def _drawn(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Figure:
+def _drawn(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Drawing:
     """The figure at the width of the style."""
     if name in WHOLE:
         return _whole_figure(name, frames, config, style)
@@ -104,7 +105,7 @@ def _drawn(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style
     return posterior_plot(analysis, arms, pooled, variants, therapies, priors=priors, **common)
 
 
-def _whole_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Figure:
+def _whole_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Drawing:
     therapies, studies = frames["therapies"], frames["studies"]
     if name == "summary_forest":
         return summary_forest(
@@ -184,8 +185,8 @@ def _save_figures(names: list[str], paths: list[Path], frames, config, style: St
         except ReviewError as error:
             raise ReviewError(f"figure {name}: {error}") from error
         for path in mine:
-            save_figure(figure, path, style)
-        rows += check_file(figure, mine, style) if check else []
+            save_figure(figure, path)
+        rows += check_file(figure, mine) if check else []
     return rows
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from small_evidence.extraction.schema import numbers
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.forest import counts_text, estimate_text
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
-from small_evidence.figures.style import SCREEN, Style, describe
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.wording import cell, labels_of
 
@@ -28,7 +28,7 @@ def adverse_event_plot(
     conf_level: float = 0.95,
     title: str = TITLE,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """Dot plot of the patients with each adverse event that a source states.
 
     A dot where both counts are known; "0" only where the source states that there was none; words where a count is not
@@ -44,7 +44,7 @@ def adverse_event_plot(
 
     Returns
     -------
-    Figure with one Axes (none when no count is known), 0 to 100 per cent of the patients watched
+    Drawing with one axis (none when no count is known), 0 to 100 per cent of the patients watched
     """
     status = dict(zip(studies["study_id"], studies["status"], strict=True))
     kept = adverse_events[adverse_events["study_id"].map(status).ne("excluded")]

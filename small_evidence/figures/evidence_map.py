@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
 
 from small_evidence.extraction.schema import ALL, numbers
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.forest import scheme_note, short_level
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.page import Column, Row, Sheet
-from small_evidence.figures.style import SCREEN, Style, describe
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.wording import counted, labels_of, level_text, missing, short_labels
 
 UNGRADED = "?"
@@ -27,7 +26,7 @@ def evidence_map(
     *,
     title: str = "Evidence map",
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """A circle for each treatment and disease that was studied, in the order of Table IV.
 
     Area is the number of patients, colour and letter the best level of evidence, hatching says that no usable counts
@@ -133,5 +132,5 @@ def _glyph(cell, scale: list[str], largest: float, style: Style) -> Glyph:
 def level_colour(rank: int, count: int, style: Style) -> str:
     """Colour of a level, from the best (rank 0) to the least: even steps, so that they differ in grey too."""
     share = rank / max(1, count - 1)
-    best, least = to_rgb(style.colours["best"]), to_rgb(style.colours["least"])
-    return to_hex([one + share * (other - one) for one, other in zip(best, least, strict=True)])
+    channels = [[int(style.colours[end][at : at + 2], 16) for at in (1, 3, 5)] for end in ("best", "least")]
+    return "#" + "".join(f"{round(one + share * (other - one)):02X}" for one, other in zip(*channels, strict=True))

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from small_evidence.extraction.screening import BOXES, box_numbers, box_of, faults
+from small_evidence.figures.drawing import Drawing, Shape, describe
+from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.page import BASELINE, LINE, MARGIN, Page, Sheet, TooNarrowError
-from small_evidence.figures.style import MM, SCREEN, Style, describe, text_width, wrap_text
+from small_evidence.figures.style import MM, SCREEN, Style
 from small_evidence.wording import joined
 
 TITLE = "Flow of records and studies"
@@ -30,7 +31,7 @@ class _Box:
     column: str  # main, side, other
 
 
-def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = SCREEN) -> Figure:
+def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = SCREEN) -> Drawing:
     """PRISMA 2020 flow diagram from the table of screening.
 
     Rows with a label of `screening.BOXES` fill its box, and a box that no row fills says NR. Other rows are optional:
@@ -66,7 +67,7 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
     page.y += 0.6 * style.size
     page.closing(Sheet(notes=[" ".join(notes)]))
     words = "; ".join(" ".join(text for text, _ in box.lines) for box in boxes)
-    return describe(page.figure(), title, f"{title}. {words}.")
+    return describe(page.drawing(), title, f"{title}. {words}.")
 
 
 def _read(screening: pd.DataFrame) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
@@ -185,7 +186,7 @@ def _lay_out(page: Page, boxes: list[_Box], style: Style) -> None:
         if row in starts:
             if row:
                 middle = top - GAP_ROWS * size / 2
-                page.rules.append((MARGIN, middle, MARGIN + phase - 8, middle, style.line))
+                page.line((MARGIN, middle, MARGIN + phase - 8, middle), "rules")
             page.text(MARGIN, top + PAD * size + 0.95 * size, starts[row], bold=True)
         for box in here:
             x = left[box.column]
@@ -210,9 +211,8 @@ def _lay_out(page: Page, boxes: list[_Box], style: Style) -> None:
 
 
 def _draw_box(page: Page, corners: tuple, lines: list[tuple[str, bool]], style: Style) -> None:
-    x0, y0, x1, y1 = corners
-    box = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    page.shapes.append((box, "#FFFFFF", style.colours["ink"], style.line, False))
+    x0, y0, _, y1 = corners
+    page.box(corners, "glyphs", "#FFFFFF", style.colours["ink"])
     y = (y0 + y1) / 2 - (len(lines) - 1) / 2 * LINE * style.size + BASELINE * style.size
     for words, bold in lines:
         page.text(x0 + 5, y, words, bold=bold)
@@ -222,11 +222,11 @@ def _draw_box(page: Page, corners: tuple, lines: list[tuple[str, bool]], style: 
 def _arrow(page: Page, points: list[tuple[float, float]], style: Style) -> None:
     ink, head = style.colours["ink"], 0.55 * style.size
     for (x0, y0), (x1, y1) in pairwise(points):
-        page.lines.append((x0, y0, x1, y1, style.line))
+        page.line((x0, y0, x1, y1), "lines")
     (x0, y0), (x1, y1) = points[-2:]
     length = math.hypot(x1 - x0, y1 - y0)
     dx, dy = (x1 - x0) / length, (y1 - y0) / length
     back = (x1 - head * dx, y1 - head * dy)
     wing = 0.5 * head
     tip = [(x1, y1), (back[0] - wing * dy, back[1] + wing * dx), (back[0] + wing * dy, back[1] - wing * dx)]
-    page.shapes.append((tip, ink, ink, style.line, False))
+    page.items.append(Shape(tuple(tip), ink, ink, style.line, "glyphs"))

@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from small_evidence import ReviewError
 from small_evidence.extraction.schema import ALL, humanise
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.judgements import judgement_glyph, judgement_keys
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import LEAST_SIDE, Mark, square_side
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
-from small_evidence.figures.style import SCREEN, Style, describe
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.record import STATUSES
 from small_evidence.wording import (
     INTERVALS,
@@ -61,7 +61,7 @@ def forest_plot(
     risk_of_bias: pd.DataFrame | None = None,
     reference: float = 0.5,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """Forest plot of one therapy or class: its study arms, what they pool to, and what did not enter.
 
     Parameters
@@ -87,7 +87,7 @@ def forest_plot(
 
     Returns
     -------
-    Figure with one Axes (none when no arm entered), 0 to 100 per cent, y in points downwards
+    Drawing with one axis (none when no arm entered), 0 to 100 per cent, y in points downwards
 
     Raises
     ------

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from matplotlib.figure import Figure
-
+from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.page import ROOMY, Column, Page, Row, Sheet, TooNarrowError
 from small_evidence.figures.style import Style
 
@@ -18,7 +17,7 @@ DENSE = 1.5
 CLOSER = (1.65, 1.5, 1.4, 1.3)  # pitches in type sizes that are tried where a page would be too high
 
 
-def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Style) -> Figure:
+def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Style) -> Drawing:
     """Lay a table with an axis out and draw it; the height follows from the rows.
 
     Where the style is narrow, headers are shortened and spare columns left out, and a note says which. Where a page of
@@ -26,8 +25,7 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
 
     Returns
     -------
-    Figure; its attribute `pages` holds the same as Figures that each fit the height of the style, none where it fits
-    as a whole
+    Drawing; its `pages` are the same as drawings that each fit the height of the style, none where it fits as a whole
 
     Raises
     ------
@@ -48,13 +46,9 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
             break
         whole = lay_out(rows, sheet, pitch)
     if whole.height <= style.height:
-        figure = whole.figure()
-        figure.pages = []
-        return figure
-    figure = roomy.figure()
+        return whole.drawing()
     pages = _pages(rows, sheet, lambda *part: lay_out(*part, usual).height <= style.height)
-    figure.pages = [lay_out(*part, usual).figure() for part in pages]
-    return figure
+    return replace(roomy.drawing(), pages=tuple(lay_out(*part, usual).drawing() for part in pages))
 
 
 def _page(rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], places: Mapping, style: Style) -> Page:

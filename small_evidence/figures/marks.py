@@ -82,7 +82,7 @@ def mark_shapes(mark: Mark, x: Callable, y: float, pitch: float, style: Style, r
     if mark.kind == "study":
         if known:
             lines.append((x(mark.lower), y, x(mark.upper), y, 1.5 * thin))
-        shapes.append((square(square_side(mark.share, pitch) / 2), style.colours["study"], "none", 0))
+        shapes.append((square(square_side(mark.share, pitch) / 2), style.colours["study"], style.colours["study"], 0))
     elif mark.kind in ("pooled", "subgroup", "without"):
         half = (0.34 if mark.kind == "pooled" else 0.26) * pitch
         shapes.append((diamond(x(mark.lower), x(mark.upper), half), style.colours[mark.kind], ink, thin))

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.figure import Figure
-from matplotlib.transforms import Affine2D
-
 from small_evidence import ReviewError
+from small_evidence.figures.drawing import Axis, Drawing, Item, Line, Shape, Text
+from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.marks import KEY_POINTS, SHAPES, Glyph, Mark, letter_colour, mark_shapes
-from small_evidence.figures.style import MM, Style, text_width, wrap_text
+from small_evidence.figures.style import MM, Style
 
 MARGIN = 4.0
 GAP = 9.0  # between columns; more than half of the largest square, which may stand on the end of the axis
@@ -26,6 +24,10 @@ LEAST_AXIS, MOST_AXIS = 0.26, 0.48  # width of the axis as a share of the figure
 TIGHT_AXIS = 0.20  # the axis gives way to this before the first column wraps to a third line
 BASELINE = 0.36  # half the height of capitals, in type sizes: centres text on its row
 TICKS = (0, 25, 50, 75, 100)
+TICK = 3.0  # points; length of a tick
+PAINTING = (  # roles, what is painted later covers what was painted before; texts come last
+    "bands", "rules", "guides", "axis", "intervals", "marks", "lines", "glyphs", "patches", "key_lines", "keys",
+)  # fmt: skip
 AXIS = "axis"  # key of the column that holds the axis
 NARROWEST_AXIS = 60.0  # points; less leaves no room for the numbers under the axis
 LARGEST_GLYPH = 3.6  # its side in type sizes
@@ -97,20 +99,11 @@ class Page:
         self.style = style
         self.y = MARGIN
         self.pitch = pitch * style.size
-        self.texts: list[tuple] = []
-        self.rules: list[tuple] = []
-        self.bands: list[list] = []
-        self.marks: list[tuple] = []  # (vertices, face, edge, width) on the axis
-        self.intervals: list[tuple] = []  # (x0, y0, x1, y1, width) on the axis
-        self.key_marks: list[tuple] = []
-        self.key_intervals: list[tuple] = []
-        self.shapes: list[tuple] = []  # (vertices, face, edge, width, hatched) of glyphs and boxes
-        self.patches: list[tuple] = []
-        self.lines: list[tuple] = []  # (x0, y0, x1, y1, width) of arrows and scales
+        self.items: list[Item] = []
         self.meanings: dict[str, tuple[str, str]] = {}  # what is drawn: colour, and the sign or shape that goes with it
         self.plain: list[tuple] = []  # (top, bottom) of rows that guide lines cross
         self.places: dict[str, tuple[float, float]] = {}
-        self.axis: tuple = ()  # top, bottom, sheet
+        self.axis: Axis | None = None
 
     # -- columns
 
@@ -188,7 +181,18 @@ class Page:
         self, x: float, y: float, words: str, align="left", size=0.0, bold=False, quiet=False, colour=""
     ) -> None:  # y is the baseline
         colour = colour or self.style.colours["quiet" if quiet else "ink"]
-        self.texts.append((x, y, words, align, size or self.style.size, bold, colour))
+        self.items.append(Text(x, y, words, align, size or self.style.size, bold, colour))
+
+    def line(self, ends: tuple[float, float, float, float], role: str, width: float = 0.0, colour: str = "") -> None:
+        """A line between two places, as x0, y0, x1, y1."""
+        width, colour = width or self.style.line, colour or self.style.colours["ink"]
+        self.items.append(Line(*ends, width, colour, role))
+
+    def box(self, corners: tuple[float, float, float, float], role: str, face: str, edge: str = "") -> None:
+        """A rectangle from its left, top, right and bottom, with an edge where that has a colour."""
+        left, top, right, bottom = corners
+        points = ((left, top), (right, top), (right, bottom), (left, bottom))
+        self.items.append(Shape(points, face, edge or face, self.style.line if edge else 0, role))
 
     def heading(self, words: str) -> None:
         """Title of the figure."""
@@ -218,8 +222,7 @@ class Page:
             left, half = x - width / 2, 0.36 * self.pitch
             for share, sign, colour in glyph.parts:
                 right = left + share * width
-                box = [(left, y - half), (right, y - half), (right, y + half), (left, y + half)]
-                self.shapes.append((box, colour, ink, self.style.line, False))
+                self.box((left, y - half, right, y + half), "glyphs", colour, ink)
                 if text_width(sign, self.style, size, True) + 2 < right - left:
                     colours = letter_colour(colour, self.style)
                     self.text((left + right) / 2, y + BASELINE * size, sign, "center", size, bold=True, colour=colours)
@@ -227,16 +230,15 @@ class Page:
             return
         radius = self._side(glyph) / 2
         turns = [math.pi * step / 24 for step in range(48)]
-        circle = [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
-        self.shapes.append((circle, glyph.colour, ink, self.style.line, glyph.hatched))
+        circle = tuple((x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns)
+        hatch = letter_colour(glyph.colour, self.style) if glyph.hatched else ""
+        self.items.append(Shape(circle, glyph.colour, ink, self.style.line, "glyphs", hatch))
         if glyph.meaning:
             self.meanings[glyph.meaning] = (glyph.colour, glyph.sign)
         if glyph.sign:
             wide = text_width(glyph.sign, self.style, size, True) / 2 + 0.12 * size
             if glyph.hatched:  # a plain patch, so that no line runs through the letter
-                patch = [(x - wide, y - 0.55 * size), (x + wide, y - 0.55 * size)]
-                patch += [(x + wide, y + 0.55 * size), (x - wide, y + 0.55 * size)]
-                self.patches.append((patch, glyph.colour, "none", 0))
+                self.box((x - wide, y - 0.55 * size, x + wide, y + 0.55 * size), "patches", glyph.colour)
             colour = letter_colour(glyph.colour, self.style)
             self.text(x, y + BASELINE * size, glyph.sign, "center", size, bold=True, colour=colour)
 
@@ -246,18 +248,18 @@ class Page:
             self.text(MARGIN, self.y + 0.95 * size, line, size=size, bold=bold, quiet=quiet)
             self.y += LINE * size
 
-    def cell(self, column: Column, middle: float, lines: list[str], row: Row) -> None:
-        """Lines of one cell, centred on the row."""
+    def cell(self, column: Column, middle: float, lines: list[str], row: Row, first: bool = False) -> None:
+        """Lines of one cell, centred on the row; the first cell of a row is indented."""
         left, right = self.places[column.key]
         size = self.style.size
-        x = {"left": left, "right": right, "center": (left + right) / 2}[column.align]
+        x = {"left": left + row.indent * size * first, "right": right, "center": (left + right) / 2}[column.align]
         y = middle - (len(lines) - 1) / 2 * LINE * size + BASELINE * size
         for line in lines:
             self.text(x, y, line, column.align, bold=row.bold, quiet=row.quiet)
             y += LINE * size
 
     def rule(self, y: float, heavy: bool = False) -> None:
-        self.rules.append((MARGIN, y, self.style.width - MARGIN, y, self.style.line * (2 if heavy else 1)))
+        self.line((MARGIN, y, self.style.width - MARGIN, y), "rules", self.style.line * (2 if heavy else 1))
 
     def header(self, columns: list[Column]) -> None:
         """Column heads between two lines."""
@@ -307,25 +309,19 @@ class Page:
         height = max([height, *sides])
         middle = self.y + height / 2
         if band and style.colours["band"]:
-            self.bands.append(
-                [(0, self.y), (style.width, self.y), (style.width, self.y + height), (0, self.y + height)]
-            )
+            self.box((0, self.y, style.width, self.y + height), "bands", style.colours["band"])
         for column in columns:
             if column.key in lines:
-                self.cell(column, middle, lines[column.key], row)
-                if column is first and row.indent:
-                    self.texts[-len(lines[column.key]) :] = [
-                        (text[0] + row.indent * size, *text[1:]) for text in self.texts[-len(lines[column.key]) :]
-                    ]
+                self.cell(column, middle, lines[column.key], row, column is first)
         for number, line in enumerate(note):
             y = middle - (len(note) - 1) / 2 * LINE * size + BASELINE * size + number * LINE * size
             self.text(note_left, y, line, quiet=True)
         if row.mark and not math.isnan(row.mark.estimate):
             left, right = self.places[AXIS]
             room = (row.height - 0.3) * self.pitch if row.height > 1 else self.pitch
-            shapes, lines_ = mark_shapes(row.mark, lambda p: left + p * (right - left), middle, self.pitch, style, room)
-            self.marks += shapes
-            self.intervals += lines_
+            axis = Axis(left, right, 0, 0)
+            shapes, lines_ = mark_shapes(row.mark, axis.x, middle, self.pitch, style, room)
+            self._mark(shapes, lines_, "marks", "intervals")
             self._note_meaning(row.mark.kind, shapes)
             self._scale(row.mark, left, middle, room)
         for key, glyph in row.glyphs.items():
@@ -335,32 +331,54 @@ class Page:
             self.plain.append((self.y, self.y + height))
         self.y += height
 
+    def _mark(self, shapes: list, lines: list, role: str, role_of_lines: str) -> None:
+        for *ends, width in lines:
+            self.line(tuple(ends), role_of_lines, width)
+        self.items += [Shape(tuple(points), face, edge, width, role) for points, face, edge, width in shapes]
+
     def _note_meaning(self, kind: str, shapes: list) -> None:
         if shapes:
-            self.meanings[kind] = (shapes[-1][1] if shapes[-1][1] != "none" else shapes[0][1], SHAPES.get(kind, kind))
+            self.meanings[kind] = (shapes[-1][1], SHAPES.get(kind, kind))
 
     def _scale(self, mark: Mark, left: float, middle: float, room: float) -> None:
         """Ticks with their words left of a curve or a cloud."""
         size, bottom = self.style.size, middle + room / 2
         for height, words in mark.scale:
             y = bottom - height * room
-            self.lines.append((left - 3, y, left, y, self.style.line))
+            self.line((left - 3, y, left, y), "lines")
             self.text(left - 5, y + BASELINE * size, words, "right")
         if mark.scale:
             heights = [height for height, _ in mark.scale]
-            ends = bottom - max(heights) * room, bottom - min(heights) * room
-            self.lines.append((left, ends[0], left, ends[1], self.style.line))
+            self.line((left, bottom - max(heights) * room, left, bottom - min(heights) * room), "lines")
 
     def axis_bottom(self, top: float, sheet: Sheet) -> None:
-        """Guide lines through the rows, then room for ticks and the label of the axis."""
-        self.axis = (top, self.y + 2, sheet)
-        self.y += 2 + 3 + 0.35 * self.style.size
-        self.y += 1.2 * self.style.size  # tick labels
+        """Guide lines through the rows from `top` down, and below them the axis with its ticks and its label."""
+        style, size = self.style, self.style.size
         left, right = self.places[AXIS]
-        for line in wrap_text(sheet.axis_label, self.style, self.style.size, 1.35 * (right - left)):
-            self.text((left + right) / 2, self.y + 0.95 * self.style.size, line, "center")
-            self.y += LINE * self.style.size
-        self.y += 0.2 * self.style.size
+        bottom = self.y + 2
+        self.axis = Axis(left, right, top, bottom)
+        spans = _joined(self.plain, top, bottom)
+        if sheet.band:
+            lower, upper = map(self.axis.x, sheet.band)
+            for start, end in spans:
+                self.box((lower, start, upper, end), "guides", style.colours["shade"])
+        for start, end in spans if not math.isnan(sheet.reference) else ():
+            x = self.axis.x(sheet.reference)
+            self.line((x, start, x, end), "guides", 1.6 * style.line, style.colours["grid"])
+        for start, end in spans if not math.isnan(sheet.centre) else ():
+            x, dash = self.axis.x(sheet.centre), (1.5 * style.line, 2 * style.line)
+            self.items.append(Line(x, start, x, end, style.line, style.colours["rule"], "guides", dash))
+        self.line((left, bottom, right, bottom), "axis")
+        baseline = bottom + TICK + 2 + 0.95 * size
+        for tick in TICKS:
+            x = self.axis.x(tick / 100)
+            self.line((x, bottom, x, bottom + TICK), "axis")
+            self.text(x, baseline, str(tick), "center")
+        self.y = bottom + TICK + 1.7 * size
+        for line in wrap_text(sheet.axis_label, style, size, 1.35 * (right - left)):
+            self.text((left + right) / 2, self.y + 0.95 * size, line, "center")
+            self.y += LINE * size
+        self.y += 0.2 * size
 
     def key_line(self, keys: list[tuple[str, str]]) -> None:
         """What the marks mean, drawn beside the words, over as many lines as it takes."""
@@ -375,14 +393,11 @@ class Page:
             if isinstance(kind, Glyph):
                 self.glyph(replace(kind, share=math.nan), x + wide / 2, middle)
             elif kind == "band":
-                box = [(x, middle - 0.5 * size), (x + wide, middle - 0.5 * size)]
-                box += [(x + wide, middle + 0.5 * size), (x, middle + 0.5 * size)]
-                self.key_marks.append((box, style.colours["shade"], "none", 0))
+                self.box((x, middle - 0.5 * size, x + wide, middle + 0.5 * size), "keys", style.colours["shade"])
             else:
                 mark = Mark(kind, 0.5, 0.08, 0.92, 0.55, 0.0, 1.0, KEY_POINTS.get(kind, ()))
                 shapes, lines = mark_shapes(mark, lambda p, x=x: x + p * wide, middle, 1.5 * size, style, 1.2 * size)
-                self.key_marks += shapes
-                self.key_intervals += lines
+                self._mark(shapes, lines, "keys", "key_lines")
             lines = wrap_text(words, style, size, style.width - MARGIN - x - wide - 0.6 * size)
             for number, line in enumerate(lines):
                 self.y += number and LINE * size
@@ -397,134 +412,23 @@ class Page:
         """Height in points of what stands on the page so far, with its margin."""
         return self.y + MARGIN
 
-    def figure(self) -> Figure:
-        """Turn what was collected into artists."""
-        style = self.style
-        width, height = style.width, self.height
-        figure = Figure(figsize=(width / 72, height / 72), dpi=style.png_dpi, facecolor="white")
-        points = Affine2D().scale(1, -1).translate(0, height).scale(1 / 72) + figure.dpi_scale_trans
-        ink = style.colours["ink"]
-        if self.bands:
-            figure.add_artist(
-                PolyCollection(self.bands, facecolors=style.colours["band"], linewidths=0, transform=points, zorder=-2)
-            )
-        figure.add_artist(_lines(self.rules, ink, transform=points, zorder=-1, gid="rules"))
-        if self.axis:
-            self._axes(figure, height)
-        if self.lines:
-            figure.add_artist(_lines(self.lines, ink, transform=points, zorder=1, gid="lines"))
-        for hatched in (False, True):
-            shapes = [shape[:4] for shape in self.shapes if shape[4] is hatched]
-            if shapes:
-                glyphs = _polygons(shapes, transform=points, zorder=2, gid="glyphs")
-                if hatched:
-                    glyphs.set_hatch("//////")
-                    glyphs.set_hatch_linewidth(style.line)
-                    glyphs.set_hatchcolor([letter_colour(face, style) for _, face, *_ in shapes])
-                figure.add_artist(glyphs)
-        if self.patches:
-            figure.add_artist(_polygons(self.patches, transform=points, zorder=3, gid="patches"))
-        figure.meanings = self.meanings
-        if self.key_marks:
-            figure.add_artist(_lines(self.key_intervals, ink, transform=points, zorder=2, gid="keys"))
-            figure.add_artist(_polygons(self.key_marks, transform=points, zorder=3, gid="keys"))
-        for x, y, words, align, size, bold, colour in self.texts:
-            figure.text(
-                x / width,
-                1 - y / height,
-                words,
-                ha=align,
-                va="baseline",
-                fontproperties=style.font_properties(size, bold, words),
-                color=colour,
-                parse_math=False,
-            )
-        return figure
+    def drawing(self) -> Drawing:
+        """What was collected, in the order of painting."""
 
-    def _axes(self, figure: Figure, height: float) -> None:
-        """The axis of 0 to 100 per cent; y runs in points from the first row down."""
-        style = self.style
-        left, right = self.places[AXIS]
-        top, bottom, sheet = self.axis
-        axes = figure.add_axes(
-            (left / style.width, 1 - bottom / height, (right - left) / style.width, (bottom - top) / height)
-        )
-        axes.set_xlim(0, 100)
-        axes.set_ylim(bottom - top, 0)
-        axes.patch.set_visible(False)
-        axes.yaxis.set_visible(False)
-        for side in ("left", "right", "top"):
-            axes.spines[side].set_visible(False)
-        axes.spines["bottom"].set(color=style.colours["ink"], linewidth=style.line)
-        axes.tick_params(axis="x", length=3, width=style.line, color=style.colours["ink"], pad=2)
-        labels = [str(tick) for tick in TICKS]
-        axes.set_xticks(TICKS, labels, fontproperties=style.font_properties(style.size), color=style.colours["ink"])
-        scale = Affine2D().translate(-left, -top).scale(100 / (right - left), 1)
+        def layer(item: Item) -> int:
+            return len(PAINTING) if isinstance(item, Text) else PAINTING.index(item.role)
 
-        if sheet.band:
-            lower, upper = (100 * bound for bound in sheet.band)
-            shades = [
-                [(lower, start), (upper, start), (upper, end), (lower, end)]
-                for start, end in _joined(self.plain, top, bottom)
-            ]
-            shade = PolyCollection(shades, facecolors=style.colours["shade"], linewidths=0, zorder=-0.5)
-            shade.set_gid("guides")
-            axes.add_collection(shade, autolim=False)
-        guides = []
-        for start, end in _joined(self.plain, top, bottom):
-            if not math.isnan(sheet.reference):
-                guides.append(((100 * sheet.reference, start), (100 * sheet.reference, end)))
-        if guides:
-            lines = LineCollection(guides, colors=style.colours["grid"], linewidths=1.6 * style.line, zorder=0)
-            lines.set_gid("guides")
-            axes.add_collection(lines, autolim=False)
-        if not math.isnan(sheet.centre):
-            spans = _joined(self.plain, top, bottom)
-            lines = LineCollection(
-                [((100 * sheet.centre, start), (100 * sheet.centre, end)) for start, end in spans],
-                colors=style.colours["rule"], linewidths=style.line, linestyles=[(0, (1.5, 2))], zorder=0.5,
-            )  # fmt: skip
-            lines.set_gid("guides")
-            axes.add_collection(lines, autolim=False)
-        intervals = [(*scale.transform((a, b)), *scale.transform((c, d)), w) for a, b, c, d, w in self.intervals]
-        if intervals:
-            axes.add_collection(_lines(intervals, style.colours["ink"], zorder=2, gid="intervals"), autolim=False)
-        marks = [(scale.transform(vertices), *rest) for vertices, *rest in self.marks]
-        if marks:
-            axes.add_collection(_polygons(marks, zorder=3, gid="marks"), autolim=False)
+        return Drawing(self.style, self.height, tuple(sorted(self.items, key=layer)), self.axis, self.meanings)
 
 
 def _joined(spans: list[tuple[float, float]], top: float, bottom: float) -> list[tuple[float, float]]:
-    """Rows that guide lines cross, neighbours joined, measured from the top of the axis."""
+    """Tops and bottoms of the rows that guide lines cross, neighbours joined."""
     joined: list[list[float]] = []
     for start, end in spans:
         if start < top or start > bottom:
             continue
-        start, end = start - top, end - top
         if joined and start - joined[-1][1] < 1e-6 + 12:
             joined[-1][1] = end
         else:
             joined.append([start, end])
     return [tuple(span) for span in joined]
-
-
-def _lines(lines: list[tuple], colour: str, **options) -> LineCollection:
-    return LineCollection(
-        [((x0, y0), (x1, y1)) for x0, y0, x1, y1, _ in lines],
-        colors=colour,
-        linewidths=[line[4] for line in lines],
-        capstyle="butt",
-        clip_on=False,
-        **options,
-    )
-
-
-def _polygons(marks: list[tuple], **options) -> PolyCollection:
-    return PolyCollection(
-        [mark[0] for mark in marks],
-        facecolors=[mark[1] for mark in marks],
-        edgecolors=[mark[2] for mark in marks],
-        linewidths=[mark[3] for mark in marks],
-        clip_on=False,
-        **options,
-    )

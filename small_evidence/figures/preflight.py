@@ -1,36 +1,35 @@
-"""Preflight: what a journal would send a figure back for, checked on the figure and on the files that were written.
+"""Preflight: what a journal would send a figure back for, checked on the drawing and on the files that were written.
 
 The only module that reads written figures. Each check has a limit with its source beside it; a fault is words, and an
-empty text is none.
+empty text is none. Whether the colours of a preset can be told apart, also in grey and by colour-blind readers, is a
+property of the preset and is tested there.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from PIL import Image
 
-from small_evidence.figures.style import MM, Style, check_figure, contrast, luminance, pages_of
+from small_evidence.figures.drawing import Drawing, Shape, Text, pages_of
+from small_evidence.figures.fonts import missing_letters, text_reach, text_width
+from small_evidence.figures.style import MM, contrast
 
+LEAST_SIZE = 6.0  # points; Elsevier's artwork pages: nothing under 6 pt once printed
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what is behind it
 LEAST_SHAPE_CONTRAST = 3.0  # WCAG 2.2, 1.4.11: outline or face of a shape against the page
-LEAST_LIGHTNESS = 8.0  # L* between colours of one shape that mean different things; own choice, three visible steps
-# Machado, Oliveira & Fernandes (2009), IEEE Trans Vis Comput Graph 15:1291, deuteranopia; on linear RGB
-DEUTERANOPIA = np.array(
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-)
+PAGE = "#FFFFFF"
+SLACK = 0.18  # points that two boxes may share, half a pixel of a screen
 COLUMNS = [
-    "figure", "format", "width_mm", "height_mm", "pages", "dpi", "smallest_type", "fonts", "contrast", "grey",
-    "deuteranopia", "alt_text", "bytes", "faults",
+    "figure", "format", "width_mm", "height_mm", "pages", "dpi", "smallest_type", "fonts", "contrast", "alt_text",
+    "bytes", "faults",
 ]  # fmt: skip
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def preflight_frame(rows: Iterable[dict]) -> pd.DataFrame:
@@ -38,170 +37,164 @@ def preflight_frame(rows: Iterable[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def check_file(figure: Figure, paths: Iterable[Path], style: Style) -> list[dict]:
-    """Check a figure and each of the files it was written to.
+def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict]:
+    """Check a drawing and each of the files it was written to.
 
     Parameters
     ----------
-    figure : Figure; from a drawing function of this package
-    paths : files of this figure, written by `save_figure`
-    style : Style; the preset they were drawn at
+    drawing : Drawing; from a drawing function of this package
+    paths : files of this drawing, written by `render.save_figure`
 
     Returns
     -------
     list of dict with the keys COLUMNS: sizes in millimetres and points, `contrast` the least ratio of a text against
-    what is behind it, `grey` and `deuteranopia` the least difference between colours that mean different things
-    (lightness L*, and distance in CIELAB; NaN with fewer than two colours), faults in words
+    what is behind it, faults in words
     """
-    faults = list(check_figure(figure))
-    width, height = figure.get_figwidth() * 72 / MM, figure.get_figheight() * 72 / MM
-    printed = pages_of(figure)
-    highest = max(page.get_figheight() * 72 / MM for page in printed)
-    if min(abs(width - offered) for offered in (style.width_mm, *style.wider_mm)) > 0.1:
-        faults.append(f"{width:.1f} mm wide, the preset says {style.width_mm:g}")
+    style, printed = drawing.style, pages_of(drawing)
+    faults = check_figure(drawing)
+    highest = max(page.height for page in printed) / MM
     if highest > style.height_mm + 0.1:
         faults.append(f"{highest:.0f} mm high, at most {style.height_mm:g}")
-    pages = dict.fromkeys([figure, *printed])
-    sizes = [item.get_fontsize() for page in pages for item in _texts(page)]
-    least = min(_text_contrasts(page) for page in pages)
+    pages = [drawing, *drawing.pages]
+    least = min((text_contrast(page, text) for page in pages for text in page.texts), default=21.0)
     if least < LEAST_CONTRAST:
         faults.append(f"text of contrast {least:.1f}, at least {LEAST_CONTRAST:g}")
     faults += [fault for page in pages for fault in _faint_shapes(page)]
-    grey, deuteranopia, alike = _separation(figure)
-    faults += alike
-    alt_text = getattr(figure, "alt_text", "")
-    if not alt_text or not figure.get_label():
+    faults += _alike(drawing)
+    if not drawing.alt_text or not drawing.title:
         faults.append("no title or no text for readers who cannot see it")
     rows = []
     for path in paths:
-        dpi, fonts, own = _check_written(path, figure, style)
+        dpi, fonts, own = _check_written(path, drawing)
         has_pages = path.suffix == ".pdf"
         rows.append(
             {
-                "figure": path.stem, "format": path.suffix.lstrip("."), "width_mm": round(width, 1),
-                "height_mm": round(highest if has_pages else height, 1),
+                "figure": path.stem, "format": path.suffix.lstrip("."), "width_mm": round(style.width_mm, 1),
+                "height_mm": round(highest if has_pages else drawing.height / MM, 1),
                 "pages": len(printed) if has_pages else 1, "dpi": dpi,
-                "smallest_type": round(min(sizes, default=np.nan), 2), "fonts": fonts, "contrast": round(least, 1),
-                "grey": round(grey, 1), "deuteranopia": round(deuteranopia, 1),
-                "alt_text": "yes" if alt_text else "no", "bytes": path.stat().st_size,
-                "faults": "; ".join([*faults, *own]),
+                "smallest_type": round(min((text.size for page in pages for text in page.texts), default=np.nan), 2),
+                "fonts": fonts, "contrast": round(least, 1), "alt_text": "yes" if drawing.alt_text else "no",
+                "bytes": path.stat().st_size, "faults": "; ".join([*faults, *own]),
             }
         )  # fmt: skip
     return rows
 
 
-def _texts(figure: Figure) -> list[Text]:
-    return [item for item in figure.findobj(Text) if item.get_visible() and item.get_text().strip()]
+def check_figure(drawing: Drawing, least_size: float = LEAST_SIZE) -> list[str]:
+    """Look a drawing over and list its faults in words; an empty list when there is none.
 
-
-def _text_contrasts(figure: Figure) -> float:
-    """Least contrast of a text with what is behind it: the page, the band of a row, a shape."""
-    height, width = figure.bbox.height, figure.bbox.width
-    shapes = []
-    for item in figure.artists:
-        if item.get_gid() in ("glyphs", "patches") or item.get_zorder() < -1:
-            faces = item.get_facecolors()
-            for number, path in enumerate(item.get_paths()):
-                box = path.transformed(item.get_transform()).get_extents().extents
-                shapes.append((box, to_hex(faces[number % len(faces)])))
-    least = 21.0
-    for item in figure.texts:
-        x, y = item.get_position()
-        x, y = x * width, y * height
-        if item.get_ha() == "left":
-            x += 1
-        elif item.get_ha() == "right":
-            x -= 1
-        behind = "#FFFFFF"
-        for (x0, y0, x1, y1), face in shapes:
-            if x0 <= x <= x1 and y0 <= y + 1 <= y1:
-                behind = face
-        least = min(least, contrast(to_hex(item.get_color()), behind))
-    return least
-
-
-def _faint_shapes(figure: Figure) -> list[str]:
-    """Marks and glyphs of which neither face nor outline stands out from the page."""
-    faults = []
-    collections = [item for axes in figure.axes for item in axes.collections if item.get_gid() == "marks"]
-    for item in [*collections, *(item for item in figure.artists if item.get_gid() == "glyphs")]:
-        faces, edges, widths = item.get_facecolors(), item.get_edgecolors(), item.get_linewidths()
-        for number in range(len(item.get_paths())):
-            seen = [to_hex(faces[number % len(faces)])] if len(faces) else []
-            if len(edges) and widths[number % len(widths)] > 0:
-                seen.append(to_hex(edges[number % len(edges)]))
-            strongest = max((contrast(colour, "#FFFFFF") for colour in seen), default=1.0)
-            if strongest < LEAST_SHAPE_CONTRAST:
-                faults.append(f"a shape of contrast {strongest:.1f}, at least {LEAST_SHAPE_CONTRAST:g}")
+    Faults: text or a mark outside the page, two texts on one another, a text on a mark, a text that is partly on a
+    glyph or a box, type smaller than `least_size` points, a letter that the font does not have. Of the whole and of
+    its pages.
+    """
+    faults = _check_page(drawing, least_size)
+    for number, page in enumerate(drawing.pages, 1):
+        faults += [f"page {number}: {fault}" for fault in _check_page(page, least_size)]
     return faults
 
 
-def _separation(figure: Figure) -> tuple[float, float, list[str]]:
-    """Least differences between colours of different meaning, and pairs that only their colour tells apart."""
-    meanings = getattr(figure, "meanings", {})
-    grey, deuteranopia, faults = [], [], []
-    for (one, (colour, sign)), (other, (second, mark)) in itertools.combinations(meanings.items(), 2):
-        if colour == second:
-            if sign == mark:
-                faults.append(f"{one} and {other} look the same")
-            continue
-        apart = abs(_lightness(colour) - _lightness(second))
-        seen = float(np.linalg.norm(_lab(_deuteranope(colour)) - _lab(_deuteranope(second))))
-        grey.append(apart)
-        deuteranopia.append(seen)
-        if sign == mark and min(apart, seen) < LEAST_LIGHTNESS:
-            faults.append(f"{one} and {other} differ by their colour alone, and too little: {min(apart, seen):.1f}")
-    return min(grey, default=np.nan), min(deuteranopia, default=np.nan), faults
+def text_box(drawing: Drawing, text: Text) -> Box:
+    """Left, top, right and bottom of a line of text in points."""
+    width = text_width(text.words, drawing.style, text.size, text.bold)
+    above, below = text_reach(drawing.style, text.size, text.bold)
+    left = text.x - {"left": 0.0, "center": width / 2, "right": width}[text.align]
+    return left, text.y - above, left + width, text.y + below
 
 
-def _lightness(colour: str) -> float:
-    """CIE lightness L*, 0 to 100."""
-    y = luminance(colour)
-    return 116 * y ** (1 / 3) - 16 if y > 216 / 24389 else y * 24389 / 27
+def _check_page(drawing: Drawing, least_size: float) -> list[str]:
+    texts = [text for text in drawing.texts if text.words.strip()]
+    boxes = [text_box(drawing, text) for text in texts]
+    marks = [shape.box for shape in drawing.shapes("marks")]
+    marks += [(min(line.x0, line.x1), line.y0, max(line.x0, line.x1), line.y1) for line in drawing.lines("intervals")]
+    glyphs = [shape.box for shape in drawing.shapes("glyphs")]
+    faults = []
+    named = [*((repr(text.words), box) for text, box in zip(texts, boxes, strict=True))]
+    for name, (left, top, right, bottom) in [*named, *(("'a mark'", box) for box in [*marks, *glyphs])]:
+        if left < 0 or top < 0 or right > drawing.width or bottom > drawing.height:
+            faults.append(f"cut off at the edge: {name}")
+    for number, (name, box) in enumerate(named):
+        others = named[number + 1 :]
+        faults += [f"overlap: {name} and {other}" for other, its_box in others if _overlap(box, its_box)]
+        if any(_overlap(box, mark) for mark in marks):
+            faults.append(f"text on a mark: {name}")
+        if any(_overlap(box, glyph) and not _within(box, glyph) for glyph in glyphs):
+            faults.append(f"text across the edge of a shape: {name}")
+    for text in texts:
+        if text.size < least_size:
+            faults.append(f"type of {text.size:g} pt, smallest is {least_size:g}: {text.words!r}")
+        missing = missing_letters(text.words, drawing.style, text.bold)
+        if missing:
+            faults.append(f"not in the font: {' '.join(missing)} in {text.words!r}")
+    return faults
 
 
-def _linear(colour: str) -> np.ndarray:
-    value = np.array(to_rgb(colour))
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+def _overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes share more than a hair both ways."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return across > SLACK and down > SLACK
 
 
-def _deuteranope(colour: str) -> np.ndarray:
-    """Linear RGB of a colour as a reader without green cones sees it."""
-    return np.clip(DEUTERANOPIA @ _linear(colour), 0, 1)
+def _within(one: Box, other: Box) -> bool:
+    """Whether a box lies within another in x and reaches no farther than half its own height beyond it in y."""
+    slack = (one[3] - one[1]) / 2
+    return other[0] <= one[0] and one[2] <= other[2] and other[1] - slack <= one[1] and one[3] <= other[3] + slack
 
 
-def _lab(linear: np.ndarray) -> np.ndarray:
-    """CIELAB (D65) of linear sRGB."""
-    matrix = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = matrix @ linear / np.array([0.9505, 1.0, 1.089])
-    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (xyz * 24389 / 27 + 16) / 116)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+def text_contrast(drawing: Drawing, text: Text) -> float:
+    """Contrast of a text with what is behind its middle: the page, the band of a row, a shape."""
+    left, top, right, bottom = text_box(drawing, text)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    behind = PAGE
+    for shape in drawing.shapes("bands", "guides", "glyphs", "patches"):
+        x0, y0, x1, y1 = shape.box
+        if x0 <= x <= x1 and y0 <= y <= y1:
+            behind = shape.face
+    return contrast(text.colour, behind)
 
 
-def _check_written(path: Path, figure: Figure, style: Style) -> tuple[float, str, list[str]]:
+def _faint_shapes(drawing: Drawing) -> list[str]:
+    """Marks and glyphs of which neither face nor outline stands out from the page."""
+
+    def strongest(shape: Shape) -> float:
+        return max(contrast(colour, PAGE) for colour in (shape.face, shape.edge if shape.width else PAGE))
+
+    found = [strongest(shape) for shape in drawing.shapes("marks", "glyphs")]
+    return [
+        f"a shape of contrast {value:.1f}, at least {LEAST_SHAPE_CONTRAST:g}"
+        for value in found
+        if value < LEAST_SHAPE_CONTRAST
+    ]
+
+
+def _alike(drawing: Drawing) -> list[str]:
+    """Things of different meaning that have the same colour and the same shape or sign."""
+    pairs = itertools.combinations(drawing.meanings.items(), 2)
+    return [f"{one} and {other} look the same" for (one, look), (other, its_look) in pairs if look == its_look]
+
+
+def _check_written(path: Path, drawing: Drawing) -> tuple[float, str, list[str]]:
     """Dots per inch (NaN for vectors), how fonts are held, and faults of one written file."""
-    data, ending, faults = path.read_bytes(), path.suffix.lower(), []
+    data, ending, style, faults = path.read_bytes(), path.suffix.lower(), drawing.style, []
     if ending in (".png", ".tiff", ".tif"):
         wanted = style.png_dpi if ending == ".png" else style.dpi
         with Image.open(path) as picture:
-            dpi = picture.size[0] / figure.get_figwidth()
-            mode = picture.mode
+            dpi, mode = picture.size[0] / drawing.width * 72, picture.mode
         if abs(dpi - wanted) > 1:
             faults.append(f"{dpi:.0f} dpi, the preset says {wanted}")
         if ending != ".png" and mode != "RGB":
             faults.append(f"colours are {mode}, not RGB")
         return round(dpi, 1), "in the picture", faults
-    if ending == ".pdf":
-        embedded = b"/FontFile2" in data or b"/FontFile3" in data
-        if not embedded or b"/Type3" in data:
-            faults.append("fonts are not embedded as TrueType")
+    if ending in (".pdf", ".eps"):
+        embedded = (b"/FontFile2" in data or b"/FontFile3" in data) if ending == ".pdf" else b"/FontType 42" in data
+        if not embedded:
+            faults.append("fonts are not embedded")
+        if ending == ".pdf" and drawing.alt_text and b"/StructTreeRoot" not in data:
+            faults.append("no tags for readers who cannot see it")
         return np.nan, "embedded" if embedded else "missing", faults
-    if ending == ".eps":
-        embedded = b"/FontType 42" in data
-        return np.nan, "embedded" if embedded else "missing", [] if embedded else ["fonts are not embedded"]
     if b"<title>" not in data or b"<desc>" not in data:
         faults.append("no title or description in the file")
-    outlines = not re.search(rb"<text", data)
+    outlines = b"<text" not in data
     if outlines != (style.svg_text == "path"):
         faults.append(f"text is {'outlines' if outlines else 'text'}, the preset says {style.svg_text}")
     return np.nan, "outlines" if outlines else "text", faults

@@ -6,15 +6,15 @@ The only module that knows how several appraisals of one study become one sign.
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from small_evidence.appraisal.risk_of_bias import CONSENSUS, OVERALL
 from small_evidence.extraction.schema import humanise
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.judgements import judgement_glyph, judgement_keys, judgement_slug
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.page import Column, Row, Sheet
-from small_evidence.figures.style import SCREEN, Style, describe
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.wording import SIGNS, counted, labels_of
 
 NONE = "Not appraised: the review has no risk-of-bias judgements"
@@ -67,7 +67,7 @@ def traffic_light(
     *,
     title: str = "Risk of bias",
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """A row a study, a sign an item; any number of items that the width has room for.
 
     Parameters
@@ -124,7 +124,7 @@ def risk_of_bias_summary(
     *,
     title: str = "Risk of bias, summary",
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """A bar an item: how many studies got which judgement. Parameters as of `traffic_light`."""
     studies = _eligible(studies)
     known = one_judgement(appraisals[appraisals["study_id"].isin(studies["study_id"])])
@@ -182,7 +182,7 @@ def _without(known: pd.DataFrame, studies: pd.DataFrame) -> list[str]:
     return [f"Not appraised: {left} of {counted(len(studies), 'eligible study', 'eligible studies')}."] * bool(left)
 
 
-def _nothing(title: str, studies: pd.DataFrame, style: Style) -> Figure:
+def _nothing(title: str, studies: pd.DataFrame, style: Style) -> Drawing:
     words = f"{NONE} ({counted(len(studies), 'eligible study', 'eligible studies')})."
     figure = draw_sheet([Column("study", "")], [], Sheet(title=title, statements=[words]), style)
     return describe(figure, title, f"{title}. {words}")

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from scipy.special import logit, ndtri
 
 from small_evidence import ReviewError
 from small_evidence.extraction.schema import ALL, humanise
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.forest import AXIS_LABEL, counts_text, estimate_text
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
-from small_evidence.figures.style import SCREEN, Style, describe
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.bayes import posterior
 from small_evidence.wording import INTERVALS, MODELS, NOTHING, class_label, labels_of, missing, variance
 
@@ -42,7 +42,7 @@ SHORT_INTERVALS = {
 }  # fmt: skip
 
 
-def leave_one_out_forest(analysis: str, sensitivity, pooled, studies, therapies, **options) -> Figure:
+def leave_one_out_forest(analysis: str, sensitivity, pooled, studies, therapies, **options) -> Drawing:
     """Pooled result without each study in turn, above that of all studies.
 
     Parameters
@@ -69,7 +69,7 @@ def leave_one_out_forest(analysis: str, sensitivity, pooled, studies, therapies,
     )
 
 
-def cumulative_forest(analysis: str, sensitivity, pooled, studies, therapies, **options) -> Figure:
+def cumulative_forest(analysis: str, sensitivity, pooled, studies, therapies, **options) -> Drawing:
     """Pooled result as it grew with the years, crude while there were too few studies; see `leave_one_out_forest`."""
     years = [name[:1].upper() + name[1:] for name in sensitivity["change"].fillna("").astype(str)]
     sensitivity = sensitivity.assign(change=years)
@@ -97,7 +97,7 @@ def _variants_forest(
     class_labels: Mapping[str, str] | None = None,
     reference: float = 0.5,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     result, label = _result(analysis, pooled, therapies, class_labels)
     title = f"{label}, {what}"
     if result["pooled"] != "yes":
@@ -120,7 +120,7 @@ def _variants_forest(
     return _beside_primary(title, columns, rows, result, reference, style)
 
 
-def _beside_primary(title, columns, rows, result, reference: float, style: Style, note: str = "") -> Figure:
+def _beside_primary(title, columns, rows, result, reference: float, style: Style, note: str = "") -> Drawing:
     """Rows drawn on the band of the primary analysis, with its model named below."""
     sheet = Sheet(
         title=title,
@@ -143,7 +143,7 @@ def methods_forest(
     class_labels: Mapping[str, str] | None = None,
     reference: float = 0.5,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """One analysis by every method; the interval of the primary one is a band behind all. See leave_one_out_forest."""
     result, label = _result(analysis, pooled, therapies, class_labels)
     title = f"{label}, by every method"
@@ -192,7 +192,7 @@ def posterior_plot(
     class_labels: Mapping[str, str] | None = None,
     reference: float = 0.5,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """Posterior density of the Bayesian analysis with its prior, above the intervals that are read from it.
 
     Parameters
@@ -267,7 +267,7 @@ def funnel_plot(
     class_labels: Mapping[str, str] | None = None,
     reference: float = math.nan,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """Proportions against the size of the studies, from ten studies on; with fewer, the reason why there is no plot.
 
     Parameters
@@ -349,11 +349,11 @@ def _result(analysis: str, pooled: pd.DataFrame, therapies: pd.DataFrame, class_
     return result, label if result["disease"] == ALL else f"{label} ({result['disease']})"
 
 
-def _not_pooled(title: str, result, style: Style) -> Figure:
+def _not_pooled(title: str, result, style: Style) -> Drawing:
     return _said(title, f"Not pooled: {result['reason']}", style)
 
 
-def _said(title: str, words: str, style: Style) -> Figure:
+def _said(title: str, words: str, style: Style) -> Drawing:
     """A figure that says why there is nothing to draw."""
     figure = draw_sheet([Column("what", "")], [], Sheet(title=title, statements=[words]), style)
     return describe(figure, title, f"{title}. {words}.")

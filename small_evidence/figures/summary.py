@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from small_evidence.extraction.schema import ALL, humanise, numbers
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.forest import (
     AXIS_LABEL,
     WITHOUT,
@@ -23,7 +23,7 @@ from small_evidence.figures.forest import (
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
-from small_evidence.figures.style import SCREEN, Style, describe
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.wording import INTERVALS, MODELS, NOTHING, all_of, class_label, labels_of, level_text
 
 INDENT = 1.2  # of the members of a class, in type sizes
@@ -42,7 +42,7 @@ def summary_forest(
     level_note: str = "",
     reference: float = 0.5,
     style: Style = SCREEN,
-) -> Figure:
+) -> Drawing:
     """All treatments of the review on one page, grouped and ordered as in Table IV.
 
     A row a treatment with study arms that entered: pooled (filled diamond, thick line, bold) or with its crude
@@ -65,7 +65,7 @@ def summary_forest(
 
     Returns
     -------
-    Figure with one Axes (none when no arm entered anywhere), 0 to 100 per cent, y in points downwards
+    Drawing with one axis (none when no arm entered anywhere), 0 to 100 per cent, y in points downwards
     """
     whole = pooled[pooled["disease"] == ALL].set_index(["scope", "therapy"])
     kept_out = arms[

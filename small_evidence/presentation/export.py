@@ -20,7 +20,9 @@ from small_evidence.appraisal.risk_of_bias import judged_items
 from small_evidence.documents import save_documents
 from small_evidence.documents.text import Heading, Text
 from small_evidence.figures import FOREST, review_figure
-from small_evidence.figures.style import Style, pages_of, save_figure
+from small_evidence.figures.drawing import pages_of
+from small_evidence.figures.render import save_figure
+from small_evidence.figures.style import Style
 from small_evidence.release.archive import save_archive
 from small_evidence.synthesis.analyses import analysis_id
 from small_evidence.tables import evidence_tables
@@ -104,9 +106,9 @@ def _figures(folder: Path, names: Sequence[str], frames, config, style: Style) -
         for ending in (ending for ending in style.formats if ending != "pdf"):
             names_of = [f"{stem}-page{at}" for at in range(1, len(pages) + 1)] if len(pages) > 1 else [stem]
             files |= {f"{name}.{ending}": page for name, page in zip(names_of, pages, strict=True)}
-        caption, words = str(figure.get_label()), getattr(figure, "alt_text", "")
+        caption, words = figure.title, figure.alt_text
         for file, drawn in files.items():
-            save_figure(drawn, folder / "figures" / file, style)
+            save_figure(drawn, folder / "figures" / file)
             entry = {"file": f"figures/{file}", "kind": "figure", "number": number}
             entries.append(entry | {"caption": caption, "description": words})
     return entries

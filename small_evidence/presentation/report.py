@@ -24,7 +24,8 @@ from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, linked
 from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
 from small_evidence.figures import FOREST, review_figure
-from small_evidence.figures.style import SCREEN, svg
+from small_evidence.figures.render import svg
+from small_evidence.figures.style import SCREEN
 from small_evidence.presentation.manuscript import claim_words, methods_text
 from small_evidence.release.changes import changes_text
 from small_evidence.synthesis.analyses import analysis_id, over_all
@@ -53,7 +54,6 @@ from small_evidence.wording import (
 )
 
 PAGE = "report.html.j2"
-PICTURES = replace(SCREEN, svg_text="text")  # letters stay letters: a tenth of the size of their outlines
 PLACES = {  # of the page, and what a link there is called
     "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings", "treatments": "Treatments",
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
@@ -338,13 +338,10 @@ def _directions(lines: pd.DataFrame) -> str:
 
 def _picture(name: str, frames, config) -> dict:
     """A figure as an image that is part of the page; a script or an id in it reaches nothing else."""
-    figure = review_figure(name, frames, config, PICTURES)
-    data = re.sub(rb">\s+<", b"><", svg(figure, PICTURES)).decode("utf-8")
-    width, height = (
-        round(float(size) * 4 / 3) for size in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', data).groups()
-    )
-    address = "data:image/svg+xml," + quote(data, safe=" !$()*+,-./:;=?@_~'")
-    return {"title": figure.get_label(), "src": address, "alt": figure.alt_text, "width": width, "height": height}
+    drawing = review_figure(name, frames, config, SCREEN)
+    address = "data:image/svg+xml," + quote(svg(drawing).decode("utf-8"), safe=" !$()*+,-./:;=?@_~'")
+    width, height = (round(points * 4 / 3) for points in (drawing.width, drawing.height))
+    return {"title": drawing.title, "src": address, "alt": drawing.alt_text, "width": width, "height": height}
 
 
 def _classes(frames, config, tables) -> list[dict]:

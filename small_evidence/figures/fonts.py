@@ -1,0 +1,135 @@
+"""Fonts of the figures: which files a style uses, how wide a line is, where it breaks, which letters there are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import typst
+from fontTools.pens.boundsPen import BoundsPen
+from fontTools.ttLib import TTFont
+
+from small_evidence import ReviewError
+from small_evidence.figures.style import Style
+
+FALLBACK = "DejaVu Sans"  # has the letters that a journal's font lacks
+OWN = (FALLBACK, "DejaVu Serif")  # these come with matplotlib, so they are on every machine
+REGULAR, BOLD = 400, 700
+BREAKS = "-–/"  # a long word may break after these
+
+
+@dataclass(frozen=True)
+class Font:
+    """Advance widths of one font file, and how far its letters reach above and below the line; in type sizes."""
+
+    advances: dict[str, float] = field(repr=False)
+    above: float
+    below: float
+
+
+@cache
+def own_folder() -> Path:
+    """The folder of the fonts that come with matplotlib, found without loading it."""
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise ReviewError("matplotlib, whose fonts the figures use, is not installed")
+    return Path(spec.origin).parent / "mpl-data/fonts/ttf"
+
+
+@cache
+def font_book(system: bool) -> typst.Fonts:
+    """The fonts that the renderer may use: ours, and those of the machine where a style asks for them."""
+    return typst.Fonts(include_system_fonts=system, include_embedded_fonts=False, font_paths=[str(own_folder())])
+
+
+@cache
+def families(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The first family that is here, and after it the one for letters that it lacks."""
+    known = set(font_book(needs_system(wanted)).families())
+    first = next((family for family in wanted if family in known), FALLBACK)
+    return tuple(dict.fromkeys((first, FALLBACK)))
+
+
+def needs_system(wanted: tuple[str, ...]) -> bool:
+    """Whether fonts of the machine are looked for: where one of ours comes first, files are the same everywhere."""
+    return wanted[0] not in OWN
+
+
+@cache
+def _fonts(wanted: tuple[str, ...], bold: bool) -> tuple[Font, ...]:
+    """What the renderer takes for a text, in the order in which it looks for a letter."""
+    weight = BOLD if bold else REGULAR
+    book = font_book(needs_system(wanted)).fonts()
+    return tuple(
+        _read(info.path, info.index)
+        for family in families(wanted)
+        for info in [
+            next(
+                info
+                for info in book
+                if (info.family, info.style, info.weight, info.stretch) == (family, "normal", weight, 1.0)
+            )
+        ]
+    )
+
+
+@cache
+def _read(path: str, number: int) -> Font:
+    with TTFont(path, lazy=True, fontNumber=number) as font:
+        em, metrics, letters = font["head"].unitsPerEm, font["hmtx"], font.getBestCmap()
+        advances = {chr(code): metrics[name][0] / em for code, name in letters.items()}
+        pen = BoundsPen(font.getGlyphSet())
+        for letter in "lp":
+            font.getGlyphSet()[letters[ord(letter)]].draw(pen)
+        _, low, _, high = pen.bounds
+    return Font(advances, high / em, -low / em)
+
+
+@cache
+def _em_width(text: str, wanted: tuple[str, ...], bold: bool) -> float:
+    fonts = _fonts(wanted, bold)
+    missing = fonts[0].advances.get("\u25a1", 1.0)  # about what is drawn for a letter that no font has
+    return sum(next((font.advances[letter] for font in fonts if letter in font.advances), missing) for letter in text)
+
+
+def text_width(text: str, style: Style, size: float, bold: bool = False) -> float:
+    """Width of one line in points by the advances of its letters; kerning makes it slightly less."""
+    return _em_width(text, style.font, bold) * size
+
+
+def text_reach(style: Style, size: float, bold: bool = False) -> tuple[float, float]:
+    """How far letters reach above and below the baseline, in points."""
+    font = _fonts(style.font, bold)[0]
+    return font.above * size, font.below * size
+
+
+def missing_letters(text: str, style: Style, bold: bool = False) -> list[str]:
+    """Letters that no font of the style has."""
+    fonts = _fonts(style.font, bold)
+    return sorted({c for c in text if not c.isspace() and not any(c in font.advances for font in fonts)})
+
+
+def wrap_text(text: str, style: Style, size: float, width: float, bold: bool = False) -> list[str]:
+    """Break text into lines of at most `width` points: at spaces, a longer word at its hyphens, at worst anywhere."""
+    lines: list[str] = []
+    line = ""
+    for word in re.split(r"[ \t\r\n]+", text.strip()):  # not at a no-break space
+        longer = f"{line} {word}" if line else word
+        if text_width(longer, style, size, bold) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        while text_width(word, style, size, bold) > width and len(word) > 1:
+            cut = len(word) - 1
+            while cut > 1 and text_width(word[:cut], style, size, bold) > width:
+                cut -= 1
+            hyphen = max(word.rfind(sign, 0, cut) for sign in BREAKS)
+            cut = hyphen + 1 if hyphen > 0 else cut
+            lines.append(word[:cut])
+            word = word[cut:]
+        line = word
+    return [*lines, line] if line else lines
