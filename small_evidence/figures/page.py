@@ -235,7 +235,7 @@ class Page:
         self.items.append(Shape(circle, glyph.colour, ink, self.style.line, "glyphs", hatch))
         if glyph.meaning:
             self.meanings[glyph.meaning] = (glyph.colour, glyph.sign)
-        if glyph.sign:
+        if glyph.sign.strip():
             wide = text_width(glyph.sign, self.style, size, True) / 2 + 0.12 * size
             if glyph.hatched:  # a plain patch, so that no line runs through the letter
                 self.box((x - wide, y - 0.55 * size, x + wide, y + 0.55 * size), "patches", glyph.colour)

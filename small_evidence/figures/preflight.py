@@ -186,7 +186,7 @@ def _check_written(path: Path, drawing: Drawing) -> tuple[float, str, list[str]]
             faults.append(f"colours are {mode}, not RGB")
         return round(dpi, 1), "in the picture", faults
     if ending in (".pdf", ".eps"):
-        embedded = (b"/FontFile2" in data or b"/FontFile3" in data) if ending == ".pdf" else b"/FontType 42" in data
+        embedded = (b"/FontFile2" in data or b"/FontFile3" in data) if ending == ".pdf" else b"/FontType 3" in data
         if not embedded:
             faults.append("fonts are not embedded")
         if ending == ".pdf" and drawing.alt_text and b"/StructTreeRoot" not in data:

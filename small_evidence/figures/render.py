@@ -37,9 +37,9 @@ HATCH = "M-1,5 L5,-1 M-5,5 L1,-1 M3,5 L9,-1"
 def save_figure(drawing: Drawing, path: str | Path) -> None:
     """Write a drawing; the ending of the path says the format. The one place where figures are written.
 
-    PDF and EPS contain their text as text, in embedded fonts; SVG as text or as outlines, as the preset wants; TIFF is
-    RGB with LZW compression at the preset's dpi. Title and description go into SVG, PDF and PNG. PDF is the format that
-    has pages; in the others a figure that is too high for one page is whole.
+    PDF and EPS contain their text as text, in embedded fonts (TrueType and Type 3); SVG as text or as outlines, as the
+    preset wants; TIFF is RGB with LZW compression at the preset's dpi. Title and description go into SVG, PDF and PNG.
+    PDF is the format that has pages; in the others a figure that is too high for one page is whole.
 
     Raises
     ------
