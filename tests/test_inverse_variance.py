@@ -16,6 +16,7 @@ from scipy.special import expit
 from scipy.stats import chi2, norm, t
 
 from small_evidence.pooling import inverse_variance as iv
+from small_evidence.pooling import pool_responses
 
 REFERENCE = Path(__file__).parent / "reference" / "metafor"
 DATA_SETS = sorted(path.stem for path in REFERENCE.glob("*.json"))
@@ -27,8 +28,6 @@ SCALE_KEYS = {
     "se": "se",
     "b_lb": "ci.lb",
     "b_ub": "ci.ub",
-    "b_pi_lb": "pi.lb",
-    "b_pi_ub": "pi.ub",
     "tau2": "tau2",
     "q": "QE",
     "q_p": "QEp",
@@ -87,7 +86,7 @@ def test_closed_form_estimators_agree_with_metafor(name):
             reference["xi"], reference["ni"], interval=interval, measure=model["measure"], tau2_method=model["method"]
         )
         for mine, theirs in SCALE_KEYS.items():
-            if model[theirs] is None or (mine.startswith("b_pi") and reference["k"] < 3):
+            if model[theirs] is None:
                 continue
             assert ours[mine] == pytest.approx(model[theirs], rel=1e-8, abs=1e-12), (key, mine)
         assert ours["i2"] == pytest.approx(model["I2"] / 100, rel=1e-8, abs=1e-12), key
@@ -244,8 +243,88 @@ def test_prediction_needs_three_studies_and_random_effects():
     assert np.isnan(fit_one([4, 7], [8, 9])["pi_lb"])
     assert np.isnan(fit_one([4, 7, 2], [8, 9, 6], tau2_method="FE")["pi_lb"])
     three = fit_one([4, 7, 1], [8, 9, 16])
-    half = norm.ppf(0.975) * np.sqrt(three["se"] ** 2 + three["tau2"])
+    half = t.ppf(0.975, 1) * np.sqrt(three["se"] ** 2 + three["tau2"])
     assert three["pi_lb"] == pytest.approx(expit(three["b"] - half), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_prediction_from_metafors_estimates(name):
+    """b ± t(k - 2) sqrt(se² + tau2) with b, se and tau2 of metafor's closed forms; its own predictions take z."""
+    reference = read_reference(name)
+    k = reference["k"]
+    for _, model, interval in models(reference):
+        if model["method"] not in ("DL", "HE", "SJ") or k < 3 or has_no_width(model):
+            continue
+        ours = fit_one(
+            reference["xi"], reference["ni"], interval=interval, measure=model["measure"], tau2_method=model["method"]
+        )
+        half = t.ppf(0.975, k - 2) * np.sqrt(model["se"] ** 2 + model["tau2"])
+        wanted = [model["b"] - half, model["b"] + half]
+        assert [ours["b_pi_lb"], ours["b_pi_ub"]] == pytest.approx(wanted, rel=1e-8, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("xi", "ni", "ml", "reml"),
+    [
+        # Values found by a dense grid of the likelihoods: one large study among small ones
+        ([1982, 4, 2, 1, 3, 3, 4, 1], [2000, 4, 3, 1, 3, 3, 4, 1], 1.63793, 1.88341),
+        (
+            [0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0],
+            [4, 3, 5, 8, 11, 20, 10, 12, 11, 24, 17, 23, 11, 20, 12, 26, 1, 2, 9, 1, 4, 21, 29],
+            1.62828,
+            1.70828,
+        ),
+    ],
+)
+def test_likelihoods_reach_their_maximum(xi, ni, ml, reml):
+    assert fit_one(xi, ni, tau2_method="ML")["tau2"] == pytest.approx(ml, abs=1e-5)
+    assert fit_one(xi, ni, tau2_method="REML")["tau2"] == pytest.approx(reml, abs=1e-5)
+
+
+def test_score_is_solved_in_random_sets_of_unequal_studies():
+    rng = np.random.default_rng(5)
+    size, k = 1500, 9
+    mask = np.arange(k) < rng.integers(2, k + 1, (size, 1))
+    ni = np.where(rng.random((size, k)) < 0.2, rng.integers(200, 3000, (size, k)), rng.integers(1, 6, (size, k)))
+    xi = rng.binomial(ni, rng.beta(0.7, 0.7, (size, k)))
+    yi, vi = iv.study_effects(xi, ni)
+    for method in ("ML", "REML"):
+        tau2 = iv.estimate_tau2(yi, vi, mask, method)
+        slope = iv._score(yi, vi, mask, tau2, method == "REML")[0]
+        sums = np.sum(mask / (vi + tau2[:, None]), axis=1)
+        assert np.where(tau2 > 0, np.abs(slope), np.maximum(slope, 0)).max() <= 1e-9 * sums.max()
+        dense = np.concatenate([[0], np.geomspace(1e-5, 1e3, 400)])
+        best = iv._log_likelihood(yi, vi, mask, tau2, method == "REML")
+        for one in dense:
+            assert (iv._log_likelihood(yi, vi, mask, np.full(size, one), method == "REML") <= best + 1e-9).all()
+
+
+def test_tau2_inside_its_interval_or_a_code():
+    rng = np.random.default_rng(8)
+    seen = set()
+    for _ in range(150):
+        ni = rng.integers(2, 20, size=rng.integers(2, 7))
+        xi = rng.binomial(ni, rng.beta(1, 1, size=ni.size))
+        for method in iv.TAU2_METHODS:
+            found = fit_one(xi, ni, tau2_method=method)
+            codes = set(found["note_codes"].split(";"))
+            inside = found["tau2_lb"] <= found["tau2"] <= found["tau2_ub"]
+            assert inside != bool(codes & {"tau2_outside_interval", "tau2_interval_empty", "common_effect"})
+            seen |= codes
+    assert "tau2_outside_interval" in seen
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(1, 30).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=3, max_size=8),
+    st.sampled_from(iv.MEASURES),
+    st.sampled_from(iv.INTERVALS),
+)
+def test_prediction_contains_the_interval(arms, measure, interval):
+    found = fit_one(*np.array(arms, float).T, measure=measure, interval=interval)
+    if np.isfinite(found["b_lb"]):
+        assert found["b_pi_lb"] <= found["b_lb"]
+        assert found["b_pi_ub"] >= found["b_ub"]
 
 
 def test_reml_takes_the_higher_of_two_peaks():
@@ -300,3 +379,11 @@ def test_mirror_order_and_padding(arms, measure, method, random):
     assert batch["status"][1] == "no_data"
     assert np.isnan(batch["estimate"][1])
     assert 0 <= one["ci_lb"] <= one["estimate"] <= one["ci_ub"] <= 1
+
+
+def test_tau2_hardly_above_zero_is_profiled_without_a_warning():
+    """The limit of tau is where the likelihood at 0 is a hair below the critical value; RuntimeWarnings are errors."""
+    found = pool_responses([103, 5, 5], [200, 5, 5])
+    assert found.tau2_lb == 0
+    assert found.tau2 == pytest.approx(2.68**2, abs=15)
+    assert found.tau2_ub > found.tau2

@@ -12,7 +12,7 @@ i2, h2 the shares of the variance that are not chance. Arrays are (a, k): a anal
 import numpy as np
 from scipy.special import chdtrc, chdtri, expit, ndtri, stdtrit
 
-from small_evidence.pooling.notes import join_notes
+from small_evidence.pooling.notes import join_codes, join_notes
 from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
@@ -26,6 +26,14 @@ DEFAULT_INTERVAL = "wald_z"
 CORRECTION = 0.5  # added to responders and non-responders of a study without one of them; Haldane 1956
 GRID_POINTS = 60  # starts of the search for the highest peak of a (restricted) likelihood
 MAX_STEPS = 200
+NOTES = {
+    "corrected": "0.5 added in {studies}",
+    "common_effect": "tau2 taken to be 0",
+    "tau2_interval_empty": "interval of tau2 empty: effects nearly the same",
+    "tau2_outside_interval": "tau2 outside its interval, which does not depend on the estimator of tau2",
+    "no_width": "Hartung-Knapp interval has no width: effects identical",
+    "cut": "limits cut at 0 and 1",
+}
 COLLAPSED = 1e-12  # a Hartung-Knapp factor below this means identical effects, not certainty
 
 
@@ -257,7 +265,8 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
     -------
     dict of arrays (a,): interval, measure, tau2_method; estimate, ci_lb, ci_ub, pi_lb, pi_ub as proportions; b, se,
     tau2, tau2_lb, tau2_ub on the scale of the measure; q, q_df, q_p, i2 (share, 0..1), h2; i2_lb, i2_ub (i2 at
-    tau2_lb and tau2_ub); b_lb, b_ub, b_pi_lb, b_pi_ub, the intervals before the back-transformation; status, note
+    tau2_lb and tau2_ub); b_lb, b_ub, b_pi_lb, b_pi_ub, the intervals before the back-transformation; status;
+    note_codes, those of NOTES that apply, joined by ";", and note, their words
 
     Raises
     ------
@@ -268,12 +277,14 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
     With wi = 1/(vi + tau2): b = sum wi yi / sum wi, se² = 1 / sum wi; Hartung-Knapp multiplies se² by
     sum wi (yi-b)² / (k-1) and takes t with k-1 degrees of freedom. Where all effects are the same this factor is 0:
     the interval would have no width, and is NaN. i2 = tau2 / (tau2 + typical vi), h2 = 1 + tau2 / typical vi; for
-    "FE", from Q. Prediction: b ± crit sqrt(se² + tau2), from three studies on, not for "FE".
+    "FE", from Q. Prediction: b ± t sqrt(se² + tau2), t with k-2 degrees of freedom, from three studies on, not for
+    "FE"; as t is above every critical value of the interval, that of the prediction contains it.
 
     References
     ----------
     DerSimonian & Laird (1986), Control Clin Trials 7:177. Hartung & Knapp (2001), Stat Med 20:3875.
-    Higgins & Thompson (2002), Stat Med 21:1539. Knapp, Biggerstaff & Hartung (2006), Biom J 48:271.
+    Higgins & Thompson (2002), Stat Med 21:1539. Knapp, Biggerstaff & Hartung (2006), Biom J 48:271. Higgins, Thompson
+    & Spiegelhalter (2009), J R Stat Soc A 172:137 (prediction).
 
     Examples
     --------
@@ -311,7 +322,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
     se = np.where(collapsed, np.nan, se)
     half = crit * se
     predicts = (k >= MIN_K_PREDICTION) & (not common)
-    pi_half = np.where(predicts, crit * np.sqrt(se**2 + tau2), np.nan)
+    pi_half = np.where(predicts, stdtrit(np.maximum(k - 2, 1), (1 + conf_level) / 2) * np.sqrt(se**2 + tau2), np.nan)
 
     q = weigh_studies(yi, vi, mask, np.zeros(size))["q"]
     typical = np.where(k > 1, df / np.maximum(_typical_scale(vi, mask), np.finfo(float).tiny), 1.0)
@@ -354,16 +365,19 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
         ~with_studies, "no_data", np.where(k == 1, "single_study", np.where(at_zero, "tau2_zero", "ok"))
     ).astype(object)
     corrected = (mask & ((xi == 0) | (xi == ni))).sum(axis=1) * (measure in ("PLO", "PR"))
-    words = [f"0.5 added in {count} {'study' if count == 1 else 'studies'}" for count in corrected]
+    several = (k > 1) & (not common)
+    remarks = {
+        "corrected": corrected > 0,
+        "common_effect": np.full(size, common),
+        "tau2_interval_empty": ~np.isfinite(tau2_ub) & several,
+        "tau2_outside_interval": several & ((tau2 < tau2_lb) | (tau2 > tau2_ub)),
+        "no_width": collapsed & (k > 1),
+        "cut": beyond,
+    }
+    result["note_codes"] = join_codes(remarks)
+    studies = [f"{count} {'study' if count == 1 else 'studies'}" for count in corrected]
     result["note"] = join_notes(
-        size,
-        [
-            (corrected > 0, words),
-            (common, "tau2 taken to be 0"),
-            (~np.isfinite(tau2_ub) & (k > 1) & (not common), "interval of tau2 empty: effects nearly the same"),
-            (collapsed & (k > 1), "Hartung-Knapp interval has no width: effects identical"),
-            (beyond, "limits cut at 0 and 1"),
-        ],
+        size, [(held, [NOTES[code].format(studies=text) for text in studies]) for code, held in remarks.items()]
     )
     for name, value in (("interval", interval), ("measure", measure), ("tau2_method", tau2_method)):
         result[name] = np.full(size, value, dtype=object)
@@ -412,14 +426,17 @@ def _tau2_likelihood(yi, vi, mask, spread, restricted):
     low = grid[rows, np.maximum(best - 1, 0)]
     high = grid[rows, np.minimum(best + 1, GRID_POINTS - 1)]
     at_zero = (best == 0) & (_score(yi, vi, mask, np.zeros(len(best)), restricted)[0] <= 0)
-    tau2 = grid[rows, best]
+    tau2, before = grid[rows, best], high - low
     for _ in range(MAX_STEPS):
         slope, information = _score(yi, vi, mask, tau2, restricted)
         low, high = np.where(slope > 0, tau2, low), np.where(slope > 0, high, tau2)
-        step = tau2 + slope / information
-        # Fisher's step where it stays inside the bracket, else the middle
-        following = np.where((step > low) & (step < high), step, (low + high) / 2)
-        done = np.abs(following - tau2) <= 1e-15 * tau2
+        step = slope / information
+        # Fisher's step where it stays inside the bracket and is half the last one or less, else to the middle: with
+        # one study much larger than the others the expected information is so far off that the steps go to and fro
+        inside = (tau2 + step > low) & (tau2 + step < high) & (np.abs(step) <= before / 2)
+        following = np.where(inside, tau2 + step, (low + high) / 2)
+        before = np.abs(following - tau2)
+        done = before <= 1e-15 * tau2
         tau2 = following
         if np.all(done | at_zero):
             break

@@ -28,3 +28,16 @@ def join_notes(size, parts):
         for row in np.flatnonzero(held):
             notes[row] = f"{notes[row]}; {texts[row]}" if notes[row] else str(texts[row])
     return notes
+
+
+def join_codes(conditions: dict[str, np.ndarray]) -> np.ndarray:
+    """Codes that apply to each analysis, joined by ";" in the order given; object array (a,) of str.
+
+    Examples
+    --------
+    >>> join_codes({"cut": np.array([True, False]), "no_width": np.array([True, True])}).tolist()
+    ['cut;no_width', 'no_width']
+    """
+    held = np.array(list(conditions.values()))
+    codes = list(conditions)
+    return np.array([";".join(np.compress(column, codes)) for column in held.T], dtype=object)

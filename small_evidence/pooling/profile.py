@@ -195,7 +195,9 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
         tau = tau + step
         endless = tau > TAU_LARGE
         limit[active[endless & ~done]] = np.inf
-        keep = ~(done | endless)
+        vanishing = ~upper & (tau < TAU_SMALL)  # hardly outside at 0: there the limit is, to seven digits of tau2
+        limit[active[vanishing & ~done]] = 0.0
+        keep = ~(done | endless | vanishing)
         if not keep.any():
             break
         active, b, tau, before = active[keep], b[keep], tau[keep], inner[keep]
