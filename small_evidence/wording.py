@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import pandas as pd
 
 from small_evidence.extraction.schema import LABELS, SILENT, humanise
+from small_evidence.pooling.methods import INTERVALS, MEASURES, METHODS
 
 NOTHING = "—"
 
@@ -24,33 +25,6 @@ SPANS = re.compile(r"(\[[<>]?[\d.]+,) ([<>]?[\d.]+\])")
 
 ACRONYMS = ("ocebm", "eular", "grade", "jaad", "nice", "sign")  # of bodies that publish schemes of levels
 
-MODELS = {
-    "glmm": "binomial-normal random-effects model on the logit scale, by maximum likelihood",
-    "beta_binomial": "beta-binomial model, by maximum likelihood",
-    "bayes": "Bayesian binomial-normal model with weakly informative priors",
-    "inverse_variance": "inverse-variance random-effects model",
-    "single": "proportion of one study",
-    "crude": "summed counts",
-}
-INTERVALS = {
-    "profile": "profile likelihood",
-    "profile_calibrated": "profile likelihood, calibrated for few small studies",
-    "profile_t": "profile likelihood, t quantiles with k − 1 degrees of freedom",
-    "wald_z": "Wald, normal quantiles",
-    "wald_t": "Wald, t quantiles with k − 1 degrees of freedom",
-    "hk": "Hartung-Knapp",
-    "hk_adhoc": "Hartung-Knapp, never narrower than the normal one",
-    "clopper_pearson": "exact (Clopper-Pearson)",
-    "wilson": "Wilson",
-    "jeffreys": "Jeffreys",
-    "credible": "credible interval",
-}
-MEASURES = {
-    "PLO": "logit",
-    "PAS": "arcsine",
-    "PFT": "Freeman-Tukey double arcsine",
-    "PR": "untransformed proportions",
-}
 NOTE_NR = f"NR, not reported in the text that was read (neither zero nor none); {NOTHING}, nothing or not applicable."
 
 # Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist. From good to bad:
@@ -134,7 +108,34 @@ def coverage_of(level: float, kind: str) -> str:
     """
     if kind == "credible":
         return f"{level:.0%} credible interval"
-    return f"{level:.0%} confidence interval by {INTERVALS.get(kind) or humanise(kind)}"
+    return f"{level:.0%} confidence interval by {interval_label(kind)}"
+
+
+def method_label(slug: str, short: bool = False) -> str:
+    """What a pooling method is called.
+
+    >>> method_label("crude"), method_label("glmm", short=True)
+    ('summed counts', 'binomial-normal')
+    """
+    return humanise(str(slug)) if slug not in METHODS else METHODS[slug][1 if short else 0]
+
+
+def interval_label(slug: str, short: bool = False) -> str:
+    """How an interval was made.
+
+    >>> interval_label("clopper_pearson"), interval_label("clopper_pearson", short=True)
+    ('exact (Clopper-Pearson)', 'exact interval')
+    """
+    return humanise(str(slug)) if slug not in INTERVALS else INTERVALS[slug][1 if short else 0]
+
+
+def measure_label(slug: str, short: bool = False) -> str:
+    """The scale on which a two-step model pools.
+
+    >>> measure_label("PFT"), measure_label("PFT", short=True)
+    ('Freeman-Tukey double arcsine', 'Freeman-Tukey')
+    """
+    return slug if slug not in MEASURES else MEASURES[slug][1 if short else 0]
 
 
 def count(value: float) -> str:

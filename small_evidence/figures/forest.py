@@ -17,15 +17,15 @@ from small_evidence.figures.page import AXIS, Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.record import STATUSES
 from small_evidence.wording import (
-    INTERVALS,
-    MODELS,
     NOTHING,
     SILENT,
     class_label,
     counted,
     ids_in,
+    interval_label,
     labels_of,
     level_text,
+    method_label,
     missing,
     per_cent,
     percent,
@@ -476,8 +476,8 @@ def _notes(result, entered, left_out, names: _Names, factor, level_note, referen
         if len(entered) > 1:
             words.append("Weight: share of the patients, as the model has no inverse-variance weights.")
         if result["pooled"] == "yes" and not missing(result["estimate"]):
-            model = MODELS.get(result["method"], humanise(str(result["method"])))
-            kind = INTERVALS.get(result["interval"], humanise(str(result["interval"])))
+            model = method_label(result["method"])
+            kind = interval_label(result["interval"])
             words.append(f"Pooled: {model}; interval by {kind}. Dotted line: pooled value.")
         if square_side(entered["n"].min() / entered["n"].max(), 1.5 * style.size) <= LEAST_SIDE:
             words.append("The smallest squares are drawn larger than in proportion, so that they can be seen.")

@@ -22,7 +22,16 @@ from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.bayes import posterior
-from small_evidence.wording import INTERVALS, MODELS, NOTHING, class_label, labels_of, missing, variance
+from small_evidence.wording import (
+    NOTHING,
+    class_label,
+    interval_label,
+    labels_of,
+    measure_label,
+    method_label,
+    missing,
+    variance,
+)
 
 LEAST_FUNNEL = 10  # studies; with fewer the test has too little power (Sterne et al. 2011, BMJ 343:d4002)
 METHOD_GROUPS = {
@@ -33,13 +42,6 @@ METHOD_GROUPS = {
     "fixed": "Inverse variance, common effect",
     "inverse_variance": "Inverse variance, random effects",
 }
-MEASURES = {"PLO": "logit", "PAS": "arcsine", "PFT": "Freeman-Tukey", "PR": "raw proportion"}
-SHORT_INTERVALS = {
-    "profile": "profile likelihood", "profile_t": "profile, t quantiles",
-    "profile_calibrated": "profile, calibrated", "wald_z": "Wald",
-    "wald_t": "Wald, t quantiles", "hk": "Hartung-Knapp", "hk_adhoc": "Hartung-Knapp, never narrower",
-    "credible": "credible interval", "clopper_pearson": "exact interval",
-}  # fmt: skip
 
 
 def leave_one_out_forest(analysis: str, sensitivity, pooled, studies, therapies, **options) -> Drawing:
@@ -154,9 +156,9 @@ def methods_forest(
     for method, group in own.groupby("method", sort=False):
         rows.append(Row({"method": METHOD_GROUPS.get(method, humanise(method))}, bold=True, span="tau2", gap=0.2))
         for variant in group.itertuples():
-            words = [MEASURES.get(variant.measure, variant.measure)] if not missing(variant.measure) else []
+            words = [measure_label(variant.measure, short=True)] if not missing(variant.measure) else []
             words += [] if missing(variant.tau2_method) or method == "fixed" else [variant.tau2_method]
-            words += [SHORT_INTERVALS.get(variant.interval, humanise(str(variant.interval)))]
+            words += [interval_label(variant.interval, short=True)]
             tau2 = NOTHING if missing(variant.tau2) else variance(variant.tau2)
             primary = (method, variant.interval) == (result["method"], result["interval"])
             text = ", ".join(words)
@@ -394,8 +396,8 @@ def _keys(rows: list[Row], result) -> list[tuple[str, str]]:
 
 
 def _model_note(result, reference: float) -> str:
-    model = MODELS.get(result["method"], humanise(str(result["method"])))
-    kind = INTERVALS.get(result["interval"], humanise(str(result["interval"])))
+    model = method_label(result["method"])
+    kind = interval_label(result["interval"])
     line = "" if math.isnan(reference) else f" Grey line: {100 * reference:g}%."
     return f"Primary analysis: {model}; interval by {kind}.{line}"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from small_evidence.extraction.schema import ALL, humanise, numbers
+from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.forest import (
     AXIS_LABEL,
@@ -24,7 +24,7 @@ from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.wording import INTERVALS, MODELS, NOTHING, all_of, class_label, labels_of, level_text
+from small_evidence.wording import NOTHING, all_of, class_label, interval_label, labels_of, level_text, method_label
 
 INDENT = 1.2  # of the members of a class, in type sizes
 
@@ -212,8 +212,8 @@ def _notes(rows: list[Row], whole, therapy_levels, level_note: str, reference: f
     done = whole[whole["pooled"] == "yes"]
     if len(done):
         first = done.iloc[0]
-        model = MODELS.get(first["method"], humanise(str(first["method"])))
-        kind = INTERVALS.get(first["interval"], humanise(str(first["interval"])))
+        model = method_label(first["method"])
+        kind = interval_label(first["interval"])
         words.append(f"Pooled: {model}; interval by {kind}.")
     if any(row.mark for row in rows) and not math.isnan(reference):
         words.append(f"Grey line: {100 * reference:g}%.")

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from small_evidence.pooling.heterogeneity import likelihood_ratio_q
+from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.notes import join_notes
 from small_evidence.pooling.proportions import check_choice, check_level, proportion_interval
-from small_evidence.pooling.record import METHODS, RECORD, STATUSES, TEXT_COLUMNS
+from small_evidence.pooling.record import RECORD, STATUSES, TEXT_COLUMNS
 
 __all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
 
@@ -22,14 +23,7 @@ ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
 PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
 PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
 UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
-
-_MODULES = {
-    "glmm": ("small_evidence.pooling.glmm", {}),
-    "beta_binomial": ("small_evidence.pooling.beta_binomial", {}),
-    "bayes": ("small_evidence.pooling.bayes", {}),
-    "inverse_variance": ("small_evidence.pooling.inverse_variance", {}),
-    "fixed": ("small_evidence.pooling.inverse_variance", {"tau2_method": "FE"}),
-}
+FIXED_OPTIONS = {"fixed": {"tau2_method": "FE"}}  # what a method asks of its module beside the options
 
 
 def pool_responses(
@@ -182,7 +176,7 @@ def _pool(xi, ni, group, size, method, conf_level, options):
     exact = ~modelled & (k > 0)
     notes = [(empty > 0, [f"{n} {'arm' if n == 1 else 'arms'} without patients left out" for n in empty])]
     if exact.any():
-        name = (options.get("interval") or "clopper_pearson") if method == "crude" else "clopper_pearson"
+        name = options.get("interval", "clopper_pearson") if method == "crude" else "clopper_pearson"
         out["interval"][exact] = name
         out["estimate"][exact] = events[exact] / total[exact]
         out["ci_lb"][exact], out["ci_ub"][exact] = proportion_interval(events[exact], total[exact], name, conf_level)
@@ -206,8 +200,8 @@ def _pool(xi, ni, group, size, method, conf_level, options):
             name: np.where(inside[rows], values, np.nan) for name, values in likelihood_ratio_q(*counts, mask).items()
         }
         if fitted.size:
-            module, fixed = _MODULES[method]
-            result |= import_module(module).fit(*counts, mask, conf_level, **options, **fixed)
+            module = import_module(METHODS[method].module)
+            result |= module.fit(*counts, mask, conf_level, **options, **FIXED_OPTIONS.get(method, {}))
         for name, values in result.items():
             if name == "note":
                 notes.append((np.isin(np.arange(size), rows), _spread(values, rows, size)))
@@ -226,9 +220,9 @@ def _check_options(method, options):
     """Options that were given, after checking that the method takes them."""
     check_choice("method", method, METHODS)
     given = {name: value for name, value in options.items() if value is not None}
-    foreign = [name for name in given if name not in METHODS[method]]
+    foreign = [name for name in given if name not in METHODS[method].options]
     if foreign:
-        takes = ", ".join(METHODS[method])
+        takes = ", ".join(METHODS[method].options)
         raise ValueError(f"method {method!r} takes no {', '.join(foreign)}; it takes {takes}")
     return given
 

@@ -30,13 +30,12 @@ import pandas as pd
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import expit, logit, sici, xlog1py, xlogy
 
+from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.notes import join_notes
 from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
-INTERVALS = ("credible",)
-DEFAULT_INTERVAL = "credible"
 
 REACH = 8.8  # standard deviations after which a normal density is 1e-17 of its peak
 CUT_OFF = 30.0  # log density at the end of a window, below the peak: exp(-30) = 1e-13
@@ -101,8 +100,8 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, priors=None):
     >>> [pooled[key].round(3).tolist() for key in ("estimate", "ci_lb", "ci_ub")]
     [[0.591, 0.971], [0.324, 0.769], [0.808, 0.999]]
     """
-    interval = interval or DEFAULT_INTERVAL
-    check_choice("interval", interval, INTERVALS)
+    interval = interval or METHODS["bayes"].default_interval
+    check_choice("interval", interval, METHODS["bayes"].intervals)
     b_sd, tau_scale = _read_priors(priors)
     mask = np.asarray(mask, dtype=bool)
     xi, ni = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)

@@ -16,12 +16,10 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import betainc, digamma, expit, gammaln, log_expit, logit, ndtri, zeta
 
+from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.notes import join_notes
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
-
-INTERVALS = ("profile", "wald_z")
-DEFAULT_INTERVAL = "profile"
 
 SERIES_FROM = 20.0  # above, Stirling's series with five terms is exact to 1e-15
 LOG_THETA = np.linspace(-18, 9, 28)  # grid on which the highest peak is sought: rho from 1e-8 to 0.9999
@@ -122,8 +120,8 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     >>> [pooled[key].round(4).tolist() for key in ("estimate", "ci_lb", "ci_ub", "rho")]
     [[0.5848], [0.3371], [0.7773], [0.1094]]
     """
-    interval = interval or DEFAULT_INTERVAL
-    check_choice("interval", interval, INTERVALS)
+    interval = interval or METHODS["beta_binomial"].default_interval
+    check_choice("interval", interval, METHODS["beta_binomial"].intervals)
     mask = np.asarray(mask, dtype=bool)
     counts = _pack(xi, ni, mask)
     size, k = len(mask), mask.sum(axis=1)

@@ -17,20 +17,19 @@ from scipy.special import chdtri, expit, ndtri, stdtrit, xlogy
 from small_evidence.pooling.calibration import TAU_SCALE, critical_likelihood_ratio
 from small_evidence.pooling.likelihood import make_arms, mean_proportion
 from small_evidence.pooling.maximum import TAU_LARGEST, maximise
+from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.profile import TAU_LARGE, profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
-# Interval of b: how, and the squared critical value as a function of conf_level and k (none: see `calibration`).
-INTERVALS = {
+# How b is bounded, and the squared critical value as a function of conf_level and k (none: see `calibration`).
+BOUNDS = {
     "profile_calibrated": ("calibrated", None),
     "profile": ("profile", lambda conf_level, k: np.full(k.shape, chdtri(1, 1 - conf_level))),
     "profile_t": ("profile", lambda conf_level, k: stdtrit(k - 1, (1 + conf_level) / 2) ** 2),
     "wald_z": ("wald", lambda conf_level, k: np.full(k.shape, ndtri((1 + conf_level) / 2) ** 2)),
     "wald_t": ("wald", lambda conf_level, k: stdtrit(k - 1, (1 + conf_level) / 2) ** 2),
 }
-
-DEFAULT_INTERVAL = "profile_calibrated"
 
 
 def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
@@ -41,8 +40,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     xi, ni : float arrays (a, k_max); responders and patients, anything where mask is False
     mask : bool array (a, k_max); which arms exist. Each analysis needs two arms, a responder and a non-responder.
     conf_level : coverage of all intervals
-    interval : one of INTERVALS: "profile_calibrated" (see `calibration`), "profile" (chi-squared), "profile_t" (the
-        critical value of Student's t with k - 1 degrees of freedom instead of the normal), "wald_z", "wald_t" (k - 1)
+    interval : one of the method's intervals in methods.METHODS, or None for its default
 
     Returns
     -------
@@ -53,8 +51,8 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     The prediction interval is ``b -+ t * sqrt(tau2 + se**2)`` with k - 2 degrees of freedom (Higgins, Thompson &
     Spiegelhalter 2009, J R Stat Soc A 172:137), therefore from three studies on.
     """
-    interval = interval or DEFAULT_INTERVAL
-    check_choice("interval", interval, INTERVALS)
+    interval = interval or METHODS["glmm"].default_interval
+    check_choice("interval", interval, METHODS["glmm"].intervals)
     arms = make_arms(xi, ni, mask)
     a = mask.shape[0]
     k = arms.weight.sum(1)
@@ -82,7 +80,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     out["mean_proportion"][row] = mean_proportion(b, tau)
     out["loglik"][row] = point.ll + arms.constant[row]
     out["nodes"][row] = point.nodes
-    kind, squared = INTERVALS[interval]
+    kind, squared = BOUNDS[interval]
     if kind == "wald":
         half = np.sqrt(squared(conf_level, k_row)) * se
         lb, ub = b - half, b + half
@@ -92,7 +90,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
             lb, ub = _calibrated_limits(arms, row, critical, b)
         else:
             lb, ub = profile_b(arms, row, b, tau, point.ll, se, squared(conf_level, k_row))
-        normal = INTERVALS["profile"][1](conf_level, k_row)
+        normal = BOUNDS["profile"][1](conf_level, k_row)
         t_lb, t_ub = profile_tau(arms, row, b, tau, point, normal)
         out["tau2_lb"][row] = t_lb**2
         out["tau2_ub"][row] = np.where(np.isfinite(t_ub), t_ub, np.nan) ** 2

@@ -83,7 +83,9 @@ def tau_grid(unit):
 
 
 def look_along(arms, row, taus, b=None):
-    """Log-likelihood and slope in tau along a grid of tau, arrays of its shape, -inf and nan beyond its end; and b, maximised.
+    """Log-likelihood and slope in tau along a grid of tau; and b, maximised.
+
+    Arrays of the shape of the grid, -inf and nan beyond its end.
 
     With b given it is held there, and the slope is at that b. Half the points do for a look.
     """

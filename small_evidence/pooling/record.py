@@ -1,10 +1,10 @@
-"""The one result record of every pooling method: its columns, its statuses, the names of methods and intervals."""
+"""The one result record of every pooling method: its columns and its statuses."""
 
 # Order is fixed and every column is always there, whatever the method: NaN or "" where a method has no such thing.
 # Proportions are 0..1; b, se, tau2 (and its limits) are on the scale of the model.
 RECORD = (
-    "method",  # one of METHODS
-    "interval",  # how ci_lb and ci_ub were made
+    "method",  # a key of methods.METHODS
+    "interval",  # how ci_lb and ci_ub were made, a key of methods.INTERVALS
     "measure",  # transformation of the two-step models, "" for the others
     "tau2_method",  # estimator of tau2 in the two-step models, "" for the others
     "conf_level",  # coverage asked of every interval in the row
@@ -51,16 +51,6 @@ STATUSES = {
     ),
     "no_data": "no arm with patients",
     "not_converged": "the maximum was not found; nothing is reported",
-}
-
-# What each method takes beside the counts.
-METHODS = {
-    "glmm": ("interval",),
-    "beta_binomial": ("interval",),
-    "bayes": ("interval", "priors"),
-    "inverse_variance": ("interval", "measure", "tau2_method"),
-    "fixed": ("interval", "measure"),
-    "crude": ("interval",),
 }
 
 MIN_K_PREDICTION = 3  # Higgins, Thompson & Spiegelhalter 2009: no prediction from two studies

@@ -4,22 +4,13 @@ Every function takes study arms (columns responders, n and an identifier), pools
 `pool_many`, and returns one tidy row a variant with the columns of RECORD.
 """
 
-from importlib import import_module
-
 import numpy as np
 import pandas as pd
 
 from small_evidence.pooling import pool_many
+from small_evidence.pooling.inverse_variance import TAU2_METHODS
+from small_evidence.pooling.methods import MEASURES, METHODS
 from small_evidence.pooling.record import RECORD
-
-METHOD_LABELS = {
-    "glmm": "binomial-normal",
-    "beta_binomial": "beta-binomial",
-    "bayes": "Bayesian binomial-normal",
-    "inverse_variance": "inverse variance",
-    "fixed": "inverse variance, common effect",
-    "crude": "summed counts",
-}
 
 
 def leave_one_out(responses, by=(), study="study_id", **options):
@@ -202,7 +193,7 @@ def all_methods(responses, by=(), conf_level=0.95, priors=None):
     for choice in _universe():
         extra = {"priors": priors} if choice["method"] == "bayes" else {}
         part = pool_many(responses, by=by, conf_level=conf_level, **choice, **extra)
-        words = [METHOD_LABELS[choice["method"]], *(str(choice[name]) for name in _SHOWN if choice.get(name))]
+        words = [METHODS[choice["method"]].short_label, *(str(choice[name]) for name in _SHOWN if choice.get(name))]
         part.insert(len(_as_list(by)), "label", ", ".join(words).replace("_", " "))
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
@@ -216,21 +207,19 @@ _SHOWN = ("measure", "tau2_method", "interval")
 
 
 def _universe():
-    """Options of pool_many for every method, from what the models say they can do."""
+    """Options of pool_many for every method, from what the registry lists."""
     choices = [{"method": "crude"}]
     for method in ("glmm", "beta_binomial", "bayes"):
-        module = import_module(f"small_evidence.pooling.{method}")
-        choices += [{"method": method, "interval": interval} for interval in module.INTERVALS]
-    module = import_module("small_evidence.pooling.inverse_variance")
-    choices += [{"method": "fixed", "measure": measure} for measure in module.MEASURES]
+        choices += [{"method": method, "interval": interval} for interval in METHODS[method].intervals]
+    choices += [{"method": "fixed", "measure": measure} for measure in MEASURES]
     choices += [
         {"method": "inverse_variance", "measure": measure, "tau2_method": "REML", "interval": interval}
-        for measure in module.MEASURES
-        for interval in module.INTERVALS
+        for measure in MEASURES
+        for interval in METHODS["inverse_variance"].intervals
     ]
     choices += [
         {"method": "inverse_variance", "measure": "PLO", "tau2_method": name, "interval": "wald_z"}
-        for name in module.TAU2_METHODS
+        for name in TAU2_METHODS
         if name not in ("REML", "FE")
     ]
     return choices

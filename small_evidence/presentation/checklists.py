@@ -19,7 +19,7 @@ from small_evidence.extraction.schema import LABELS, numbers
 from small_evidence.synthesis.analyses import over_all
 from small_evidence.tables.parts import appraisal_words, extraction_words, scheme_of
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import INTERVALS, MODELS, NOTHING, class_label, counted
+from small_evidence.wording import NOTHING, class_label, counted, interval_label, method_label
 
 ANSWERED = {"run": "by the run", "partly": "in part; authors to complete", "authors": "for the authors"}
 FORESTS_BY = {"year": "year", "effect": "effect", "n": "number of patients", "level": "level of evidence"}
@@ -120,8 +120,8 @@ def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping)
         "units": LABELS["unit"][policy["unit"]],
         "selection": f"Arms with counts and at least {counted(policy['min_arm_size'], policy['unit'])}; every arm that "
         "did not enter is listed with the reason",
-        "model": MODELS[policy["method"]][:1].upper() + MODELS[policy["method"]][1:],
-        "interval": INTERVALS[policy["interval"]],
+        "model": method_label(policy["method"])[:1].upper() + method_label(policy["method"])[1:],
+        "interval": interval_label(policy["interval"]),
         "coverage": f"{policy['conf_level']:.0%}",
         "sensitivity": "Levels under the other schemes"
         + "; pooled results under other choices" * ("sensitivity" in frames),

@@ -25,8 +25,6 @@ from small_evidence.tables.parts import (
     therapy_order,
 )
 from small_evidence.wording import (
-    MEASURES,
-    MODELS,
     SILENT,
     all_of,
     cell,
@@ -36,6 +34,8 @@ from small_evidence.wording import (
     ids_in,
     labels_of,
     level_text,
+    measure_label,
+    method_label,
     missing,
     p_value,
     per_cent,
@@ -241,7 +241,7 @@ def _synthesis(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> list[
         f"the sum of an analysis."
     )
     model = f"From {counted(policy['min_studies'], 'study', 'studies')} on, proportions were pooled by "
-    model += f"{_with_article(MODELS[policy['method']])}{_model_details(pooled, policy, cites)}. "
+    model += f"{_with_article(method_label(policy['method']))}{_model_details(pooled, policy, cites)}. "
     model += f"Each pooled value has its {coverage_of(policy['conf_level'], policy['interval'])}"
     if policy["interval"].startswith("profile"):
         model += f" {cites.cite('hardy1996')}"
@@ -272,7 +272,7 @@ def _model_details(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> s
             f"{priors['tau_scale']:g} for the standard deviation between studies; without a continuity correction"
         )
     done = pooled[pooled["pooled"] == "yes"]
-    details = [MEASURES.get(measure, measure) for measure in done["measure"].dropna().unique() if measure]
+    details = [measure_label(measure) for measure in done["measure"].dropna().unique() if measure]
     details += [f"tau² by {name}" for name in done["tau2_method"].dropna().unique() if name]
     return (f" ({', '.join(details)})" if details else "") + (
         "; 0.5 was added only to studies in which all or none responded"

@@ -16,8 +16,6 @@ from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.extraction.schema import ALL, LABELS, SILENT, humanise, numbers
 from small_evidence.synthesis.analyses import analysis_id, over_all
 from small_evidence.wording import (
-    INTERVALS,
-    MODELS,
     NOTHING,
     all_of,
     cell,
@@ -25,9 +23,11 @@ from small_evidence.wording import (
     counted,
     fraction,
     interval,
+    interval_label,
     joined,
     labels_of,
     level_text,
+    method_label,
     missing,
     percent,
     scheme_name,
@@ -550,4 +550,8 @@ def _choice(name: str, value) -> str:
         return ", ".join(humanise(part) for part in value) or "none"
     if name == "grading.scheme":
         return scheme_name(value)
-    return MODELS.get(value) or INTERVALS.get(value) or LABELS["unit"].get(value) or cell(value)
+    if name == "synthesis.method":
+        return method_label(value)
+    if name == "synthesis.interval":
+        return interval_label(value)
+    return LABELS["unit"].get(value) or cell(value)

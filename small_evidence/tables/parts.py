@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from small_evidence.appraisal.risk_of_bias import CONSENSUS
-from small_evidence.extraction.schema import humanise, numbers
+from small_evidence.extraction.schema import numbers
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.tables.table import Marks
 from small_evidence.wording import (
-    MODELS,
     NOTHING,
     SILENT,
     cell,
@@ -24,6 +23,7 @@ from small_evidence.wording import (
     interval,
     joined,
     labels_of,
+    method_label,
     missing,
     short_labels,
     variance,
@@ -65,7 +65,7 @@ def model_notes(pooled: pd.DataFrame, policy: Mapping) -> list[str]:
     notes = []
     done = pooled[pooled["pooled"] == "yes"]
     if len(done):
-        models = joined(MODELS.get(name, humanise(name)) for name in done["method"] if not missing(name))
+        models = joined(method_label(name) for name in done["method"] if not missing(name))
         kinds = joined(coverage_of(policy["conf_level"], name) for name in done["interval"] if not missing(name))
         notes.append(f"Pooled %: {models}; {kinds}.")
     notes.append(

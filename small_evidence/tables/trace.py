@@ -6,14 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from small_evidence.extraction.schema import ALL, humanise, numbers
+from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.synthesis.analyses import over_all
 from small_evidence.synthesis.trace import counted_column
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
-    INTERVALS,
-    MEASURES,
-    MODELS,
     NOTHING,
     all_of,
     cell,
@@ -21,8 +18,11 @@ from small_evidence.wording import (
     estimate,
     fraction,
     interval,
+    interval_label,
     joined,
     labels_of,
+    measure_label,
+    method_label,
     missing,
     short_labels,
     with_labels,
@@ -157,7 +157,7 @@ def sensitivity_table(
                 result: estimate(line["estimate"], line["ci_lb"], line["ci_ub"])
                 if done
                 else f"not pooled: {cell(line['reason'])}",
-                "Interval": INTERVALS.get(line["interval"], cell(line["interval"])),
+                "Interval": NOTHING if missing(line["interval"]) else interval_label(line["interval"]),
                 "Prediction interval, %": interval(line["pi_lb"], line["pi_ub"]),
             }
         )
@@ -181,7 +181,7 @@ def sensitivity_table(
 
 def _method(line: Mapping) -> str:
     """The model of a line with its scale and its estimator of the variance between studies."""
-    words = [MODELS.get(line["method"]) or humanise(line["method"])]
-    words += [] if missing(line["measure"]) else [MEASURES.get(line["measure"], line["measure"])]
+    words = [method_label(line["method"])]
+    words += [] if missing(line["measure"]) else [measure_label(line["measure"])]
     words += [] if missing(line["tau2_method"]) or line["method"] == "fixed" else [f"tau² by {line['tau2_method']}"]
     return ", ".join(words)
