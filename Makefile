@@ -14,6 +14,8 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+	$(BIN)/codespell
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,11 @@ def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(given, Mapping):
         raise ReviewError(f"{FILE}: sections with keys are needed (title: ...), not {shown(given)}")
-    errors = [*_renamed(given), *_errors(_filled(given, schema()), schema())]
+    filled: dict[str, Any] = _filled(given, schema())
+    errors = [*_renamed(given), *_errors(filled, schema())]
     if errors:
         raise ReviewError("\n".join(f"{FILE}, {error}" for error in errors))
-    return _filled(given, schema())
+    return filled
 
 
 def with_present_keys(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +67,8 @@ def with_present_keys(config: Mapping[str, Any]) -> dict[str, Any]:
         section: {RENAMED_KEYS.get(section, {}).get(key, key): value for key, value in choices.items()}
         for section, choices in config.items()
     }
-    return _filled(renamed, schema())
+    filled: dict[str, Any] = _filled(renamed, schema())
+    return filled
 
 
 def meanings() -> dict[str, str]:
@@ -132,6 +134,88 @@ def _errors(config: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterator[str
             yield f"{place}: {error.message}"
 
 
-def _nearest(value: object, allowed: list) -> str:
+def _nearest(value: object, allowed: Iterable[object]) -> str:
     found = difflib.get_close_matches(str(value).lower(), [str(word) for word in allowed], n=1)
     return f", nearest is {found[0]}" if found else ""
+
+
+# The page config/README.md ------------------------------------------------------------------------------------
+
+PAGE = """# The choices of a review
+
+Generated from `workflow/schemas/config.schema.yaml` by `python -m small_evidence.config > config/README.md`; a test fails
+when this page is older.
+
+`config/config.yaml` contains the choices of the review. A key that is not there has its default. A value that is not
+allowed stops the run before anything is written, and the message names the nearest allowed value. To change some choices
+for one run, write them to another file: `snakemake --configfile other.yaml`. On the command line everything inside braces
+is text (`--config 'synthesis={{method: bayes, interval: credible}}'`), so `true`, `false` and numbers are refused there.
+
+| key | default | values | meaning |
+|---|---|---|---|
+{rows}
+
+The pooling methods and their intervals are described in [docs/statistics.md](../docs/statistics.md), the coverage of the
+intervals in [benchmarks/coverage.md](../benchmarks/coverage.md), the schemes of levels in
+[workflow/standards/levels.yaml](../workflow/standards/levels.yaml).
+"""
+
+
+def page() -> str:
+    """config/README.md: every key with its default, its values and its meaning."""
+    rows = [
+        f"| `{name}` | {_default(rules)} | {_values(name, rules)} | {rules['description']} |"
+        for name, rules in _keys(schema())
+    ]
+    return PAGE.format(rows="\n".join(rows))
+
+
+def _keys(part: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Keys that take a value, by their dotted name, with what the schema says of each."""
+    for key, inner in part.get("properties", {}).items():
+        if "properties" in inner:
+            yield from _keys(inner, f"{name}{key}.")
+        else:
+            yield f"{name}{key}", inner
+
+
+def _default(rules: Mapping[str, Any]) -> str:
+    value = rules["default"]
+    written = yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
+    return "empty" if value in ("", [], {}) else f"`{written}`"
+
+
+def _values(name: str, rules: Mapping[str, Any]) -> str:
+    if name == "synthesis.interval":
+        by_method = schema()["properties"]["synthesis"]["allOf"]
+        return "; ".join(
+            f"{rule['if']['properties']['method']['const']}: {_words(rule['then']['properties']['interval']['enum'])}"
+            for rule in by_method
+        )
+    if "anyOf" in rules:
+        return " or ".join(_values(name, one) for one in rules["anyOf"])
+    if "enum" in rules:
+        return _words(rules["enum"])
+    kinds = {"boolean": "`true`, `false`", "string": "text", "object": "slug: text"}
+    if rules["type"] == "array":
+        return f"list of {_values(name, rules['items'])}"
+    return kinds.get(rules["type"]) or _range(rules)
+
+
+def _words(values: Iterable[object]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _range(rules: Mapping[str, Any]) -> str:
+    """Limits of a number in words.
+
+    >>> _range({"type": "integer", "minimum": 2}), _range({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+    ('whole number, at least 2', 'number, above 0, at most 1')
+    """
+    limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    parts = [f"{words} {rules[key]:g}" for key, words in limits.items() if key in rules]
+    return ", ".join(["whole number" if rules["type"] == "integer" else "number", *parts])
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -189,9 +189,13 @@ class Review:
 
     @property
     def scheme(self) -> Mapping[str, Any]:
-        """The scheme of levels in use: title, citation, note, order, levels, designs, judgements."""
+        """The scheme of levels in use: title, citation, note, order, levels, designs, judgements.
+
+        The note is that of the scheme, then what the review says of its use of the scheme.
+        """
         scheme: Mapping[str, Any] = self.standards.levels["schemes"][self.scheme_name]
-        return scheme
+        notes = (scheme["note"], self.config["grading"]["scheme_note"])
+        return {**scheme, "note": " ".join(" ".join(note.split()) for note in notes if note)}
 
     @property
     def follows(self) -> str:

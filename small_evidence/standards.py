@@ -5,7 +5,7 @@ Read when they are first used, and checked then, so that a fault in one stops on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +46,8 @@ class Standards:
     @cached_property
     def journals(self) -> Mapping[str, Any]:
         """Presets of figures by name."""
-        return _read(self.folder / "journal_figures.yaml")["presets"]
+        presets: Mapping[str, Any] = _read(self.folder / "journal_figures.yaml")["presets"]
+        return presets
 
     @cached_property
     def checklists(self) -> list[Mapping[str, Any]]:
@@ -66,7 +67,7 @@ def read_schemes(path: str | Path) -> dict[str, Any]:
     ------
     ReviewError: a design or judgement points to a level or design that its scheme does not have
     """
-    standard = _read(path)
+    standard: dict[str, Any] = _read(path)
     errors = []
     for name, scheme in standard["schemes"].items():
         if set(scheme["order"]) != set(scheme["levels"]):
@@ -111,7 +112,7 @@ def read_instruments(folder: str | Path) -> dict[str, dict[str, Any]]:
     return instruments
 
 
-def read_checklists(paths) -> list[Mapping[str, Any]]:
+def read_checklists(paths: Iterable[str | Path]) -> list[Mapping[str, Any]]:
     """Reporting checklists from their files.
 
     Raises

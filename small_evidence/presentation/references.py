@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
 import pandas as pd
 
 from small_evidence.documents.text import Item
-from small_evidence.wording import SILENT, cell
+from small_evidence.extraction.schema import SILENT
+from small_evidence.wording import cell
 
 # Sources of the methods. Volume, pages and DOI of each were compared with at least two independent reference lists.
 METHODS = {
@@ -58,7 +59,8 @@ class Citations:
     """References numbered in the order in which they are first cited."""
 
     def __init__(self, known: dict[str, str]) -> None:
-        self._known, self._numbers = known, {}
+        self._known = known
+        self._numbers: dict[str, int] = {}
 
     def cite(self, *keys: str) -> str:
         """The mark of one or several references: [3] or [1-3,7].
@@ -89,19 +91,21 @@ def study_references(studies: pd.DataFrame) -> dict[str, str]:
     -------
     dict of study_id to the reference
     """
-    return {study.study_id: _reference(study) for study in studies.itertuples()}
+    return {study["study_id"]: _reference(study) for study in studies.to_dict("records")}
 
 
-def _reference(study) -> str:
-    author, title, journal = (
-        "" if value in SILENT else cell(value) for value in (study.first_author, study.title, study.journal)
-    )
-    if journal and study.year not in SILENT and study.year not in journal:
-        journal += f" {study.year}"
-    parts = [author, title, journal] if title or journal else [cell(study.label), "Bibliographic details not reported"]
-    told = " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
-    identifiers = [f"doi:{study.doi}"] * (study.doi not in SILENT) + [f"PMID {study.pmid}"] * (study.pmid not in SILENT)
-    return " ".join([told, "; ".join(identifiers)]).strip()
+def _reference(study: Mapping[Hashable, str]) -> str:
+    known = {name: "" if value in SILENT else cell(value) for name, value in study.items()}
+    journal, year = known["journal"], known["year"]
+    if journal and year not in journal:
+        journal += f" {year}"
+    if known["title"] or journal:
+        parts = [known["first_author"], known["title"], journal]
+    else:
+        parts = [cell(study["label"]), "Bibliographic details not reported"]
+    printed = [part if part[-1] in ".?!" else f"{part}." for part in parts if part]
+    identifiers = [f"{name}{known[key]}" for name, key in (("doi:", "doi"), ("PMID ", "pmid")) if known[key]]
+    return " ".join([*printed, "; ".join(identifiers)]).strip()
 
 
 def _ranges(numbers: Iterable[int]) -> str:
