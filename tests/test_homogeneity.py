@@ -106,6 +106,7 @@ def test_large_studies():
     assert found.how == "random_tables"
     assert found.p == pytest.approx(chi2.sf(found.q, 2), abs=0.003)
     assert homogeneity_test([999_999, 9, 3], [1_000_000, 10, 3]).how == "exact"
+    assert homogeneity_test([3] * 2000, [9] * 2000).p == 1
     assert homogeneity_test([3e8, 4e8, 5e8], [1e9, 1e9, 1e9]).how == "chi_squared"
 
 

@@ -11,8 +11,13 @@ from scipy.special import expit, logit
 from scipy.stats import chi2
 
 from small_evidence.pooling import METHODS, RECORD, likelihood, pool_many, pool_responses
-from small_evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
-from small_evidence.pooling.proportions import proportion_interval
+from small_evidence.pooling.heterogeneity import (
+    TEST_CODES,
+    TEST_COLUMNS,
+    meta_regression,
+    small_study_test,
+    subgroups,
+)
 from small_evidence.pooling.regression import fit_regression, profile_limits
 from small_evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios
 
@@ -74,10 +79,36 @@ def test_subgroup_of_one_study_is_not_a_pool():
     arms = pd.concat([SIX, pd.DataFrame({"disease": ["c"], "responders": [6], "n": [7]})], ignore_index=True)
     found = subgroups(arms, "disease").set_index("disease")
     assert found.loc["c", "status"] == "single_study"
-    assert (found.loc["c", "ci_lb"], found.loc["c", "ci_ub"]) == proportion_interval(6, 7)
-    assert np.isnan(found.loc["c", "tau2"])
-    assert found.loc["a", "df"] == 2
-    assert list(found.columns) == [*RECORD, "chi2", "df", "p", "test_note"]
+    assert found.loc["c", ["events", "n", "studies"]].tolist() == [6, 7, 1]
+    assert found.loc["c", ["estimate", "ci_lb", "ci_ub", "tau2"]].isna().all()
+    assert found.loc["a", "status"] == "tau2_zero"
+    assert set(found["test_code"]) == {"group_of_one_study"}
+    assert found[["chi2", "df", "p"]].isna().all(axis=None)
+    assert list(found.columns) == ["studies", *RECORD, *TEST_COLUMNS, "left_out"]
+
+
+def test_subgroups_are_tested_from_four_studies_on():
+    assert subgroups(SIX.iloc[[0, 1, 3, 4]], "disease")["test_code"].tolist() == ["", ""]
+    assert subgroups(SIX.iloc[[0, 1, 3]], "disease")["test_code"].tolist() == ["group_of_one_study"] * 2
+    three = SIX.iloc[[0, 1, 3, 4]].assign(study_id=["u", "v", "u", "w"])
+    assert subgroups(three, "disease")["test_code"].tolist() == ["fewer_than_four_studies"] * 2
+
+
+def test_arms_of_one_study_are_one_study():
+    found = subgroups(SIX.assign(study_id=["u", "u", "u", "x", "y", "z"]), "disease")
+    assert found["studies"].tolist() == [1, 3]
+    assert found["k"].tolist() == [3, 3]
+    assert found["status"].tolist() == ["single_study", "tau2_zero"]
+    assert found["test_code"][0] == "group_of_one_study"
+
+
+def test_not_reported_is_no_subgroup():
+    arms = pd.concat([SIX, SIX.iloc[:3].assign(disease=["NR", "", None])], ignore_index=True)
+    found, known = subgroups(arms, "disease"), subgroups(SIX, "disease")
+    assert found["disease"].tolist() == ["a", "b"]
+    assert found["left_out"].tolist() == [3, 3]
+    assert found["p"].tolist() == known["p"].tolist()
+    assert len(subgroups(SIX.assign(disease="NR"), "disease")) == 0
 
 
 def test_subgroup_in_which_all_respond():
@@ -100,16 +131,17 @@ def test_subgroups_profile_their_limits():
 
 
 @pytest.mark.parametrize(
-    ("arms", "note"),
+    ("arms", "code"),
     [
-        (SIX.assign(disease="a"), "fewer than two subgroups"),
-        (SIX.assign(responders=SIX["n"]), "all or no patients respond in every subgroup"),
-        (SIX.assign(responders=[0, 1, 1, 0, 0, 1], n=1), "every study has one patient: tau2 cannot be told"),
+        (SIX.assign(disease="a"), "fewer_than_two_groups"),
+        (SIX.assign(responders=SIX["n"]), "all_or_none_respond"),
+        (SIX.assign(responders=[0, 1, 1, 0, 0, 1], n=1), "studies_of_one_patient"),
     ],
 )
-def test_subgroups_that_cannot_be_tested(arms, note):
+def test_subgroups_that_cannot_be_tested(arms, code):
     found = subgroups(arms, "disease")
-    assert found["test_note"].tolist() == [note] * len(found)
+    assert found["test_code"].tolist() == [code] * len(found)
+    assert found["test_note"].tolist() == [TEST_CODES[code]] * len(found)
     assert found[["chi2", "p"]].isna().all(axis=None)
 
 
@@ -118,14 +150,7 @@ def test_subgroups_of_all_or_nothing():
     found = subgroups(SIX.assign(responders=[8, 9, 10, 0, 0, 0]), "disease")
     assert found["chi2"].tolist() == pytest.approx([6 * np.log(4)] * 2)
     assert found["status"].tolist() == ["all_responders", "no_responders"]
-    assert "studies are compared" in found["test_note"][0]
-
-
-def test_subgroup_not_known():
-    arms = SIX.assign(disease=["a", "a", None, "b", "b", "b"])
-    found = subgroups(arms, "disease")
-    assert found["k"].tolist() == [2, 3]
-    assert found["test_note"].tolist() == ["1 without disease left out"] * 2
+    assert found["test_code"].tolist() == ["studies_compared"] * 2
 
 
 # --- meta-regression ------------------------------------------------------------------------------------------------

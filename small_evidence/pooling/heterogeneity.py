@@ -12,7 +12,22 @@ MIN_K_SMALL_STUDY = (
     10  # Sterne et al. (2011) BMJ 343:d4002: with fewer studies such a test cannot tell chance from bias
 )
 STUDIES_PER_COEFFICIENT = 10  # Cochrane Handbook 10.11.5.1
-TEST_COLUMNS = ("chi2", "df", "p", "test_note")
+TEST_COLUMNS = ("chi2", "df", "p", "test_code", "test_note")
+MIN_STUDIES_SUBGROUP = 2  # in each group: one study is not a group
+MIN_STUDIES_SUBGROUP_TEST = 4  # in all groups together: two groups of two
+NO_GROUP = ("", "NR")  # words that name no group: not applicable, not reported
+
+# Why there is no test of subgroups ("" and the last: there is one).
+TEST_CODES = {
+    "": "",
+    "fewer_than_two_groups": "fewer than two subgroups",
+    "group_of_one_study": f"a subgroup has fewer than {MIN_STUDIES_SUBGROUP} studies",
+    "fewer_than_four_studies": f"fewer than {MIN_STUDIES_SUBGROUP_TEST} studies",
+    "all_or_none_respond": "all or no patients respond in every subgroup",
+    "studies_of_one_patient": "every study has one patient: tau2 not identified",
+    "not_converged": "the maximum was not found",
+    "studies_compared": "tau2 without bound: studies are compared, not patients",
+}
 TERM_COLUMNS = (
     *("term", "covariate", "b", "se", "z", "p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_p"),
     *("k", "tau2", "tau2_without", "loglik", "status", "note"),
@@ -73,15 +88,19 @@ def subgroups(responses, column, conf_level=0.95, interval="profile"):
     Parameters
     ----------
     responses : DataFrame with responders, n and `column`, a row a study arm
-    column : name of the column that makes the subgroups; rows where it is missing are left out, and the note says so
+    column : name of the column that makes the subgroups; rows where it is missing, empty or NR name no group and are
+        left out, their number in `left_out`
     conf_level : coverage of the intervals
     interval : "profile" or "wald_z"
 
     Returns
     -------
-    DataFrame, a row a subgroup in order of appearance: `column`, those of RECORD, and chi2, df, p of the
-    likelihood-ratio test against one proportion for all, with test_note ("" or why there is no test). A subgroup of one
-    study, or in which all or none respond, has its exact interval and status; tau2 in the other rows is the common one.
+    DataFrame, a row a subgroup in order of appearance: `column`, studies, those of RECORD, and chi2, df, p of the
+    likelihood-ratio test against one proportion for all, with test_code (one of TEST_CODES), test_note (its words) and
+    left_out. There is a test only where every subgroup has two studies or more and all together have four or more. A
+    subgroup of one study has its counts and the status "single_study" but no estimate: it is that study. One in which
+    all or none respond has its exact interval and status; tau2 in the other rows is the common one. Arms of one study
+    (column study_id, where there is one) count as one study.
 
     Raises
     ------
@@ -107,15 +126,23 @@ def subgroups(responses, column, conf_level=0.95, interval="profile"):
 
     if interval not in ("profile", "wald_z"):
         raise ValueError(f"interval {interval!r} is not known to subgroups; one of profile, wald_z")
-    kept = responses[responses[column].notna()].reset_index(drop=True)
+    names_group = responses[column].notna() & ~responses[column].isin(NO_GROUP)
+    kept = responses[names_group & (responses["n"].to_numpy(float) > 0)].reset_index(drop=True)
+    pool_many(responses, method="crude", conf_level=conf_level)  # checks the counts
     out = pool_many(kept, by=[column], method="glmm", conf_level=conf_level, interval="wald_z")
+    alone = pd.Series([f"arm {row}" for row in kept.index])
+    study = kept["study_id"].fillna(alone) if "study_id" in kept else alone
+    studies = study.groupby(kept[column], sort=False).nunique().to_numpy()
+    out.insert(1, "studies", studies)
     xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
-    present = ni > 0
-    codes = kept.groupby(column, sort=False).ngroup().to_numpy()[present]
-    xi, ni = xi[present], ni[present]
-    result, why_not, model, fitted = _compare(xi, ni, codes)
-    for name, value in zip(TEST_COLUMNS, (*result, why_not), strict=True):
+    codes = kept.groupby(column, sort=False).ngroup().to_numpy()
+    result, code, model, fitted = _compare(xi, ni, codes)
+    too_few = _too_few(studies, study.nunique())
+    if too_few:
+        result, code = (np.nan, np.nan, np.nan), too_few
+    for name, value in zip(TEST_COLUMNS, (*result, code, TEST_CODES[code]), strict=True):
         out[name] = value
+    out["left_out"] = int((~names_group).sum())
     modelled = out["k"].ge(2) & out["events"].gt(0) & out["events"].lt(out["n"]) & (model is not None)
     if model is None:
         # Nothing is known of a common tau2: no subgroup of several studies has an answer of the model.
@@ -135,9 +162,9 @@ def subgroups(responses, column, conf_level=0.95, interval="profile"):
         out.loc[row, ["b", "se", "tau2"]] = b, se, model.tau2
         out.loc[row, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
         out.loc[row, ["interval", "note", "nodes"]] = interval, "tau2 common to the subgroups", 0
-    left_out = int(responses[column].isna().sum())
-    if left_out:
-        out["test_note"] = [f"{text}; {left_out} without {column} left out".lstrip("; ") for text in out["test_note"]]
+    single = out["studies"] < MIN_STUDIES_SUBGROUP
+    out.loc[single, _OF_MODEL] = np.nan
+    out.loc[single, "status"] = "single_study"
     return out
 
 
@@ -147,22 +174,31 @@ _OF_MODEL = [
 ]
 
 
+def _too_few(studies: np.ndarray, together: int) -> str:
+    """Code of the rule by which groups of so many studies are not tested, "" where they are."""
+    if studies.size < 2:
+        return "fewer_than_two_groups"
+    if studies.min() < MIN_STUDIES_SUBGROUP:
+        return "group_of_one_study"
+    return "fewer_than_four_studies" if together < MIN_STUDIES_SUBGROUP_TEST else ""
+
+
 def _compare(xi, ni, codes):
-    """Likelihood-ratio test of groups; ((chi2, df, p), why there is none, model, groups with a coefficient)."""
+    """Likelihood-ratio test of groups; ((chi2, df, p), one of TEST_CODES, model, groups with a coefficient)."""
     nothing = (np.nan, np.nan, np.nan)
     groups = np.unique(codes)
     if groups.size < 2:
-        return nothing, "fewer than two subgroups", None, groups
+        return nothing, "fewer_than_two_groups", None, groups
     if xi.sum() in (0, ni.sum()):
-        return nothing, "all or no patients respond in every subgroup", None, groups
+        return nothing, "all_or_none_respond", None, groups
     if (ni == 1).all():
-        return nothing, "every study has one patient: tau2 cannot be told", None, groups
+        return nothing, "studies_of_one_patient", None, groups
     if ((xi == 0) | (xi == ni)).all():
         # tau2 is unbounded under both models, and each study counts as one toss; see glmm.
         responds = (xi == ni).astype(float)
         by_group = sum(float(_binomial_peak(responds[codes == g].sum(), (codes == g).sum())) for g in groups)
         chi2 = 2 * (by_group - float(_binomial_peak(responds.sum(), xi.size)))
-        return _tail(chi2, groups.size - 1), "tau2 without bound: studies are compared, not patients", None, groups
+        return _tail(chi2, groups.size - 1), "studies_compared", None, groups
     common = fit_regression(xi, ni, np.ones((xi.size, 1)))
     # All or no responders in a subgroup: its coefficient is infinite and its likelihood 1, so it may be left out.
     mixed = np.array([g for g in groups if 0 < xi[codes == g].sum() < ni[codes == g].sum()], int)
@@ -170,7 +206,7 @@ def _compare(xi, ni, codes):
     coefficients = _choose(xi[~inside], ni[~inside])
     model = fit_regression(xi[inside], ni[inside], (codes[inside, None] == mixed).astype(float))
     if not (common.converged and model.converged):
-        return nothing, "the maximum was not found", None, groups
+        return nothing, "not_converged", None, groups
     return _tail(2 * (model.loglik + coefficients - common.loglik), groups.size - 1), "", model, mixed
 
 

@@ -107,8 +107,9 @@ def _test(xi: tuple[float, ...], ni: tuple[float, ...]) -> Homogeneity:
     q = float(_distance(x, n, share).sum())
     edge = q - TIED * (1 + q)
     lowest, highest = np.maximum(0, events - (n.sum() - n)), np.minimum(n, events)
-    first, second = _halves(highest - lowest + 1)
-    if first.size and max(np.prod((highest - lowest + 1)[half]) for half in (first, second)) <= STATES:
+    tables = highest - lowest + 1
+    first, second = _halves(tables)
+    if first.size and max(np.log(tables[half]).sum() for half in (first, second)) <= np.log(STATES):
         halves = [_tables(n[half], lowest[half], highest[half], share) for half in (first, second)]
         return Homogeneity(q, df, _tail(*halves, events, edge), 0.0, "exact")
     if n.sum() > MOST_PATIENTS:

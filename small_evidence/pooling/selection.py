@@ -1,0 +1,251 @@
+"""What was not evaluated, not published or too small to count: bounds on what selection could do to a result."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from small_evidence.pooling import pool_many, pool_responses
+from small_evidence.pooling.sensitivity import pool_scenarios
+
+MIN_ARM_SIZES = (1, 3, 5, 10)
+CASE_REPORT_SIZE = 2  # patients of the largest arm that counts as a case report
+MOST_UNPUBLISHED = 4096
+
+UNPUBLISHED_CODES = {
+    "": "so many would bring the result to the other side of the line",
+    "on_the_line": "the result is on the line: none is needed",
+    "more_than_counted": f"more than {MOST_UNPUBLISHED:,}",
+    "no_result": "there is no result that could be moved",
+}
+
+
+class EvaluableBounds(NamedTuple):
+    """Counts if the patients who were treated but not evaluated had all failed, or all responded; arrays."""
+
+    worst: np.ndarray  # responders of n_treated: none of those not evaluated responded
+    best: np.ndarray  # responders of n_treated: all of them responded
+    n_treated: np.ndarray
+    not_evaluated: np.ndarray
+
+
+class UnpublishedNeeded(NamedTuple):
+    """How many unpublished patients would bring a result to the other side of a line."""
+
+    patients: float  # NaN where code says why
+    respond: bool | None  # whether these patients respond (the result lies below the line) or not (above)
+    result: float  # the result with them
+    code: str  # one of UNPUBLISHED_CODES
+
+
+def evaluable_bounds(x: ArrayLike, n: ArrayLike, n_treated: ArrayLike) -> EvaluableBounds:
+    """Worst and best case for patients who were treated but not evaluated.
+
+    Parameters
+    ----------
+    x, n, n_treated : arrays of one shape; responders, patients evaluated, patients treated (NaN: not reported, taken to
+        be n)
+
+    Raises
+    ------
+    ValueError: fewer patients treated than evaluated, or more responders than patients
+
+    Examples
+    --------
+    >>> bounds = evaluable_bounds([5, 7], [8, 7], [10, np.nan])
+    >>> bounds.worst.tolist(), bounds.best.tolist(), bounds.n_treated.tolist()
+    ([5.0, 7.0], [7.0, 7.0], [10.0, 7.0])
+    """
+    x, n, n_treated = np.broadcast_arrays(*(np.asarray(part, float) for part in (x, n, n_treated)))
+    n_treated = np.where(np.isnan(n_treated), n, n_treated)
+    faults = {"fewer patients treated than evaluated": n_treated < n, "responders outside 0..n": (x < 0) | (x > n)}
+    for text, wrong in faults.items():
+        if wrong.any():
+            i = int(np.flatnonzero(wrong)[0])
+            counts = f"{x.flat[i]:g} of n = {n.flat[i]:g}, n_treated = {n_treated.flat[i]:g}"
+            raise ValueError(f"{text}: arm {i + 1} of {x.size} has {counts}")
+    return EvaluableBounds(x, x + n_treated - n, n_treated, n_treated - n)
+
+
+def pool_evaluable_bounds(responses: pd.DataFrame, by: Sequence[str] = (), **options) -> pd.DataFrame:
+    """Pool each group as evaluated and in the worst and the best case for patients not evaluated.
+
+    Parameters
+    ----------
+    responses : DataFrame with responders, n, n_treated (NaN: not reported) and the `by` columns; a row a study arm
+    by, options : as in `small_evidence.pooling.pool_many`
+
+    Returns
+    -------
+    DataFrame: the `by` columns, case ("evaluated", "worst", "best"), not_evaluated (patients), the columns of RECORD
+
+    Notes
+    -----
+    The summed counts of the worst case are never above those evaluated. The median of a random-effects model can be:
+    patients added to one arm also change how much the studies differ.
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"responders": [5, 7, 2], "n": [8, 9, 6], "n_treated": [10, 9, 6]})
+    >>> pool_evaluable_bounds(arms)[["case", "not_evaluated", "events", "n"]]
+            case  not_evaluated  events   n
+    0  evaluated            2.0      14  23
+    1      worst            2.0      14  25
+    2       best            2.0      16  25
+    """
+    bounds = evaluable_bounds(responses["responders"], responses["n"], responses["n_treated"])
+    counts = {
+        "evaluated": (responses["responders"], responses["n"]),
+        "worst": (bounds.worst, bounds.n_treated),
+        "best": (bounds.best, bounds.n_treated),
+    }
+    own = responses.assign(not_evaluated=bounds.not_evaluated)
+    cases = [own.assign(case=case, responders=x, n=n) for case, (x, n) in counts.items()]
+    keys = [*by, "case"]
+    stacked = pd.concat(cases, ignore_index=True)
+    pooled = pool_many(stacked, by=keys, **options)
+    missing = stacked.groupby(keys, sort=False, dropna=False)["not_evaluated"].sum().to_numpy()
+    pooled.insert(len(keys), "not_evaluated", missing)
+    return pooled
+
+
+def unpublished_needed(
+    xi: ArrayLike, ni: ArrayLike, threshold: float = 0.5, of: str = "estimate", **options
+) -> UnpublishedNeeded:
+    """How many unpublished single patients would bring a result to the other side of a line.
+
+    Above the line these are patients who did not respond, each a report of its own that was not published; below it,
+    patients who responded.
+
+    Parameters
+    ----------
+    xi, ni : arrays of shape (k,); responders and patients of each study arm
+    threshold : float in (0, 1); the line
+    of : "estimate", or "limit": the limit of its interval that is nearer to the line
+    options : method (here "crude" unless given), conf_level and so on, as in `small_evidence.pooling.pool_responses`
+
+    Raises
+    ------
+    ValueError: as `pool_responses`; `of` is not known
+
+    Notes
+    -----
+    A tipping-point bound, not an estimate of how many there are. It has no model of selection: every unpublished
+    patient is taken to have the other outcome. It is symmetric: exchange responders and non-responders, and the
+    threshold for one minus it, and the number stays.
+
+    References
+    ----------
+    Rosenthal (1979), Psychol Bull 86:638 (the number of unpublished null results), here for proportions and a line.
+
+    Examples
+    --------
+    >>> unpublished_needed([1, 1, 1, 2, 8], [1, 1, 1, 2, 13])
+    UnpublishedNeeded(patients=9.0, respond=False, result=0.48148148148148145, code='')
+    >>> unpublished_needed([0, 0, 0, 0, 5], [1, 1, 1, 2, 13])
+    UnpublishedNeeded(patients=9.0, respond=True, result=0.5185185185185185, code='')
+    """
+    if of not in ("estimate", "limit"):
+        raise ValueError(f"of {of!r} is not one of estimate, limit")
+    options = {"method": "crude"} | options
+    xi, ni = np.asarray(xi, float), np.asarray(ni, float)
+    if options["method"] == "crude":  # only the sums count: one arm will do
+        xi, ni = xi.sum(keepdims=True), ni.sum(keepdims=True)
+    published = pool_responses(xi, ni, **options)["estimate"]
+    if not np.isfinite(published):
+        return UnpublishedNeeded(np.nan, None, np.nan, "no_result")
+    if published == threshold:
+        return UnpublishedNeeded(0.0, None, float(published), "on_the_line")
+    above = bool(published > threshold)
+    column = "estimate" if of == "estimate" else ("ci_lb" if above else "ci_ub")
+
+    def result_with(patients: int) -> float:
+        reports = np.ones(patients)
+        if options["method"] == "crude":
+            reports = reports.sum(keepdims=True)
+        pooled = pool_responses(np.append(xi, reports * (not above)), np.append(ni, reports), **options)
+        return float(pooled[column])
+
+    def beyond(value: float) -> bool:
+        return value < threshold if above else value > threshold
+
+    low, high = -1, 0
+    while not beyond(result_with(high)):
+        if high >= MOST_UNPUBLISHED:
+            return UnpublishedNeeded(np.nan, not above, np.nan, "more_than_counted")
+        low, high = high, max(1, 2 * high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if beyond(result_with(middle)) else (middle, high)
+    return UnpublishedNeeded(float(high), not above, result_with(high), "")
+
+
+def least_arm_sensitivity(
+    responses: pd.DataFrame, by: Sequence[str] = (), sizes: Sequence[int] = MIN_ARM_SIZES, **options
+) -> pd.DataFrame:
+    """Pool each group with arms of at least 1, 3, 5 and 10 patients.
+
+    Parameters
+    ----------
+    responses : DataFrame with responders, n and the `by` columns; a row a study arm
+    sizes : least numbers of patients
+    by, options : as in `small_evidence.pooling.pool_many`
+
+    Returns
+    -------
+    DataFrame, a row a group and size: the `by` columns, min_arm_size, left_out (arms), the columns of RECORD
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"responders": [1, 1, 3, 4, 9], "n": [1, 2, 12, 4, 17]})
+    >>> least_arm_sensitivity(arms)[["min_arm_size", "left_out", "k", "n"]]
+       min_arm_size  left_out  k   n
+    0             1         0  5  36
+    1             3         2  3  33
+    2             5         3  2  29
+    3            10         3  2  29
+    """
+    enters = {size: (responses["n"] >= size).to_numpy() for size in sizes}
+    return pool_scenarios(responses, enters, by=by, **options).rename(columns={"scenario": "min_arm_size"})
+
+
+def split_case_reports(responses: pd.DataFrame, largest: int = CASE_REPORT_SIZE) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Arms of more than `largest` patients, and the case reports, which are never pooled with them.
+
+    Examples
+    --------
+    >>> series, reports = split_case_reports(pd.DataFrame({"responders": [1, 4, 2], "n": [1, 9, 2]}))
+    >>> series["n"].tolist(), reports["n"].tolist()
+    ([9], [1, 2])
+    """
+    report = responses["n"] <= largest
+    return responses[~report], responses[report]
+
+
+def sum_case_reports(
+    responses: pd.DataFrame, by: Sequence[str] = (), largest: int = CASE_REPORT_SIZE, conf_level: float = 0.95
+) -> pd.DataFrame:
+    """Case reports of each group as one stratum: summed counts with an exact interval.
+
+    Parameters
+    ----------
+    responses : DataFrame with responders, n and the `by` columns; a row a study arm, series left out here
+    largest : patients of the largest arm that counts as a case report
+
+    Returns
+    -------
+    DataFrame, a row a group that has case reports: the `by` columns and those of RECORD, method "crude"
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"responders": [1, 1, 0, 4], "n": [1, 2, 1, 9]})
+    >>> sum_case_reports(arms)[["k", "events", "n", "estimate"]]
+       k  events  n  estimate
+    0  3       2  4       0.5
+    """
+    reports = split_case_reports(responses, largest)[1]
+    if reports.empty and not by:
+        return pool_many(responses.iloc[:0], by=by, method="crude", conf_level=conf_level).iloc[:0]
+    return pool_many(reports, by=by, method="crude", conf_level=conf_level)
