@@ -143,20 +143,21 @@ def _nearest(value: object, allowed: Iterable[object]) -> str:
 
 PAGE = """# The choices of a review
 
-Generated from `workflow/schemas/config.schema.yaml` by `python -m small_evidence.config > config/README.md`; a test fails
-when this page is older.
+Generated from `workflow/schemas/config.schema.yaml` by `python -m small_evidence.config > config/README.md`; a test
+fails when this page is older.
 
 `config/config.yaml` contains the choices of the review. A key that is not there has its default. A value that is not
-allowed stops the run before anything is written, and the message names the nearest allowed value. To change some choices
-for one run, write them to another file: `snakemake --configfile other.yaml`. On the command line everything inside braces
-is text (`--config 'synthesis={{method: bayes, interval: credible}}'`), so `true`, `false` and numbers are refused there.
+allowed stops the run before anything is written, and the message names the nearest allowed value. To change some
+choices for one run, write them to another file: `snakemake --configfile other.yaml`. On the command line everything
+inside braces is text (`--config 'synthesis={{method: bayes, interval: credible}}'`), so `true`, `false` and numbers
+are refused there.
 
 | key | default | values | meaning |
 |---|---|---|---|
 {rows}
 
-The pooling methods and their intervals are described in [docs/statistics.md](../docs/statistics.md), the coverage of the
-intervals in [benchmarks/coverage.md](../benchmarks/coverage.md), the schemes of levels in
+The pooling methods and their intervals are described in [docs/statistics.md](../docs/statistics.md), the coverage of
+the intervals in [benchmarks/coverage.md](../benchmarks/coverage.md), the schemes of levels in
 [workflow/standards/levels.yaml](../workflow/standards/levels.yaml).
 """
 
