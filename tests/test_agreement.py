@@ -87,7 +87,10 @@ def test_agreement_counts_what_was_recorded(made, compared):
         for column in compared_columns(name):
             row = table.loc[(name, column)]
             assert row["compared"] - row["agreed"] == wrong.get(column, 0)
-            assert row["share_agreed"] == pytest.approx(row["agreed"] / row["compared"])
+            if row["compared"]:
+                assert row["share_agreed"] == pytest.approx(row["agreed"] / row["compared"])
+            else:
+                assert pd.isna(row["share_agreed"])
 
 
 def test_counts_agree_exactly_or_within_one(made, compared):
@@ -333,7 +336,7 @@ def test_rows_of_one_extractor_are_kept_dropped_or_added_by_decision(tmp_path):
     )
     responses, lines, rules = new_lines(folder, require_adjudication=True)
     assert responses.loc["vayssairat1998_diltiazem", "outcome"] == "pain_response"
-    assert len(responses) == 116
+    assert len(responses) == 121
     assert (len(lines), rules) == (2, ["adjudicated_value"])
 
 
@@ -409,7 +412,7 @@ def test_the_sheet_offers_the_words_of_each_column(made, tmp_path):
     for number, row in enumerate(found.to_dict("records"), start=2):
         words = offered.get(f"{letter}{number}", "")
         if row["column"] == "confidence":
-            assert words == '"high,medium,low"'
+            assert words == '"high,medium,low,NR,UNCLEAR"'
         elif row["column"] == ROW:
             assert words == '"present,absent"'
         elif row["column"] == "n":

@@ -20,13 +20,14 @@ def raw(table):
 
 @pytest.mark.parametrize("table", schema.TABLES)
 def test_models_know_every_column_of_the_bundled_tables(table):
-    assert list(raw(table).columns) == schema.columns(table)
+    assert set(schema.needed_columns(table)) <= set(raw(table).columns) <= set(schema.columns(table))
+    assert list(raw(table).columns) == [name for name in schema.columns(table) if name in raw(table)]
 
 
 @pytest.mark.parametrize("table", schema.TABLES)
 def test_models_take_every_bundled_row(table):
     for row in raw(table).to_dict("records"):
-        assert schema.TABLES[table].model.model_validate(row).model_dump().keys() == row.keys()
+        assert schema.TABLES[table].model.model_validate(row).model_dump(exclude_unset=True).keys() == row.keys()
 
 
 def test_model_refuses_a_column_it_does_not_know():
@@ -40,12 +41,38 @@ def test_key_columns_exist_and_are_needed(table):
 
 
 def test_every_vocabulary_has_labels_and_the_other_way_round():
-    vocabularies = {}
+    vocabularies = set()
     for table in schema.TABLES:
         for column in schema.columns(table):
             if words := schema.allowed_words(table, column):
-                vocabularies[column] = [word for word in words if word]
-    assert vocabularies == {column: list(words) for column, words in schema.LABELS.items()}
+                assert [word for word in words if word] == list(schema.labels(table, column))
+                vocabularies |= {column, f"{table}.{column}"}
+    assert set(schema.LABELS) <= vocabularies
+
+
+def test_a_column_of_two_tables_has_the_words_of_its_table():
+    assert schema.allowed_words("responses", "role") == ["treatment", "comparator"]
+    assert schema.allowed_words("scenarios", "role") == ["first", "add", "consider", "adjunct"]
+    assert schema.labels("scenarios", "role")["add"] == "in addition"
+    assert schema.labels("responses", "unit") == {"patient": "patients", "lesion": "lesions"}
+    assert schema.labels("published_claims", "quantity")["level"] == "level of evidence"
+    assert schema.labels("responses", "dose") == {}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "of_outcome", "expected"),
+    [
+        ("other", "days", "", "days"),
+        ("other", "", "points", "points"),
+        ("other", "", "", "share"),
+        ("n_studies", "", "share", "studies"),
+        ("responders", "lesions", "", "lesions"),
+        ("pooled_response", "", "", "share"),
+        ("level", "", "share", ""),
+    ],
+)
+def test_the_unit_of_a_claim(quantity, unit, of_outcome, expected):
+    assert schema.claim_unit(quantity, unit, of_outcome) == expected
 
 
 def test_labels_are_words_for_people():
@@ -190,7 +217,10 @@ def test_describe_says_what_a_form_needs():
         "unit": "patients or lesions",
         "allowed": "whole number from 0 on, NR, UNCLEAR or empty",
         "needed": "yes",
+        "default": "",
     }
+    assert columns.loc["role", "default"] == "treatment"
+    assert columns.loc["arm", "default"] == "empty"
     assert columns.loc["unit", "allowed"] == "patient, lesion"
     for table in schema.TABLES:
         assert (schema.describe(table)[["meaning", "allowed"]] != "").all(axis=None)

@@ -13,12 +13,14 @@ import pandas as pd
 from small_evidence import ReviewError, shown
 from small_evidence.appraisal import risk_of_bias as appraisal
 from small_evidence.extraction import agreement, rules, screening
+from small_evidence.extraction.defaults import outcomes_of
 from small_evidence.extraction.schema import (
     LONGEST_TEXT,
     TABLES,
     check_cell,
     columns,
     data_dictionary,
+    default_cell,
     empty_table,
     nearest,
     needed_columns,
@@ -71,6 +73,7 @@ RULES = {
     "not_a_year": ("error", "A year has four digits."),
     "not_a_doi": ("error", "A DOI is written without an address."),
     "not_a_pmid": ("error", "A PubMed number has digits only."),
+    "not_a_date": ("error", "A date is written year-month-day."),
     "not_a_level": ("error", "A level of evidence set by hand looks like one."),
     "adjudication_unknown": ("error", "A decision on two extractions names a row and column that they have."),
     "adjudication_value": ("error", "The agreed value of a decision is one that its column may hold."),
@@ -454,6 +457,8 @@ def check_tables(tables, folder="data/raw", year=None):
     for table, (_, _, required, _) in TABLES.items():
         if table in tables:
             frame = tables[table]
+            absent = [name for name in frame.attrs.get("absent", ()) if frame.get(name, pd.Series()).eq("").all()]
+            frame = frame.drop(columns=absent, errors="ignore")
             cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
             rows = [[str(name) for name in frame.columns], *([spell(cell) for cell in row] for row in cells)]
             row_numbers = list(frame.index) if frame.index.name == "row" else None
@@ -486,6 +491,8 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
         changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
         sound = agreement.apply_changes(sound, changes, other)
         checked |= sound
+    if "responses" in sound and not len(sound.get("outcomes", [None])):
+        sound["outcomes"] = checked["outcomes"] = outcomes_of(sound["responses"])
     if "screening" in sound:
         between += screening.faults(sound["screening"])
     if instruments is not None and {"studies", "risk_of_bias"} <= set(sound):
@@ -518,6 +525,9 @@ def _check_cells(table, frame):
             # no rule reckons with a number that is a fault already
             empty = dict.fromkeys(broken, "") if name in numeric_columns(table) else {}
             cells = [empty.get(cell, found[cell][0]) for cell in cells]
+        if default := default_cell(table, name):  # of an empty cell too, where one is allowed
+            is_allowed = name in attrs.get("absent", []) or not check_cell(table, name, "")[1]
+            cells = [cell or default if is_allowed else cell for cell in cells]
         checked[name] = pd.Series(cells, dtype="str")
     return pd.DataFrame(checked | {"_row": frame.index.to_numpy()}), faults
 

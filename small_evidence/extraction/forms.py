@@ -14,7 +14,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from small_evidence.extraction.checks import FORM_SHEETS
-from small_evidence.extraction.schema import LABELS, TABLES, allowed_words, check_cell, describe, numbers, reference
+from small_evidence.extraction.schema import TABLES, allowed_words, check_cell, describe, labels, numbers, reference
 from small_evidence.extraction.spreadsheets import create_workbook
 
 SPARE_ROWS = 1000  # empty rows below the last that have lists and checks
@@ -151,8 +151,8 @@ class _Lists:
 
     def offered(self, table: str, column: str) -> tuple[str, str]:
         """Formula of what a column's drop-down offers, and what is said of anything else; "" where it has none."""
-        if words := [word for word in allowed_words(table, column) if word]:
-            return self._words(column, words), "Choose a word of the list."
+        if words := allowed_words(table, column):
+            return self._words(f"{table}_{column}", words), "Choose a word of the list."
         if column == "tool" and self._instruments:
             return self._words(column, self._instruments), "Choose an instrument of the list."
         target, also = reference(table, column)
@@ -237,13 +237,13 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
 
 def _write_note(sheet, position: int, table: str, column, is_needed: bool) -> None:
     """What a column means, its unit and words, shown when one points at its name."""
-    labels = LABELS.get(column.column, {})
-    words = [word for word in allowed_words(table, column.column) if word]
+    known = labels(table, column.column)
+    words = allowed_words(table, column.column)
     also = reference(table, column.column)[1]
     lines = [column.meaning]
     lines += [f"Unit: {column.unit}."] if column.unit else []
     if words:
-        lines += ["One of:", *(f"{word} = {labels[word]}" if labels[word] != word else word for word in words)]
+        lines += ["One of:", *(f"{word} = {known[word]}" if known[word] != word else word for word in words)]
     elif also:
         lines += [f"Besides the names: {', '.join(also)}."]
     elif column.allowed not in ("text", "a name from that table"):

@@ -13,7 +13,9 @@ import pandas as pd
 from small_evidence.extraction.overlap import overlap_candidates
 from small_evidence.extraction.schema import (
     ALL,
+    CLAIM_UNITS,
     MISSING,
+    QUANTITY_UNITS,
     SILENT,
     TABLES,
     nearest,
@@ -26,7 +28,11 @@ from small_evidence.extraction.schema import (
 FIRST_YEAR = 1900
 LARGEST_CASE_REPORT = 4  # patients; from five on authors speak of a series (Abu-Zidan 2012, World J Emerg Surg 7:5)
 CONTROLLED = ("rct", "controlled_nonrandomised", "cohort_controlled", "case_control")
-UNCONTROLLED = ("case_series_prospective", "case_series_retrospective", "case_series", "case_report")
+UNCONTROLLED = (
+    "case_series_prospective", "case_series_retrospective", "case_series", "case_report", "single_arm_trial",
+    "cohort_uncontrolled",
+)  # fmt: skip
+CERTAINTIES = ("high", "moderate", "low", "very_low")  # GRADE: what a body of evidence has; domains have concerns
 
 # Rule -> (severity, the rule in a sentence). Errors are impossible or incomplete and stop the run; warnings
 # are suspicious but possible.
@@ -149,14 +155,19 @@ def _(t, x, year):
 
 @_rule("unknown_therapy", "error", "A therapy stands in the table therapies.", "therapies")
 def _(t, x, year):
-    for table in {"responses", "adverse_events", "published_claims", "scenarios"} & set(t):
+    for table in {"responses", "adverse_events", "published_claims", "scenarios", "certainty"} & set(t):
         yield _unknown(t, table, "therapy")
 
 
 @_rule("unknown_disease", "error", "A disease stands in the table diseases.", "diseases")
 def _(t, x, year):
-    for table in {"responses", "published_claims"} & set(t):
+    for table in {"responses", "published_claims", "certainty"} & set(t):
         yield _unknown(t, table, "disease")
+
+
+@_rule("unknown_outcome", "error", "An outcome stands in the table outcomes.", "responses", "outcomes")
+def _(t, x, year):
+    yield _unknown(t, "responses", "outcome")
 
 
 @_rule("label_twice", "warning", "No two studies, therapies or diseases have the same label.")
@@ -197,7 +208,8 @@ def _(t, x, year):
 @_rule(
     "design_controlled",
     "error",
-    "Trials, controlled cohorts and case-control studies are controlled, case series and reports are not.",
+    "Randomised and controlled trials, controlled cohorts and case-control studies are controlled; case series and "
+    "reports, single-arm trials and uncontrolled cohorts are not.",
     "studies",
 )
 def _(t, x, year):
@@ -407,12 +419,11 @@ def _(t, x, year):
     yield "responses", "n", pooled & x["responses"]["n"].eq(0), "0, but pool = yes needs patients"
 
 
-@_rule("pool_without_name", "error", "A row that is pooled names its therapy and disease.", "responses")
+@_rule("pool_without_name", "error", "A row that is pooled names its therapy.", "responses")
 def _(t, x, year):
     r = t["responses"]
-    for column in ("therapy", "disease"):
-        bad = r["pool"].eq("yes") & r[column].isin(MISSING)
-        yield "responses", column, bad, f"{{{column}}}, but pool = yes needs the name"
+    bad = r["pool"].eq("yes") & r["therapy"].isin(MISSING)
+    yield "responses", "therapy", bad, "{therapy}, but pool = yes needs the name"
 
 
 @_rule("pool_second_outcome", "error", "A row that is pooled is the primary outcome.", "responses")
@@ -422,10 +433,15 @@ def _(t, x, year):
     yield "responses", "pool", bad, "yes, but the row is not the primary outcome"
 
 
-@_rule("pool_reason", "error", "A row that is not pooled has a reason.", "responses")
+@_rule("pool_reason", "error", "A row that is not pooled has a reason, and a row that is pooled has none.", "responses")
 def _(t, x, year):
     r = t["responses"]
-    yield "responses", "pool_reason", r["pool"].eq("no") & ~_given(r["pool_reason"]), "no reason is given for pool = no"
+    left_out, code, silent = r["pool"].eq("no"), r["pool_reason_code"], ~_given(r["pool_reason"])
+    yield "responses", "pool_reason_code", left_out & code.eq("") & silent, "no reason is given for pool = no"
+    words = "other, but pool_reason does not say what"
+    yield "responses", "pool_reason_code", left_out & code.eq("other") & silent, words
+    words = "{pool_reason_code} is a reason for pool = no, but pool is yes"
+    yield "responses", "pool_reason_code", r["pool"].eq("yes") & code.ne(""), words
 
 
 @_rule("pool_not_included", "error", "A row that is pooled belongs to an included study.", "studies", "responses")
@@ -507,11 +523,11 @@ def _(t, x, year):
     yield "arms", "pool", bad, "yes, but the design is {design}: its patients may be in other rows"
 
 
-@_rule("pooled_secondary", "warning", "A row that is pooled rests on the study itself.", "responses")
+@_rule("pooled_secondary", "warning", "A row that is pooled is based on the study itself.", "responses")
 def _(t, x, year):
     r = t["responses"]
     bad = r["pool"].eq("yes") & r["evidence_basis"].eq("secondary")
-    words = "secondary, and pool = yes: {responders}/{n} is someone else's account of the study"
+    words = "secondary, and pool = yes: {responders}/{n} is from a secondary source"
     yield "responses", "evidence_basis", bad, words
 
 
@@ -631,13 +647,32 @@ def _(t, x, year):
     yield "published_claims", "value", bad, words
 
 
-@_rule("claim_share", "error", "A published pooled response lies between 0 and 1.", "published_claims")
+@_rule("claim_share", "error", "A published share lies between 0 and 1.", "published_claims")
 def _(t, x, year):
-    pooled = t["published_claims"]["quantity"].eq("pooled_response")
+    c = t["published_claims"]
+    is_share = c["unit"].eq("share") | c["quantity"].eq("pooled_response")
     for column in ("value", "ci_lb", "ci_ub"):
         share = x["published_claims"][column]
         words = f"{{{column}}} is not a share from 0 to 1 (claim {{claim_id}})"
-        yield "published_claims", column, pooled & ((share < 0) | (share > 1)), words
+        yield "published_claims", column, is_share & ((share < 0) | (share > 1)), words
+
+
+@_rule("claim_unit", "error", "The unit of a published claim is one that its quantity has.", "published_claims")
+def _(t, x, year):
+    c = t["published_claims"]
+    units = c["quantity"].map(QUANTITY_UNITS)
+    bad = [allowed == allowed and unit not in ("", *allowed) for unit, allowed in zip(c["unit"], units, strict=True)]
+    allowed = units.map(lambda known: " or ".join(filter(None, known)) or "no unit", na_action="ignore")
+    words = "{unit!q}, but a claim of quantity {quantity} has {allowed} (claim {claim_id})"
+    yield "published_claims", "unit", pd.Series(bad, index=c.index, dtype=bool), words, {"allowed": allowed}
+
+
+@_rule("claim_unit_unusual", "warning", "The unit of a published claim is a usual one.", "published_claims")
+def _(t, x, year):
+    c = t["published_claims"]
+    near = c["unit"].map({unit: nearest(unit, CLAIM_UNITS, cutoff=0.8) for unit in set(c["unit"]) - set(CLAIM_UNITS)})
+    bad = c["quantity"].eq("other") & near.fillna("").ne("")
+    yield "published_claims", "unit", bad, "{unit!q}; is {near} meant? (claim {claim_id})", {"near": near}
 
 
 @_rule("claim_responders", "error", "Published responders are at most n.", "published_claims")
@@ -645,3 +680,21 @@ def _(t, x, year):
     c, n = t["published_claims"], x["published_claims"]
     bad = c["quantity"].eq("responders") & (n["value"] > n["n"])
     yield "published_claims", "value", bad, "{value} of n = {n} (claim {claim_id})"
+
+
+# --------------------------------------------------------------------------------------------- certainty
+
+
+@_rule(
+    "certainty_judgement",
+    "error",
+    "Start and overall are a certainty (high to very low); the other domains say how serious the concern is.",
+    "certainty",
+)
+def _(t, x, year):
+    c = t["certainty"]
+    is_whole, is_certainty = c["domain"].isin(["start", "overall"]), c["judgement"].isin(CERTAINTIES)
+    words = "{judgement}, but {domain} is " + ", ".join(CERTAINTIES[:-1]) + f" or {CERTAINTIES[-1]}"
+    yield "certainty", "judgement", is_whole & ~is_certainty & c["judgement"].ne(""), words
+    words = "{judgement}, but {domain} is not_serious, serious, very_serious or extremely_serious"
+    yield "certainty", "judgement", ~is_whole & is_certainty & c["domain"].ne(""), words

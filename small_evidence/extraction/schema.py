@@ -1,10 +1,11 @@
-"""The only module that knows the tables: their columns, meanings, units and words, as pydantic models.
+"""The only module that knows the tables: their columns, meanings, units, words and defaults, as pydantic models.
 
 Forms, checks and the data dictionary are made from these models. A cell is a string exactly as a person
-typed it: empty means "not applicable", `NR` "not reported", `UNCLEAR` "cannot be told"; the three are never
-numbers and stay apart to the end.
+typed it: empty means "not applicable", `NR` "not reported", `UNCLEAR` "not clear from the text"; the three are
+never numbers and stay apart to the end.
 """
 
+import datetime
 import difflib
 import re
 from typing import Annotated, Literal, NamedTuple
@@ -25,7 +26,8 @@ LONGEST_SLUG = 100  # two of them and a suffix still make a file name
 _NOT_REPORTED = {"NR": "not reported", "UNCLEAR": "unclear"}
 _YES_NO = {"yes": "yes", "no": "no"}
 
-# Column -> word in the table -> words for people. The order is the order of forms and tables.
+# Column -> word in the table -> words for people. The order is the order of forms and tables. A column that two tables
+# have with different words is named with its table.
 LABELS = {
     "design": {
         "rct": "randomised controlled trial",
@@ -36,6 +38,11 @@ LABELS = {
         "case_series_retrospective": "retrospective case series",
         "case_series": "case series, direction not stated",
         "case_report": "case report",
+        "single_arm_trial": "single-arm trial",
+        "before_after": "before-after study",
+        "cohort_uncontrolled": "cohort study without controls",
+        "registry": "registry study",
+        "cross_sectional": "cross-sectional study",
         "systematic_review": "systematic review",
         "expert_opinion": "expert opinion",
         **_NOT_REPORTED,
@@ -43,22 +50,29 @@ LABELS = {
     "controlled": {**_YES_NO, **_NOT_REPORTED},
     "published_review": {"yes": "yes", "likely": "likely", "no": "no", "unknown": "unknown"},
     "status": {"included": "included", "awaiting": "awaiting counts", "excluded": "excluded"},
-    "outcome": {
-        "clinical_response": "clinical response",
-        "radiological_response": "radiological response",
-        "complete_resolution": "complete resolution",
-        "pain_response": "pain response",
-        "symptom_response": "symptom response",
-    },
+    "responses.role": {"treatment": "treatment", "comparator": "comparator"},
     "primary_outcome": _YES_NO,
     "unit": {"patient": "patients", "lesion": "lesions"},
     "evidence_basis": {
         "full_text": "full text",
         "abstract": "abstract",
-        "secondary": "secondary account",
+        "secondary": "secondary source",
+        **_NOT_REPORTED,
     },
-    "confidence": {"high": "high", "medium": "medium", "low": "low"},
+    "confidence": {"high": "high", "medium": "medium", "low": "low", **_NOT_REPORTED},
     "pool": _YES_NO,
+    "pool_reason_code": {
+        "counts_missing": "counts missing",
+        "counts_unverified": "counts not verified",
+        "not_primary": "not the primary outcome",
+        "subgroup": "subgroup of a row that is pooled",
+        "lesion_unit": "lesions, not patients",
+        "same_patients": "same patients as another row",
+        "out_of_scope": "outside the question of the review",
+        "stabilisation_counted": "stabilisation counted as response",
+        "identity_unknown": "identity of the study or patient unknown",
+        "other": "other reason",
+    },
     "serious": {**_YES_NO, **_NOT_REPORTED},
     "reporting": {
         "reported": "reported",
@@ -71,6 +85,10 @@ LABELS = {
         "surgery": "surgery",
         "physical": "physical treatment",
         "combination": "combination",
+        "test": "diagnostic test",
+        "exposure": "exposure",
+        "none": "no treatment or placebo",
+        **_NOT_REPORTED,
     },
     "design_as_published": {
         "rct": "randomised",
@@ -91,8 +109,56 @@ LABELS = {
         "other": "other",
     },
     "stage": {"identification": "Identification", "screening": "Screening", "included": "Included"},
-    "role": {"first": "first choice", "add": "in addition", "consider": "to consider", "adjunct": "adjunct"},
+    "scenarios.role": {"first": "first choice", "add": "in addition", "consider": "to consider", "adjunct": "adjunct"},
     "decision": {"same_patients": "the same patients", "distinct": "different patients", "undecided": "undecided"},
+    "good": _YES_NO,
+    "domain": {
+        "start": "starting level",
+        "risk_of_bias": "risk of bias",
+        "inconsistency": "inconsistency",
+        "indirectness": "indirectness",
+        "imprecision": "imprecision",
+        "publication_bias": "publication bias",
+        "overall": "overall certainty",
+    },
+    # GRADE: of start and overall a certainty, of the other domains how serious the concern is
+    "certainty.judgement": {
+        "high": "high",
+        "moderate": "moderate",
+        "low": "low",
+        "very_low": "very low",
+        "not_serious": "not serious",
+        "serious": "serious",
+        "very_serious": "very serious",
+        "extremely_serious": "extremely serious",
+    },
+}
+
+# What the value of a published claim is a number of, and its words after the number. A claim of quantity `other` may
+# have any unit, in its own words.
+CLAIM_UNITS = {
+    "share": "",
+    "patients": "patients",
+    "lesions": "lesions",
+    "studies": "studies",
+    "records": "records",
+    "classes": "classes",
+    "points": "points",
+    "days": "days",
+    "weeks": "weeks",
+    "months": "months",
+    "years": "years",
+}
+# Quantity -> the units that its claims may have; the first is the one of a claim that names none, "" has no number.
+QUANTITY_UNITS = {
+    "n_studies": ("studies",),
+    "n_patients": ("patients", "lesions"),
+    "n_identified": ("records", "studies"),
+    "pooled_response": ("share",),
+    "responders": ("patients", "lesions"),
+    "level": ("",),
+    "recommendation": ("",),
+    "size_range": ("patients", "lesions"),
 }
 
 # Names Windows keeps for devices, and words that mean something else where a slug stands.
@@ -120,6 +186,16 @@ def nearest(word, allowed, cutoff=0.6):
     wanted = str(word).strip().lower().replace(" ", "_")
     matches = difflib.get_close_matches(wanted, lowered, n=1, cutoff=cutoff)
     return lowered[matches[0]] if matches else ""
+
+
+def labels(table, column):
+    """The vocabulary of a column with its words for people; {} where the column has none."""
+    return LABELS.get(f"{table}.{column}") or LABELS.get(column, {})
+
+
+def claim_unit(quantity, unit, outcome_unit=""):
+    """The unit of a published claim: as typed, else that of its quantity, or of quantity other that of its outcome."""
+    return unit or (QUANTITY_UNITS[quantity][0] if quantity in QUANTITY_UNITS else outcome_unit or "share")
 
 
 def _fault(rule, words):
@@ -262,15 +338,25 @@ def _level(value):
     return value
 
 
+def _date(value):
+    if value:
+        try:
+            if datetime.date.fromisoformat(value).isoformat() != value:
+                raise ValueError
+        except ValueError:
+            raise _fault("not_a_date", f"{shown(value)} is not a date: year-month-day, as in 2026-11-28") from None
+    return value
+
+
 def _switch(value):
     # spreadsheets turn yes and no, typed as a formula or by a tick box, into TRUE and FALSE
     return {"TRUE": "yes", "FALSE": "no"}.get(value, value)
 
 
-def _words(column):
-    """A vocabulary as a type: the words of LABELS[column], nothing else."""
-    words = Literal[tuple(LABELS[column])]
-    return Annotated[words, BeforeValidator(_switch)] if "yes" in LABELS[column] else words
+def _words(vocabulary, empty=False):
+    """A vocabulary as a type: the words of LABELS[vocabulary] and, where it may, nothing."""
+    words = Literal[(*LABELS[vocabulary], *[""] * empty)]
+    return Annotated[words, BeforeValidator(_switch)] if "yes" in LABELS[vocabulary] else words
 
 
 def _cell(allowed, *checks):
@@ -293,20 +379,29 @@ FilledValue = _cell("number or text, never empty", _filled, _value)
 Doi = _cell("10.…/…, NR or empty", _doi)
 Pmid = _cell("digits, NR or empty", _pmid)
 Level = _cell("a level of the scheme in use, or empty", _level)
+Date = _cell("a date as 2026-11-28, or empty", _date)
 Design, Controlled, Status = _words("design"), _words("controlled"), _words("status")
-PublishedReview = Literal[(*LABELS["published_review"], "")]
-Outcome, Primary, Unit = _words("outcome"), _words("primary_outcome"), _words("unit")
+PublishedReview = _words("published_review", empty=True)
+ResponseRole, Primary, Unit = _words("responses.role", empty=True), _words("primary_outcome"), _words("unit")
 EvidenceBasis, Confidence, Pool = _words("evidence_basis"), _words("confidence"), _words("pool")
+PoolReasonCode = _words("pool_reason_code", empty=True)
 Serious, Reporting, Kind = _words("serious"), _words("reporting"), _words("kind")
 DesignAsPublished, InTableIv = _words("design_as_published"), _words("in_table_iv")
-Quantity, Stage, Role = _words("quantity"), _words("stage"), _words("role")
-Decision = _words("decision")
+Quantity, Stage, ScenarioRole = _words("quantity"), _words("stage"), _words("scenarios.role")
+Decision, Good = _words("decision"), _words("good")
+Domain, CertaintyJudgement = _words("domain"), _words("certainty.judgement")
 
 
-def _column(meaning, unit="", optional=False):
-    """A column: its meaning for people, its unit, and whether a table may lack it (then its cells are empty)."""
-    default = {"default": ""} if optional else {}
-    return Field(description=meaning, json_schema_extra={"unit": unit}, **default)
+def _column(meaning, unit="", default=None, made=""):
+    """A column: its meaning for people, its unit, and what is taken where a table lacks the column.
+
+    Parameters
+    ----------
+    default : the cell taken; None where no table may lack the column
+    made : in words, what the cell is made from, where that depends on the rest of the table
+    """
+    extra = {"unit": unit, "made": made}
+    return Field(description=meaning, json_schema_extra=extra, **({} if default is None else {"default": default}))
 
 
 class Row(BaseModel):
@@ -318,21 +413,21 @@ class Row(BaseModel):
 class Study(Row):
     study_id: Slug = _column("Short name of the study, used in paths and to join the tables.")
     label: Text = _column("Name of the study in tables and figures.")
-    first_author: Note = _column("Surname and initials of the first author.", optional=True)
+    first_author: Note = _column("Surname and initials of the first author.", default="")
     year: Year = _column("Year of publication as printed; NR where no page that was read prints it.")
     title: Text = _column("Title. Square brackets mark a description where the printed title was not seen.")
-    journal: Note = _column("Journal, volume and pages, or where else the report appeared.", optional=True)
-    doi: Doi = _column("DOI of the report.", optional=True)
-    pmid: Pmid = _column("PubMed number of the report.", optional=True)
+    journal: Note = _column("Journal, volume and pages, or where else the report appeared.", default="")
+    doi: Doi = _column("DOI of the report.", default="")
+    pmid: Pmid = _column("PubMed number of the report.", default="")
     design: Design = _column("Design of the study as far as the text that was read tells.")
     controlled: Controlled = _column("Whether there was a comparison group, also the patient's other side.")
     n_patients: Count = _column("Patients with the condition of the review who were analysed.", "patients")
     cohort_id: Note = _column(
         "The same value for reports on the same patients; such reports never enter one pool. Empty: no overlap known.",
-        optional=True,
+        default="",
     )
     published_review: PublishedReview = _column(
-        "Whether the study is one of those of the published review that is followed.", optional=True
+        "Whether the study is one of those of the published review that is followed.", default=""
     )
     status: Status = _column(
         "included: counts are in hand. awaiting: counts are missing or not verified. excluded: outside the question."
@@ -340,10 +435,10 @@ class Study(Row):
     status_reason: Note = _column("Why the study is awaiting or excluded; needed for both.")
     level_override: Level = _column(
         "A level of evidence set by hand, where the printed design is not the design for this outcome.",
-        optional=True,
+        default="",
     )
-    level_override_reason: Note = _column("Why the level was set by hand; needed with it.", optional=True)
-    notes: Note = _column("Anything a later reader should know.", optional=True)
+    level_override_reason: Note = _column("Why the level was set by hand; needed with it.", default="")
+    notes: Note = _column("Anything a later reader should know.", default="")
 
 
 class Response(Row):
@@ -351,17 +446,32 @@ class Response(Row):
     study_id: Reference = _column("A study_id of the table studies.")
     therapy: Reference = _column("A therapy of the table therapies; NR where not visible (then pool = no).")
     disease: Reference = _column(
-        "A disease of the table diseases; all where one row is for all of them; NR where not visible (then pool = no)."
+        "A disease of the table diseases; all where one row is for all of them; NR where not visible (then the row "
+        "enters analyses over all diseases only)."
     )
-    outcome: Outcome = _column("What kind of response was counted.")
+    arm: Note = _column(
+        "Name of the group of patients. Rows of one study with the same arm are the same patients (other outcomes, "
+        "time points, diseases); different arms are different patients. Empty: one arm a therapy.",
+        default="",
+    )
+    role: ResponseRole = _column(
+        "treatment, or comparator (placebo, no treatment, another therapy it was compared with).", default="treatment"
+    )
+    outcome: Reference = _column("An outcome of the table outcomes: what was counted.")
     primary_outcome: Primary = _column(
         "yes for the one outcome that counts for this study, therapy, disease and unit; no for second "
         "outcomes and subgroups."
     )
     unit: Unit = _column("What n and the counts are counts of.")
-    dose: Note = _column("Dose and route as given.", optional=True)
-    follow_up: Note = _column("Length of treatment or follow-up as given.", optional=True)
+    dose: Note = _column("Dose and route as given.", default="")
+    follow_up: Note = _column("Length of treatment or follow-up as given.", default="")
+    time_point_months: Number = _column(
+        "When the outcome was counted, where one arm has several time points.", "months", default=""
+    )
     n: Count = _column("Evaluable patients (or lesions).", "patients or lesions")
+    n_treated: Count = _column(
+        "Patients (or lesions) treated, where more than the evaluable n.", "patients or lesions", default=""
+    )
     n_complete: Count = _column("Complete responses.", "patients or lesions")
     n_partial: Count = _column("Partial responses.", "patients or lesions")
     n_none: Count = _column("Without response.", "patients or lesions")
@@ -369,17 +479,21 @@ class Response(Row):
         'Any response: complete and partial together, or as given by the source ("improved").',
         "patients or lesions",
     )
-    response_definition: Note = _column("What the source calls a response.", optional=True)
+    response_definition: Note = _column("What the source calls a response.", default="")
     evidence_basis: EvidenceBasis = _column(
-        "What was read: the full text, the abstract (or the opening of the paper), or someone else's account."
+        "What was read: the full text, the abstract (or the opening of the paper), or a secondary source."
     )
     source: Text = _column("Where it was read: doi:…, pmid:…, an address, or the title of the page.")
-    location: Note = _column("Where in the source: abstract, table, page.", optional=True)
-    paraphrase: Note = _column("The finding in the extractor's own words.", optional=True)
+    location: Note = _column("Where in the source: abstract, table, page.", default="")
+    paraphrase: Note = _column("The finding in the extractor's own words.", default="")
     confidence: Confidence = _column("How sure the extractor is of the counts.")
+    extracted_by: Note = _column("Who extracted the row: a person or a program.", default="")
+    verified_by: Note = _column("Who checked the row against the source: a second person, or a program.", default="")
+    verified_on: Date = _column("When it was checked.", default="")
     pool: Pool = _column("Whether the row may enter a pooled analysis.")
-    pool_reason: Note = _column("Why not; needed where pool = no.")
-    notes: Note = _column("Anything a later reader should know.", optional=True)
+    pool_reason_code: PoolReasonCode = _column("Why not, as a code; needed where pool = no.", default="")
+    pool_reason: Note = _column("Why not, in own words; needed where the code is other.", default="")
+    notes: Note = _column("Anything a later reader should know.", default="")
 
 
 class AdverseEvent(Row):
@@ -394,7 +508,7 @@ class AdverseEvent(Row):
         "No row means nothing was visible, never that nothing happened."
     )
     source: Text = _column("Where it was read.")
-    notes: Note = _column("Anything a later reader should know.", optional=True)
+    notes: Note = _column("Anything a later reader should know.", default="")
 
 
 class Therapy(Row):
@@ -402,40 +516,45 @@ class Therapy(Row):
     label: Text = _column("Name of the therapy in tables and figures.")
     therapy_class: GroupSlug = _column("Class the therapy is graded and pooled with.")
     kind: Kind = _column("What kind of treatment it is.")
-    route: Note = _column("Route of administration, for drugs.", optional=True)
+    route: Note = _column("Route of administration, for drugs.", default="")
     display_order: Order = _column("Place in tables and figures; the smallest number comes first.")
-    synonyms: Note = _column("Other names, separated by semicolons.", optional=True)
+    synonyms: Note = _column("Other names, separated by semicolons.", default="")
 
 
 class Disease(Row):
     disease: GroupSlug = _column("Short name of the disease, used in paths and to join the tables.")
     label: Text = _column("Name of the disease in tables and figures.")
-    mondo: Note = _column("Identifier in the Mondo disease ontology.", optional=True)
-    synonyms: Note = _column("Other names, separated by semicolons.", optional=True)
+    mondo: Note = _column("Identifier in the Mondo disease ontology.", default="")
+    synonyms: Note = _column("Other names, separated by semicolons.", default="")
 
 
 class PublishedReference(Row):
     ref_no: Order = _column("Number of the reference in the published review.")
     design_as_published: DesignAsPublished = _column("Design by which the published review counts it.")
     in_table_iv: InTableIv = _column("Whether the published review's table of therapies cites it.")
-    identity: Note = _column("Which study it is, where that is shown; empty where it is not.", optional=True)
-    notes: Note = _column("Anything a later reader should know.", optional=True)
+    identity: Note = _column("Which study it is, where that is shown; empty where it is not.", default="")
+    notes: Note = _column("Anything a later reader should know.", default="")
 
 
 class PublishedClaim(Row):
     claim_id: Slug = _column("Short name of the claim.")
     review: Text = _column("The publication that prints it.")
-    doi: Doi = _column("DOI of that publication.", optional=True)
+    doi: Doi = _column("DOI of that publication.", default="")
     therapy: Reference = _column("A therapy of the table therapies, or all.")
     disease: Reference = _column("A disease of the table diseases, or all.")
     quantity: Quantity = _column("What is claimed. responders is a count out of n.")
-    outcome: Note = _column("Outcome, or for quantity other what the value is.", optional=True)
+    outcome: Note = _column("Outcome, or for quantity other what the value is.", default="")
+    unit: Note = _column(
+        "What the value is a number of: share (0 to 1), patients, lesions, studies, records, classes, points, days, "
+        "weeks, months, years; for quantity other any unit in own words; empty for words.",
+        default="",
+    )
     value: FilledValue = _column("The value as printed; shares from 0 to 1.", "share, count or word")
-    ci_lb: Number = _column("Lower bound of the printed interval.", "as value", optional=True)
-    ci_ub: Number = _column("Upper bound of the printed interval.", "as value", optional=True)
-    i2: Share = _column("Printed I².", "share", optional=True)
-    p: Value = _column("Printed p.", optional=True)
-    n: Count = _column("Patients the value rests on.", "patients", optional=True)
+    ci_lb: Number = _column("Lower bound of the printed interval.", "as value", default="")
+    ci_ub: Number = _column("Upper bound of the printed interval.", "as value", default="")
+    i2: Share = _column("Printed I².", "share", default="")
+    p: Value = _column("Printed p.", default="")
+    n: Count = _column("Patients the value rests on.", "patients", default="")
     statement: Text = _column("The claim in own words, with what limits it.")
     source: Text = _column("Where it was read.")
 
@@ -444,14 +563,14 @@ class ScreeningBox(Row):
     stage: Stage = _column("Stage of the PRISMA flow.")
     label: Text = _column("Text of the box.")
     n: Count = _column("Number in the box; NR where it is not printed.", "records, reports or studies")
-    source: Note = _column("Where it was read.", optional=True)
+    source: Note = _column("Where it was read.", default="")
 
 
 class Scenario(Row):
     scenario: Slug = _column("Short name of the clinical scenario.")
     scenario_label: Text = _column("The scenario for people.")
     therapy: Reference = _column("A therapy of the table therapies.")
-    role: Role = _column("Place a guidance page gives it. Not evidence: it stands beside what the tables show.")
+    role: ScenarioRole = _column("Place a guidance page gives it. Not evidence: it stands beside what the tables show.")
     rationale: Text = _column("Why, in own words.")
     source: Text = _column("Where it was read.")
 
@@ -463,9 +582,9 @@ class RiskOfBias(Row):
     )
     tool: Reference = _column("An instrument of workflow/standards/risk_of_bias.")
     item: Text = _column("An item or domain of the instrument, or overall.")
-    answer: Note = _column("The answer to the item, one of those that the instrument allows.", optional=True)
-    judgement: Note = _column("The judgement of the domain or overall, in the instrument's words.", optional=True)
-    support: Note = _column("What the answer or judgement rests on.", optional=True)
+    answer: Note = _column("The answer to the item, one of those that the instrument allows.", default="")
+    judgement: Note = _column("The judgement of the domain or overall, in the instrument's words.", default="")
+    support: Note = _column("What the answer or judgement rests on.", default="")
     rater: Note = _column("Who appraised; consensus where several raters agreed on one version.")
 
 
@@ -473,9 +592,9 @@ class Overlap(Row):
     study_a: Reference = _column("A study_id of the table studies.")
     study_b: Reference = _column("The study_id of a study that may report on the same patients.")
     decision: Decision = _column("Whether the two report on the same patients, as far as anyone can tell.")
-    keep: Note = _column("The study_id of the report that is pooled; needed for same_patients.", optional=True)
-    reason: Note = _column("What the decision rests on; needed unless undecided.", optional=True)
-    decided_by: Note = _column("Who decided.", optional=True)
+    keep: Note = _column("The study_id of the report that is pooled; needed for same_patients.", default="")
+    reason: Note = _column("What the decision rests on; needed unless undecided.", default="")
+    decided_by: Note = _column("Who decided.", default="")
 
 
 class AdjudicatedCell(Row):
@@ -484,13 +603,44 @@ class AdjudicatedCell(Row):
     column: Text = _column("The column, or (row) where one of the two has no such row.")
     first: Note = _column("Value of the first extraction at the time of the decision.")
     second: Note = _column("Value of the second extraction at the time of the decision.")
-    first_source: Note = _column("Where the first extraction has its value from.", optional=True)
-    second_source: Note = _column("Where the second extraction has its value from.", optional=True)
-    pooled: Note = _column("yes where a pooled analysis rests on the cell. Not read.", optional=True)
-    state: Note = _column("open, agreed, or out of date. Not read.", optional=True)
+    first_source: Note = _column("Where the first extraction has its value from.", default="")
+    second_source: Note = _column("Where the second extraction has its value from.", default="")
+    pooled: Note = _column("yes where a pooled analysis rests on the cell. Not read.", default="")
+    state: Note = _column("open, agreed, or out of date. Not read.", default="")
     agreed: Note = _column("The value that both agreed on; empty while undecided. Of (row): present or absent.")
-    decided_by: Note = _column("Who decided.", optional=True)
-    reason: Note = _column("What the decision rests on.", optional=True)
+    decided_by: Note = _column("Who decided.", default="")
+    reason: Note = _column("What the decision rests on.", default="")
+
+
+class Caveat(Row):
+    topic: Text = _column("What the caveat is about.")
+    caveat: Text = _column("The caveat that a guidance page prints beside its suggestions, in own words.")
+    source: Text = _column("Where it was read.")
+
+
+class Outcome(Row):
+    outcome: Slug = _column("Short name of the outcome, used to join the tables.")
+    label: Text = _column("Name of the outcome in tables and figures.")
+    event_singular: Text = _column("What one patient with the outcome did or had: had a stroke, was readmitted.")
+    event_plural: Text = _column("The same of several patients: had a stroke, were readmitted.")
+    noun_singular: Text = _column("One patient with the outcome: responder, patient with a stroke.")
+    noun_plural: Text = _column("Several of them: responders, patients with a stroke.")
+    good: Good = _column("Whether the outcome is good for the patient.")
+    unit: Note = _column(
+        "The unit of published claims on the outcome that name none; share for what a patient has or has not.",
+        default="share",
+    )
+
+
+class CertaintyDomain(Row):
+    therapy: Reference = _column("A therapy of the table therapies.")
+    disease: Reference = _column("A disease of the table diseases, or all.")
+    domain: Domain = _column("Domain of GRADE, start (where the certainty begins) or overall.")
+    judgement: CertaintyJudgement = _column(
+        "How serious the concern is; of start and overall the certainty. It takes the place of the proposed one."
+    )
+    reason: Text = _column("Why, in own words.")
+    confirmed_by: Text = _column("Who judged.")
 
 
 class Table(NamedTuple):
@@ -519,6 +669,11 @@ TABLES = {
     ),
     "screening": Table(ScreeningBox, ("stage", "label"), False, "box of the PRISMA flow"),
     "scenarios": Table(Scenario, ("scenario", "therapy"), False, "clinical scenario and suggested therapy"),
+    "caveats": Table(Caveat, ("topic", "caveat"), False, "caveat that a guidance page prints"),
+    "outcomes": Table(Outcome, ("outcome",), False, "outcome"),
+    "certainty": Table(
+        CertaintyDomain, ("therapy", "disease", "domain"), False, "therapy, disease and domain of GRADE, as judged"
+    ),
     "risk_of_bias": Table(
         RiskOfBias, ("study_id", "result", "tool", "item", "rater"), False, "study, instrument and item or domain"
     ),
@@ -531,6 +686,7 @@ TABLES = {
 # Columns that name a row of another table, and the words that may stand there instead of a name.
 _TARGETS = {
     "study_id": "studies", "study_a": "studies", "study_b": "studies", "therapy": "therapies", "disease": "diseases",
+    "responses.outcome": "outcomes",
 }  # fmt: skip
 _NAMELESS = {
     ("responses", "therapy"): MISSING,
@@ -538,6 +694,7 @@ _NAMELESS = {
     ("adverse_events", "therapy"): MISSING,
     ("published_claims", "therapy"): (ALL, *MISSING),
     ("published_claims", "disease"): (ALL, *MISSING),
+    ("certainty", "disease"): (ALL,),
 }
 
 _ADAPTERS = {}
@@ -554,6 +711,12 @@ def needed_columns(table):
     return [name for name, field in TABLES[table].model.model_fields.items() if field.is_required()]
 
 
+def default_cell(table, column):
+    """The cell that is taken where a table lacks the column; "" where none is."""
+    field = TABLES[table].model.model_fields[column]
+    return "" if field.is_required() else field.default
+
+
 def numeric_columns(table):
     """The columns whose cells may be numbers to reckon with."""
     fields = TABLES[table].model.model_fields
@@ -562,8 +725,9 @@ def numeric_columns(table):
 
 def reference(table, column):
     """The table whose rows a column names ("" for a column that names none), and the words allowed beside the names."""
-    is_reference = column in _TARGETS and TABLES[table].key != (column,)
-    return (_TARGETS[column], _NAMELESS.get((table, column), ())) if is_reference else ("", ())
+    target = _TARGETS.get(f"{table}.{column}") or _TARGETS.get(column, "")
+    is_reference = target and TABLES[table].key != (column,)
+    return (target, _NAMELESS.get((table, column), ())) if is_reference else ("", ())
 
 
 def empty_table(table):
@@ -574,7 +738,7 @@ def empty_table(table):
 def allowed_words(table, column):
     """The vocabulary of a column as a list, or an empty list where the column takes free text or numbers."""
     field = TABLES[table].model.model_fields[column]
-    return [word for word in getattr(field.annotation, "__args__", ()) if isinstance(word, str)]
+    return [word for word in getattr(field.annotation, "__args__", ()) if isinstance(word, str) and word]
 
 
 def check_cell(table, column, value):
@@ -605,7 +769,7 @@ def check_cell(table, column, value):
         "unknown_word",
         (f"{shown(value)} is not known" if value.strip() else "empty")
         + (f", nearest is {near}" if near else "")
-        + f"; allowed are {', '.join(word for word in words if word)}",
+        + f"; allowed are {', '.join(words)}",
     )
 
 
@@ -633,7 +797,7 @@ def humanise(slug):
 
 
 def describe(table):
-    """One row a column of `table`: column, meaning, unit, allowed, needed (yes/no)."""
+    """One row a column of `table`: column, meaning, unit, allowed, needed (yes/no), default (where it is missing)."""
     rows = []
     for name, field in TABLES[table].model.model_fields.items():
         words = allowed_words(table, name)
@@ -642,8 +806,9 @@ def describe(table):
                 "column": name,
                 "meaning": field.description,
                 "unit": field.json_schema_extra["unit"],
-                "allowed": ", ".join(word for word in words if word) or field.metadata[-1],
+                "allowed": ", ".join(words) or field.metadata[-1],
                 "needed": "yes" if field.is_required() else "no",
+                "default": "" if field.is_required() else field.json_schema_extra["made"] or field.default or "empty",
             }
         )
     return pd.DataFrame(rows, dtype="str")
@@ -654,14 +819,15 @@ def data_dictionary(rules, notes=""):
 
     Parameters
     ----------
-    rules : dict of rule -> (severity, sentence), as `evidence.extraction.RULES`
+    rules : dict of rule -> (severity, sentence), as `checks.RULES`
     notes : Markdown put at the end as it is, e.g. where the data of this review come from
     """
     lines = [
         "# Data dictionary",
         "",
-        "Generated from `evidence/schema.py`, the rules of `evidence/extraction.py` and `evidence/rules.py`, and",
-        "`data/notes.md` by `python -m evidence.extraction > data/README.md`; a test fails when this page is older.",
+        "Generated from `small_evidence/extraction/schema.py`, the rules of `checks.py` and `rules.py` beside it, and",
+        "`data/notes.md` by `python -m small_evidence.extraction.checks > data/README.md`; a test fails when this page",
+        "is older.",
         "",
         "`raw/` holds one CSV file a table (`raw/studies.csv`, …; UTF-8, commas or semicolons, one header row) or one",
         "workbook `raw/extraction.xlsx` with a sheet of the same name a table; never both for one table. Only people",
@@ -673,14 +839,13 @@ def data_dictionary(rules, notes=""):
         ".nbib) that `snakemake results/tables/import_proposals.csv` turns into proposals for `studies`.",
         "",
         "What a cell says when there is no value: **empty** = not applicable, **NR** = not reported (not visible in",
-        "the text that was read; never zero, never “none”), **UNCLEAR** = cannot be told. The three are kept apart to",
-        "the end. Whole numbers may stand as 12 or 12.0, shares lie between 0 and 1. Names that join the tables",
-        "(`study_id`, `therapy`, `disease`) are made of small letters, digits and underscores, since files are named",
-        "after them; labels are for people.",
+        "the text that was read; never zero, never “none”), **UNCLEAR** = not clear from the text. The three are kept",
+        "apart to the end. Whole numbers are written 12 or 12.0, shares lie between 0 and 1. Names that join tables",
+        "(`study_id`, `therapy`, `disease`, `outcome`) are made of small letters, digits and underscores, since files",
+        "are named after them; labels are for people.",
         "",
         "In `processed/`, numbers are in their shortest form (0.60 is 0.6), and a text that a spreadsheet would take",
-        "for a formula (it begins with = + - @) has an apostrophe before it, which",
-        "`evidence.extraction.read_processed` takes away.",
+        "for a formula (it begins with = + - @) has an apostrophe before it, which `read_review` takes away.",
         "",
         "| table | one row per | columns that name a row | needed |",
         "|---|---|---|---|",
@@ -689,9 +854,10 @@ def data_dictionary(rules, notes=""):
         names = ", ".join(f"`{name}`" for name in key)
         lines.append(f"| [{table}](#{table}) | {row} | {names} | {'yes' if required else 'no'} |")
     for table in TABLES:
-        lines += ["", f"## {table}", "", "| column | meaning | unit | allowed | needed |", "|---|---|---|---|---|"]
+        lines += ["", f"## {table}", "", "| column | meaning | unit | allowed | needed | where missing |"]
+        lines += ["|---|---|---|---|---|---|"]
         for row in describe(table).itertuples(index=False):
-            cells = [f"`{row.column}`", row.meaning, row.unit, row.allowed, row.needed]
+            cells = [f"`{row.column}`", row.meaning, row.unit, row.allowed, row.needed, row.default]
             lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "## Words", "", "What the words of the vocabularies are called in tables and figures.", ""]
     lines += ["| column | word | label |", "|---|---|---|"]

@@ -772,7 +772,7 @@ def _measure(claim: dict) -> str:
 
 
 def _outcome(slug: str) -> str:
-    return OUTCOMES.get(slug) or LABELS["outcome"].get(slug) or humanise(slug).lower()
+    return OUTCOMES.get(slug) or humanise(slug).lower()
 
 
 def _count(row: dict, claim: dict) -> str:

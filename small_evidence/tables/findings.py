@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from small_evidence.extraction.schema import humanise
 from small_evidence.synthesis.analyses import ALL, over_all
 from small_evidence.tables.parts import (
     by_key,
@@ -35,7 +36,6 @@ from small_evidence.wording import (
     number_or_nr,
     p_value,
     per_cent,
-    word,
 )
 
 # When a note is written. Choices of this project, printed with the table; none is a published cut-off.
@@ -94,7 +94,7 @@ def findings_table(
             "about": {"analysis": line["analysis"]},
             "Class": group,
             "Treatment": label,
-            "Outcome": joined(word("outcome", outcomes[response]) for response in told if response in outcomes.index),
+            "Outcome": joined(humanise(outcomes[response]).lower() for response in told if response in outcomes.index),
             "Studies": int(line["k"]),
             "Patients": number_or_nr(line["n"]),
             response: f"{fraction(line['events'], line['n'])} {interval(line['crude_ci_lb'], line['crude_ci_ub'])}",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from small_evidence.extraction.schema import numbers
+from small_evidence.extraction.schema import humanise, numbers
 from small_evidence.synthesis.analyses import ALL, over_all
 from small_evidence.tables.parts import (
     abbreviations,
@@ -159,7 +159,7 @@ class _Lines:
             "about": {"study": study, "response": response_ids},
             "Study": self._studies.get(study, study),
             "Disease": joined(self._short.get(row["disease"], cell(row["disease"])) for row in told),
-            "Outcome": joined(word("outcome", row["outcome"]) for row in told),
+            "Outcome": joined(humanise(row["outcome"]).lower() for row in told),
             "Response defined as": joined(cell(row["response_definition"]) for row in told),
             "Follow-up": joined(cell(row["follow_up"]) for row in told),
             "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in told),

@@ -73,7 +73,7 @@ def scenario_table(
         values = {
             "Scenario": cell(titles[row.scenario]),
             "Treatment": therapy_labels.get(row.therapy, humanise(row.therapy)) + source,
-            "Suggested": word("role", row.role),
+            "Suggested": word("scenarios.role", row.role),
             "Why, as its source says": cell(row.rationale),
         }
         line = lines.get(("therapy", row.therapy, ALL))
