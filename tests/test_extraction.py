@@ -676,6 +676,9 @@ def processed(folder, target):
 FORMS = {
     "byte order mark": lambda text: "\ufeff" + text,
     "CRLF": lambda text: text.replace("\n", "\r\n"),
+    "every cell in quotation marks": lambda text: re.sub(
+        '(?m)^(?!.*")(.+)$', lambda row: '"' + row[1].replace(",", '","') + '"', text
+    ),
     "CR": lambda text: text.replace("\n", "\r"),
     "blank rows at the end": lambda text: text + "\n,,,,\n\n",
     "no line feed at the end": lambda text: text.rstrip("\n"),

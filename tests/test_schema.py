@@ -252,7 +252,7 @@ ORDER_MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @pytest.mark.parametrize("table", ["studies", "responses"])
-@pytest.mark.parametrize("sign", [*ORDER_MARKS, "\ud800", "\udfff", "\x00"])
+@pytest.mark.parametrize("sign", [*ORDER_MARKS, "\ud800", "\x00"])
 def test_what_cannot_be_printed_is_refused_in_every_column(table, sign):
     """Also in columns with a vocabulary, where pydantic has a rule of its own for half a character."""
     for column in schema.columns(table):

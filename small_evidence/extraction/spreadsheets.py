@@ -197,10 +197,16 @@ def _parse_csv(raw: bytes, encoding: str, known: Iterable[str]) -> list[list[str
         text = io.TextIOWrapper(io.BytesIO(raw), encoding=encoding, newline="")
         return csv.reader(text, delimiter=separator, strict=True)
 
+    def named(separator):
+        try:
+            return sum(name.strip() in known for name in next(records(separator), []))
+        except csv.Error:  # with names in quotation marks, any other separator than the right one breaks the row
+            return -1
+
     csv.field_size_limit(LARGEST_FILE)
     try:
         # spreadsheets of countries with a decimal comma write semicolons: take what finds the most columns
-        separator = max(",;\t", key=lambda mark: sum(name.strip() in known for name in next(records(mark), [])))
+        separator = max(",;\t", key=named)
         for row in records(separator):
             rows.append(row)
     except csv.Error:

@@ -41,11 +41,11 @@ SECOND = sorted(
     for path in Path("data/raw/second_extraction").glob("*")
     if path.suffix in (".csv", ".xlsx") and path.is_file()
 )
-# references to propose as new studies: snakemake results/tables/import_proposals.csv
+# references to propose as new studies, whatever their names end in: snakemake results/tables/import_proposals.csv
 REFERENCES = sorted(
     str(path)
-    for path in Path("data/raw/references").glob("*")
-    if path.suffix.lower() in (".bib", ".ris", ".nbib")
+    for path in Path("data/raw/references").rglob("*")
+    if not path.is_dir() or path.is_symlink()
 )
 
 

@@ -59,7 +59,7 @@ rule compare_extractions:
         "../scripts/compare_extractions.py"
 
 
-# On demand: snakemake results/tables/references.bib (or .ris)
+# On demand: snakemake results/tables/references.bib (or .ris, or .json for Zotero)
 rule write_references:
     input:
         studies="data/processed/studies.csv",
@@ -67,6 +67,7 @@ rule write_references:
     output:
         bibtex="results/tables/references.bib",
         ris="results/tables/references.ris",
+        csl="results/tables/references.json",
     log:
         "results/logs/write_references.log",
     conda:
@@ -78,7 +79,6 @@ rule write_references:
 # On demand: snakemake results/tables/import_proposals.csv, from the files in data/raw/references
 rule import_references:
     input:
-        references=REFERENCES,
         studies="data/processed/studies.csv",
         library=LIBRARY,
     output:
@@ -87,6 +87,8 @@ rule import_references:
         "results/logs/import_references.log",
     conda:
         "../../environment.yml"
+    params:
+        content=contents(REFERENCES),  # no input, since braces in the name of a file would be a wildcard
     script:
         "../scripts/import_references.py"
 
