@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,8 @@ import pandas as pd
 
 from small_evidence import ReviewError
 from small_evidence.config import complete_config, read_config, with_present_keys
-from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, nearest, numbers
+from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, humanise, nearest, numbers
+from small_evidence.names import analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
 from small_evidence.standards import Standards
 from small_evidence.wording import class_label, labels_of, short_labels
@@ -38,9 +39,10 @@ OPTIONAL_TABLES = ("agreement", "disagreements", "extraction_issues", "places")
 
 # Columns of results that hold numbers; all others are words, so that a level 1 to 5 stays a word.
 NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
-    "crude", "crude_ci_lb", "crude_ci_ub", "responders", "year", "chi2", "df", "p", "priority", "answered", "items",
-    "stars", "stars_max", "row", "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub",
-    "both_numbers", "exact", "within_1", "only_first", "only_second",
+    "crude", "crude_ci_lb", "crude_ci_ub", "k_arms", "responders", "n_treated", "year", "best_events", "best_n",
+    "lower_events", "lower_n", "chi2", "df", "p", "priority", "answered", "items", "stars", "stars_max", "row",
+    "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub", "both_numbers", "exact", "within_1",
+    "only_first", "only_second",
 }  # fmt: skip
 _COUNTS_BY_GROUP = ("k_", "patients_", "counts_")  # and what follows, such as k_awaiting or patients_IV
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -69,6 +71,35 @@ class Labels:
         else:
             name = self.therapy.get(therapy) or class_label(therapy, {})
         return name if disease == ALL else f"{name} ({self.disease_short.get(disease, disease)})"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An outcome in words.
+
+    Attributes
+    ----------
+    label : "Stroke"
+    event_singular, event_plural : what one patient, or several, did or had: "had a stroke", "were readmitted"
+    noun_singular, noun_plural : the patients themselves: "responder", "patients with a stroke"
+    good : "yes" or "no"
+    unit : unit of published values that name none
+    """
+
+    label: str
+    event_singular: str
+    event_plural: str
+    noun_singular: str
+    noun_plural: str
+    good: str = "yes"
+    unit: str = "share"
+
+    @classmethod
+    def named(cls, label: str) -> Outcome:
+        """An outcome of which only the name is known."""
+        inside = label[:1].lower() + label[1:]
+        event = f"had the outcome ({inside})"
+        return cls(label, event, event, f"patient with the outcome ({inside})", f"patients with the outcome ({inside})")
 
 
 @dataclass(frozen=True)
@@ -164,6 +195,14 @@ class Review:
         """The review with further results, or with others in place of those of the same name."""
         return replace(self, results={**self.results, **results})
 
+    def with_tables(self, **tables: pd.DataFrame) -> Review:
+        """The review with other tables in place of those of the same name, its results as they are."""
+        return replace(self, tables={**self.tables, **tables})
+
+    def with_policy(self, **choices: Any) -> Review:
+        """The review under other choices of the section `synthesis`, its results as they are."""
+        return replace(self, config={**self.config, "synthesis": {**self.policy, **choices}})
+
     # Choices -------------------------------------------------------------------------------------------
 
     @property
@@ -181,6 +220,29 @@ class Review:
     def response_threshold(self) -> float:
         """The proportion that an interval lies above, below or across."""
         return float(self.config["grading"]["response_threshold"])
+
+    @cached_property
+    def response_outcomes(self) -> Sequence[str]:
+        """Slugs of the outcomes that are pooled as one response: those named in the config, else the first of all."""
+        named = list(self.policy["outcomes"])
+        first = [*self["outcomes"]["outcome"], *self["responses"]["outcome"]]
+        return named or [slug for slug in first if slug not in SILENT][:1]
+
+    @cached_property
+    def response(self) -> Outcome:
+        """Words of the response that is pooled: of the outcome named in the config for it, else of the first."""
+        slug = self.policy["outcome"] or next(iter(self.response_outcomes), "")
+        return self.outcome(slug)
+
+    def outcome(self, slug: str) -> Outcome:
+        """Words of an outcome of the table outcomes; one that is not there is named after its slug."""
+        return self._outcomes.get(slug) or Outcome.named(humanise(slug))
+
+    @cached_property
+    def _outcomes(self) -> Mapping[str, Outcome]:
+        names = [one.name for one in fields(Outcome)]
+        rows = self["outcomes"].set_index("outcome")[names].to_dict("index")
+        return {slug: Outcome(**row) for slug, row in rows.items()}
 
     @property
     def scheme_name(self) -> str:
@@ -239,7 +301,6 @@ class Review:
     @cached_property
     def analyses(self) -> Mapping[str, Analysis]:
         """Every analysis by its name, in the order of `pooled`."""
-        by_key = {(row["scope"], row["therapy"], row["disease"]): row for row in self._records("therapy_levels")}
         arms = self._grouped("arms")
         variants, tests = self._grouped("sensitivity"), self._grouped("heterogeneity")
         found = {}
@@ -251,7 +312,7 @@ class Review:
                 label=self.labels.of(*key),
                 result=MappingProxyType(row),
                 arms=arms.get(row["analysis"], self["arms"].iloc[:0]),
-                level=MappingProxyType(by_key.get(key, {})),
+                level=MappingProxyType(self.level_of(*key)),
                 variants=variants.get(row["analysis"], pd.DataFrame()),
                 tests=tests.get(row["analysis"], pd.DataFrame()),
             )
@@ -286,16 +347,6 @@ class Review:
 
     def _grouped(self, name: str) -> dict[str, pd.DataFrame]:
         return dict(list(self[name].groupby("analysis", sort=False))) if name in self else {}
-
-
-def analysis_id(scope: str, therapy: str, disease: str = ALL) -> str:
-    """Name of an analysis; slugs hold no hyphen, so the parts cannot run into each other.
-
-    >>> analysis_id("therapy", "diltiazem"), analysis_id("class", "anti_tnf", "jdm")
-    ('diltiazem', 'class-anti_tnf-jdm')
-    """
-    parts = ["class"] * (scope == "class") + [therapy] + [disease] * (disease != ALL)
-    return "-".join(parts)
 
 
 # Reading ---------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from small_evidence.appraisal.levels import read_schemes
 from small_evidence.extraction.checks import check_extraction
+from small_evidence.standards import read_schemes
 
 PROJECT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(

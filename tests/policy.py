@@ -1,7 +1,7 @@
-"""A policy of synthesis (the section of that name in a review's config) for tests, and what a review gives under it."""
+"""A policy of synthesis (the section of that name in a review's config) for tests, and a review under it."""
 
-from small_evidence.appraisal.levels import grade_studies, therapy_results
-from small_evidence.synthesis.analyses import pool_arms, select_arms
+from small_evidence.config import read_config
+from small_evidence.review import Review
 
 POLICY = {
     "method": "glmm",
@@ -17,9 +17,6 @@ POLICY = {
 }
 
 
-def results_of(tables, standard, scheme=None, policy=POLICY, line=0.5):
-    """Arms, pools and levels of the tables of a review, by name."""
-    found = {"study_levels": grade_studies(tables["studies"], standard, scheme)}
-    found["arms"] = select_arms(tables["studies"], tables["responses"], tables["therapies"], policy)
-    found["pooled"] = pool_arms(found["arms"], policy, line)
-    return found | therapy_results(tables | found, standard, policy, line)
+def under(tables, **choices):
+    """The bundled review with these tables, under the policy above with other choices."""
+    return Review(tables, read_config()).with_policy(**POLICY | choices)

@@ -7,16 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from small_evidence.appraisal.levels import (
-    GradingError,
-    as_text,
-    grade_studies,
-    grade_therapies,
-    level_sensitivity,
-    read_schemes,
-)
+from small_evidence.appraisal.levels import GradingError, as_text, grade_studies, grade_therapies, level_sensitivity
 from small_evidence.extraction.schema import LABELS
 from small_evidence.review import read_result, save_csv
+from small_evidence.standards import read_schemes
 from tests.made_up import review
 from tests.policy import POLICY, results_of
 

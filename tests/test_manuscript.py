@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from small_evidence import ReviewError
-from small_evidence.appraisal.levels import read_schemes
-from small_evidence.appraisal.risk_of_bias import read_instruments, summarise_appraisals
+from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.documents.plain import markdown
 from small_evidence.documents.text import Heading, Item
 from small_evidence.extraction.checks import check_extraction
@@ -17,6 +16,7 @@ from small_evidence.extraction.schema import TABLES, columns, empty_table
 from small_evidence.presentation.checklists import ANSWERED, checklist_table, checklist_texts, facts, read_checklists
 from small_evidence.presentation.manuscript import manuscript, methods_text, results_text
 from small_evidence.presentation.references import METHODS, Citations, study_references
+from small_evidence.standards import read_instruments, read_schemes
 from small_evidence.synthesis.analyses import sensitivity
 from tests.policy import results_of
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from small_evidence.appraisal.risk_of_bias import read_instruments, summarise_appraisals
+from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.documents.webpage import linked
 from small_evidence.extraction.checks import check_extraction, read_places
 from small_evidence.presentation.report import overview, read_templates, report, save_report, sources_in
 from small_evidence.review import read_config
+from small_evidence.standards import read_instruments
 from small_evidence.synthesis.analyses import heterogeneity, sensitivity
 from small_evidence.synthesis.claims import claim_results
 from tests.policy import results_of

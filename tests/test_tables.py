@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from small_evidence import tables as printed
 from small_evidence import wording
-from small_evidence.appraisal.levels import grade_studies, grade_therapies, level_sensitivity, read_schemes
+from small_evidence.appraisal.levels import grade_studies, grade_therapies, level_sensitivity
 from small_evidence.extraction.checks import check_extraction
 from small_evidence.extraction.schema import LABELS, TABLES, columns, empty_table
 from small_evidence.review import read_result, save_csv
+from small_evidence.standards import read_schemes
 from small_evidence.synthesis.analyses import pool_arms, select_arms
 from small_evidence.tables.findings import certainty_notes
 from tests.policy import POLICY

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from small_evidence.appraisal.risk_of_bias import parts, read_instruments, summarise_appraisals
+from small_evidence.appraisal.risk_of_bias import parts, summarise_appraisals
 from small_evidence.extraction.agreement import drop_comparison
 from small_evidence.extraction.schema import columns, empty_table
 from small_evidence.review import read_result, save_csv
+from small_evidence.standards import read_instruments
 from small_evidence.tables.lists import agreement_table
 from small_evidence.tables.parts import appraisal_words
 from small_evidence.tables.risk_of_bias import risk_of_bias_table

@@ -1,8 +1,8 @@
 """Levels of evidence: the only module that turns a study design into a level and says by which rule.
 
-Schemes are data (workflow/standards/levels.yaml). A study is graded by its design, or by an override with a
-reason; a therapy by its best study. What a design alone cannot tell (NR, or a systematic review of studies that
-are not recorded) is not graded.
+Schemes are data (workflow/standards/levels.yaml). A study is graded by its design, or by an override with a reason; a
+therapy by its best study. What a design alone does not settle (NR, or a systematic review of studies that are not
+recorded) is not graded.
 """
 
 from __future__ import annotations
@@ -10,90 +10,58 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import yaml
 
 from small_evidence import ReviewError
-from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
+from small_evidence.extraction.schema import ALL, SILENT, numbers
+from small_evidence.names import combined_classes
+from small_evidence.review import Review
 
-NAMED_STUDIES = 3  # a rule names its studies up to this many; the column `studies` has all of them
-
-NOT_REPORTED = "design not reported"
-# Up to the semicolon this is also the short form, for the rule of a therapy.
-REVIEW_OF_UNKNOWN = "systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
+# What the level of a study is based on; the last four give none.
+BASES = (
+    "design",
+    "override",  # set by the authors, with a reason
+    "override_carried",  # the same, written in another scheme and carried over by the design that it stands for
+    "excluded",
+    "design_not_reported",
+    "review_of_unknown",  # a systematic review; what it reviewed is not recorded
+    "no_counterpart",  # an override of another scheme whose design this scheme does not grade
+)
+# Whether the best level lies on the same side of the response threshold as the lower ones; "" where no level is given.
+AGREEMENTS = ("only_level", "agrees", "differs", "no_counts", "on_threshold")
 
 STUDY_LEVELS = [
-    "study_id", "status", "design", "controlled", "gradable", "level", "level_by_design", "judgement", "rule",
-    "override", "override_reason", "scheme", "note",
+    "study_id", "status", "design", "controlled", "gradable", "level", "level_by_design", "judgement", "basis",
+    "override", "override_reason", "scheme",
 ]  # fmt: skip
 
-TEXT_COLUMNS = {*STUDY_LEVELS, "scope", "therapy", "disease", "studies", "direction", "agreement", "agreement_note",
-                "pooled", "reason", "awaiting", "entered"}  # fmt: skip
+Key = tuple[str, str, str]  # scope, therapy or class, disease
+Cell = tuple[str, str]  # therapy, disease of a response row
 
 
 class GradingError(ReviewError):
-    """Faults in overrides or in a file of schemes; all of them in one message."""
+    """Every error in the levels set by hand, in one message."""
 
 
-def read_schemes(path: str | Path) -> dict:
-    """Read the schemes of levels.
-
-    Returns
-    -------
-    dict with `default`, `overrides_written_in` and `schemes` (scheme id -> title, citation, confidence, note,
-    order, levels, designs, judgements), levels best first
-
-    Raises
-    ------
-    GradingError: a design or judgement points to a level or design that its scheme does not have
-    """
-    with Path(path).open(encoding="utf-8") as file:
-        standard = yaml.safe_load(file)
-    faults = []
-    for name, scheme in standard["schemes"].items():
-        if set(scheme["order"]) != set(scheme["levels"]):
-            faults.append(f"{name}: order and levels do not name the same levels")
-        faults += [
-            f"{name}: {design} -> {level}, which is no level of this scheme"
-            for design, level in scheme["designs"].items()
-            if level not in scheme["order"]
-        ]
-        faults += [
-            f"{name}: {design} is called a judgement but has no level"
-            for design in scheme["judgements"]
-            if design not in scheme["designs"]
-        ]
-    faults += [
-        f"{key}: {standard[key]} is none of {', '.join(standard['schemes'])}"
-        for key in ("default", "overrides_written_in")
-        if standard[key] not in standard["schemes"]
-    ]
-    if faults:
-        raise GradingError(f"{path}: " + "; ".join(faults))
-    return standard
-
-
-def grade_studies(studies: pd.DataFrame, standard: dict, scheme: str | None = None) -> pd.DataFrame:
+def grade_studies(review: Review, scheme: str | None = None) -> pd.DataFrame:
     """Level of each study: by design, or by its override.
 
     Included and awaiting studies are graded, since a level needs the design and not the counts.
 
     Parameters
     ----------
-    studies : DataFrame; the checked table (text cells)
-    standard : dict from `read_schemes`
-    scheme : str; a scheme of the standard, its default if None
+    scheme : a scheme of the standard, that of the review if None
 
     Returns
     -------
-    DataFrame with the columns STUDY_LEVELS, one row a study. `judgement` is yes where the scheme does not settle
-    the place of the design; `note` is the caveat that belongs beside every level of this scheme.
+    DataFrame with the columns STUDY_LEVELS, one row a study; basis is one of BASES. `judgement` is yes where the scheme
+    does not settle the place of the design.
 
     Raises
     ------
-    GradingError: unknown scheme; an override that is no level of the scheme it is written in, or has no reason
+    GradingError: an override that is no level of the scheme it is written in, or has no reason
 
     Notes
     -----
@@ -101,40 +69,25 @@ def grade_studies(studies: pd.DataFrame, standard: dict, scheme: str | None = No
     Under another scheme it is carried over as that design (IV under modified Oxford = uncontrolled series = III
     under Shekelle), because the same numeral means something else there.
     """
-    name, rules = _scheme(standard, scheme)
-    _check_overrides(studies, standard)
-    home = standard["overrides_written_in"]
+    standard, name = review.standards.levels, scheme or review.scheme_name
+    rules, home_name = standard["schemes"][name], standard["overrides_written_in"]
+    home = standard["schemes"][home_name]
+    _check_overrides(review["studies"], home_name, home)
     rows = []
-    for study in studies.to_dict("records"):
-        graded = _grade(study, rules, None if name == home else standard["schemes"][home])
-        kept = {key: study[key] for key in ("study_id", "status", "design", "controlled")}
+    for study in review["studies"].to_dict("records"):
         rows.append(
-            kept
-            | graded
+            {key: study[key] for key in ("study_id", "status", "design", "controlled")}
+            | _grade(study, rules, None if name == home_name else home)
             | {
                 "override": _known(study["level_override"]),
                 "override_reason": _known(study["level_override_reason"]),
                 "scheme": name,
-                "note": rules["note"],
             }
         )
     return pd.DataFrame(rows, columns=STUDY_LEVELS)
 
 
-def grade_therapies(
-    study_levels: pd.DataFrame,
-    studies: pd.DataFrame,
-    responses: pd.DataFrame,
-    therapies: pd.DataFrame,
-    diseases: pd.DataFrame,
-    pooled: pd.DataFrame,
-    arms: pd.DataFrame,
-    standard: dict,
-    *,
-    response_threshold: float = 0.5,
-    classes_not_combined: tuple[str, ...] | list[str] = (),
-    unit: str = "patient",
-) -> pd.DataFrame:
+def grade_therapies(review: Review) -> pd.DataFrame:
     """Level of each therapy and class, over all diseases and by disease: the best level among its studies.
 
     A study counts for a therapy and disease through any of its response rows; a row whose therapy is not reported
@@ -142,19 +95,14 @@ def grade_therapies(
 
     Parameters
     ----------
-    study_levels : DataFrame from `grade_studies`
-    studies, responses, therapies, diseases : DataFrame; checked tables (text cells)
-    pooled, arms : DataFrame; the analyses and the study arms in them
-    standard : dict from `read_schemes`
-    response_threshold : float in (0, 1); the response whose two sides `agreement` compares
-    classes_not_combined : classes that get no row of their own
-    unit : what is counted (patient or lesion)
+    review : with the results study_levels, pooled and arms
 
     Returns
     -------
-    DataFrame: scope, therapy, disease, scheme, level, rule, k (graded studies), k_not_gradable, then for each
-    level k_, patients_ (sum of the known n) and counts_ (studies whose counts may be used), studies, direction,
-    agreement, agreement_note, note
+    DataFrame: scope, therapy, disease, scheme, level ("" = not gradable), k (graded studies), k_not_gradable, then for
+    each level k_, patients_ (sum of the known n) and counts_ (studies whose counts may be used), studies (graded, ids),
+    direction, agreement (one of AGREEMENTS), best_events, best_n, lower_events, lower_n (what it compares), and
+    level_in_number: whether a study of that level is among those in the number of the analysis ("" without a number).
 
     Notes
     -----
@@ -162,62 +110,55 @@ def grade_therapies(
     may return, so the sum is capped at the study's n_patients, or where that is not known only the largest
     therapy is counted. Reports of one cohort give their largest number once.
     """
-    study_levels, pooled, arms = as_text(study_levels), as_text(pooled), as_text(arms)
-    name = study_levels["scheme"].iloc[0] if len(study_levels) else standard["default"]
-    rules = _scheme(standard, name)[1]
-    graded = study_levels.set_index("study_id").to_dict("index")
+    order = list(review.scheme["order"])
+    graded = review["study_levels"].set_index("study_id").to_dict("index")
+    studies = review["studies"].assign(size=numbers(review["studies"]["n_patients"]))
     facts = studies.set_index("study_id").to_dict("index")
-    groups = _members(studies, responses, therapies, diseases, classes_not_combined)
-    patients, usable = _patients(studies, responses, unit)
-    sizes = dict(zip(studies["study_id"], numbers(studies["n_patients"]), strict=True))
-    directions = {(row.scope, row.therapy, row.disease): row.direction for row in pooled.itertuples(index=False)}
-    entered = defaultdict(dict)
-    for arm in arms[arms["entered"] == "yes"].itertuples(index=False):
-        entered[arm.scope, arm.therapy, arm.disease][arm.study_id] = (float(arm.responders), float(arm.n))
+    patients, usable = _patients(review)
+    directions = {_key(row): row["direction"] for row in review["pooled"].to_dict("records")}
+    entered: dict[Key, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for arm in review["arms"].query("entered == 'yes'").to_dict("records"):
+        before = entered[_key(arm)].get(arm["study_id"], (0.0, 0.0))
+        entered[_key(arm)][arm["study_id"]] = (before[0] + arm["responders"], before[1] + arm["n"])
 
     rows = []
-    for key, members in groups.items():
-        of_level = defaultdict(list)
+    for key, members in _members(review).items():
+        of_level: dict[str, list[str]] = defaultdict(list)
         for study in members:
             of_level[graded[study]["level"] if graded[study]["gradable"] == "yes" else ""].append(study)
         ungraded = of_level.pop("", [])
-        level = next((name for name in rules["order"] if name in of_level), "")
-        row = dict(zip(("scope", "therapy", "disease"), key, strict=True)) | {
-            "scheme": name,
-            "level": level,
-            "rule": _rule(level, of_level, ungraded, graded, facts, rules),
-            "k": sum(map(len, of_level.values())),
-            "k_not_gradable": len(ungraded),
-        }
-        for one in rules["order"]:
+        level = next((name for name in order if name in of_level), "")
+        counts: dict[str, int] = {}
+        for one in order:
             there = of_level.get(one, [])
-            row[f"k_{one}"] = len(there)
-            row[f"patients_{one}"] = _sum_patients(there, members, patients, sizes, facts)
-            row[f"counts_{one}"] = sum(
+            counts[f"k_{one}"] = len(there)
+            counts[f"patients_{one}"] = _sum_patients(there, members, patients, facts)
+            counts[f"counts_{one}"] = sum(
                 any((study, therapy, disease) in usable for therapy, disease in members[study]) for study in there
             )
-        row["studies"] = ";".join(study for study in members if graded[study]["gradable"] == "yes")
-        row["direction"] = directions.get(key, "")
-        row["agreement"], row["agreement_note"] = _agreement(level, of_level, entered[key], facts, response_threshold)
-        row["note"] = rules["note"]
-        rows.append(row)
-    levels = [f"{what}_{one}" for one in rules["order"] for what in ("k", "patients", "counts")]
+        rows.append(
+            {
+                **dict(zip(("scope", "therapy", "disease"), key, strict=True)),
+                "scheme": review.scheme_name,
+                "level": level,
+                "k": sum(map(len, of_level.values())),
+                "k_not_gradable": len(ungraded),
+                **counts,
+                "studies": ";".join(study for study in members if graded[study]["gradable"] == "yes"),
+                "direction": directions.get(key, ""),
+                **_agreement(level, of_level, entered[key], review.response_threshold),
+                "level_in_number": _in_number(of_level.get(level, []), entered[key]),
+            }
+        )
+    levels = [f"{what}_{one}" for one in order for what in ("k", "patients", "counts")]
     columns = [
-        "scope", "therapy", "disease", "scheme", "level", "rule", "k", "k_not_gradable", *levels,
-        "studies", "direction", "agreement", "agreement_note", "note",
+        "scope", "therapy", "disease", "scheme", "level", "k", "k_not_gradable", *levels, "studies", "direction",
+        "agreement", "best_events", "best_n", "lower_events", "lower_n", "level_in_number",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
-def level_sensitivity(
-    studies: pd.DataFrame,
-    responses: pd.DataFrame,
-    therapies: pd.DataFrame,
-    diseases: pd.DataFrame,
-    standard: dict,
-    *,
-    classes_not_combined: tuple[str, ...] | list[str] = (),
-) -> pd.DataFrame:
+def level_sensitivity(review: Review) -> pd.DataFrame:
     """Level of each therapy and class under every scheme of the standard.
 
     Returns
@@ -225,11 +166,11 @@ def level_sensitivity(
     DataFrame: scope, therapy, disease, one column a scheme, differs (yes where the main numbers of the levels are
     not all the same: IV, 4 and 4 do not differ, IV and III do; only schemes that give a level are compared)
     """
-    groups = _members(studies, responses, therapies, diseases, classes_not_combined)
+    groups = _members(review)
     table = pd.DataFrame(list(groups), columns=["scope", "therapy", "disease"])
     main = []
-    for name, rules in standard["schemes"].items():
-        graded = grade_studies(studies, standard, name)
+    for name, rules in review.standards.levels["schemes"].items():
+        graded = grade_studies(review, name)
         level_of = dict(zip(graded["study_id"], graded["level"], strict=True))
         best = [
             next((one for one in rules["order"] if any(level_of[study] == one for study in members)), "")
@@ -241,128 +182,63 @@ def level_sensitivity(
     return table
 
 
-def therapy_results(
-    frames: Mapping[str, pd.DataFrame], standard: dict, policy: dict, response_threshold: float
-) -> dict[str, pd.DataFrame]:
-    """Levels of the therapies under the scheme of the review, and under every other scheme.
-
-    Parameters
-    ----------
-    frames : the checked tables studies, responses, therapies, diseases and the results study_levels, pooled, arms
-    standard : dict from `read_schemes`
-    policy : dict; the section `synthesis` of the config
-    response_threshold : float in (0, 1); see `grade_therapies`
-
-    Returns
-    -------
-    dict: therapy_levels from `grade_therapies`, level_sensitivity from `level_sensitivity`
-    """
-    tables = {name: frames[name] for name in ("studies", "responses", "therapies", "diseases")}
-    results = {name: frames[name] for name in ("study_levels", "pooled", "arms")}
-    unlike = policy["classes_not_combined"]
-    levels = grade_therapies(
-        **tables,
-        **results,
-        standard=standard,
-        response_threshold=response_threshold,
-        classes_not_combined=unlike,
-        unit=policy["unit"],
-    )
-    other = level_sensitivity(**tables, standard=standard, classes_not_combined=unlike)
-    return {"therapy_levels": levels, "level_sensitivity": other}
-
-
-def as_text(result: pd.DataFrame) -> pd.DataFrame:
-    """A table of levels or analyses read back from CSV, its words as text again and nothing as "".
-
-    A scheme with levels 1 to 5 comes back as numbers, and a column without any entry as missing numbers.
-    """
-    text = result.copy()
-    for column in TEXT_COLUMNS.intersection(text.columns):
-        text[column] = [_word(value) for value in text[column]]
-    return text
-
-
-def _word(value) -> str:
-    if value is None or value != value:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _scheme(standard: dict, name: str | None) -> tuple[str, dict]:
-    name = name or standard["default"]
-    if name not in standard["schemes"]:
-        raise GradingError(f"scheme {name!r} is none of {', '.join(standard['schemes'])}")
-    return name, standard["schemes"][name]
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["scope"], row["therapy"], row["disease"]
 
 
 def _known(cell: str) -> str:
     return "" if cell in SILENT else cell
 
 
-def _check_overrides(studies: pd.DataFrame, standard: dict) -> None:
-    home = standard["overrides_written_in"]
-    allowed = standard["schemes"][home]["order"]
-    faults = []
+def _check_overrides(studies: pd.DataFrame, home_name: str, home: Mapping[str, Any]) -> None:
+    errors = []
     for row, study in enumerate(studies.to_dict("records"), start=2):
         level, reason = _known(study["level_override"]), _known(study["level_override_reason"])
         place = f"studies, row {row}, column"
-        if level and level not in allowed:
-            faults.append(
-                f"{place} level_override: {level!r} is no level of {home}: {', '.join(allowed)}"
+        if level and level not in home["order"]:
+            errors.append(
+                f"{place} level_override: {level!r} is no level of {home_name}: {', '.join(home['order'])}"
                 f" (study {study['study_id']})"
             )
         if level and not reason:
-            faults.append(f"{place} level_override_reason: empty beside {level} (study {study['study_id']})")
-    if faults:
-        raise GradingError("\n".join(faults))
+            errors.append(f"{place} level_override_reason: empty beside {level} (study {study['study_id']})")
+    if errors:
+        raise GradingError("\n".join(errors))
 
 
-def _grade(study: dict, rules: dict, home: dict | None) -> dict:
+def _grade(study: Mapping[str, str], rules: Mapping[str, Any], home: Mapping[str, Any] | None) -> dict[str, str]:
     """Level of one study; `home` is the scheme its override is written in, None if that is `rules` itself."""
     design, override = study["design"], _known(study["level_override"])
-    label = LABELS["design"].get(design, design)
     if study["status"] == "excluded":
-        reason = _known(study["status_reason"]) or "no reason recorded"
-        return _no_level("", f"excluded: {reason}")
+        return _no_level("", "excluded")
     by_design = rules["designs"].get(design, "")
-    if override:
-        reason = study["level_override_reason"]
-        instead = f"its design ({label}) alone would give {by_design}" if by_design else f"design: {label}"
-        if home is None:
-            level, words = override, f"{override}, set by hand ({instead}). Reason: {reason}"
-        else:
-            meant = home["levels"][override]["stands_for"]
-            level = rules["designs"].get(meant, "")
-            if not level:
-                return _no_level(
-                    by_design, f"not gradable: set by hand to {override} of another scheme, without counterpart here"
-                )
-            words = (
-                f"{level}: set by hand to {override} of another scheme, which stands for"
-                f" {LABELS['design'].get(meant, meant.replace('_', ' '))} ({instead}). Reason: {reason}"
-            )
-        return {"gradable": "yes", "level": level, "level_by_design": by_design, "judgement": "no", "rule": words}
+    if override and home is None:
+        return _level(override, by_design, "override")
+    if override and home is not None:
+        level = rules["designs"].get(home["levels"][override]["stands_for"], "")
+        return _level(level, by_design, "override_carried") if level else _no_level(by_design, "no_counterpart")
     if not by_design:
-        words = REVIEW_OF_UNKNOWN if design == "systematic_review" else NOT_REPORTED
-        return _no_level("", f"not gradable: {words}")
-    judgement = design in rules["judgements"]
-    words = f"{by_design}: {label}" + (" (placed there by judgement)" * judgement)
+        return _no_level("", "review_of_unknown" if design == "systematic_review" else "design_not_reported")
+    return _level(by_design, by_design, "design", design in rules["judgements"])
+
+
+def _level(level: str, by_design: str, basis: str, judgement: bool = False) -> dict[str, str]:
     return {
         "gradable": "yes",
-        "level": by_design,
+        "level": level,
         "level_by_design": by_design,
         "judgement": "yes" if judgement else "no",
-        "rule": words,
+        "basis": basis,
     }
 
 
-def _no_level(by_design: str, words: str) -> dict:
-    return {"gradable": "no", "level": "", "level_by_design": by_design, "judgement": "no", "rule": words}
+def _no_level(by_design: str, basis: str) -> dict[str, str]:
+    return {"gradable": "no", "level": "", "level_by_design": by_design, "judgement": "no", "basis": basis}
 
 
-def _members(studies, responses, therapies, diseases, classes_not_combined) -> dict:
+def _members(review: Review) -> dict[Key, dict[str, list[Cell]]]:
     """(scope, therapy or class, disease) -> {study: its (therapy, disease) cells}, in printing order."""
+    studies, responses, therapies = review["studies"], review["responses"], review["therapies"]
     live = set(studies.loc[studies["status"] != "excluded", "study_id"])
     cells = [
         cell
@@ -373,8 +249,7 @@ def _members(studies, responses, therapies, diseases, classes_not_combined) -> d
     in_class = defaultdict(set)
     for _, therapy, _ in cells:
         in_class[class_of.get(therapy, "")].add(therapy)
-    not_combined = {*classes_not_combined, *SILENT}
-    combined = {name for name, members in in_class.items() if len(members) >= 2 and name not in not_combined}
+    combined = set(combined_classes(in_class, review.policy["classes_not_combined"]))
 
     groups = defaultdict(lambda: defaultdict(list))
     for study, therapy, disease in dict.fromkeys(cells):
@@ -386,7 +261,7 @@ def _members(studies, responses, therapies, diseases, classes_not_combined) -> d
             if disease not in (*SILENT, ALL):
                 groups[*place, disease][study].append((therapy, disease))
     order = {name: rank for rank, name in enumerate(dict.fromkeys([*therapies["therapy"], *class_of.values()]))}
-    rank_disease = {name: rank for rank, name in enumerate([ALL, *diseases["disease"]])}
+    rank_disease = {name: rank for rank, name in enumerate([ALL, *review.diseases])}
     keys = sorted(
         groups,
         key=lambda key: (key[0] == "class", order.get(key[1], len(order)), rank_disease.get(key[2], len(rank_disease))),
@@ -394,23 +269,28 @@ def _members(studies, responses, therapies, diseases, classes_not_combined) -> d
     return {key: dict(groups[key]) for key in keys}
 
 
-def _patients(studies, responses, unit) -> tuple[dict, set]:
+def _patients(review: Review) -> tuple[dict[tuple[str, str, str], float], set[tuple[str, str, str]]]:
     """Known patients by (study, therapy, disease), and the cells whose counts may be used."""
+    studies, responses = review["studies"], review["responses"]
     status = dict(zip(studies["study_id"], studies["status"], strict=True))
-    rows = responses[(responses["primary_outcome"] == "yes") & (responses["unit"] == unit)]
+    rows = responses[(responses["primary_outcome"] == "yes") & (responses["unit"] == review.policy["unit"])]
     rows = rows.assign(n=numbers(rows["n"]), responders=numbers(rows["responders"]))
-    patients, usable = {}, set()
+    patients: dict[tuple[str, str, str], float] = defaultdict(float)
+    usable = set()
+    for (*cell, _), n in (
+        rows.groupby(["study_id", "therapy", "disease", "arm"], sort=False)["n"].max().dropna().items()
+    ):
+        patients[tuple(cell)] += n  # of several time points one, of several arms all
     for row in rows.itertuples(index=False):
         cell = (row.study_id, row.therapy, row.disease)
-        if row.n == row.n:
-            patients[cell] = row.n
         both = row.n == row.n and row.responders == row.responders
         if both and row.pool == "yes" and status.get(row.study_id) == "included":
             usable.add(cell)
     return patients, usable
 
 
-def _sum_patients(there, members, patients, sizes, facts) -> int:
+def _sum_patients(there: list[str], members: Mapping, patients: Mapping, facts: Mapping) -> int:
+    """Known patients of studies, reports of one cohort once; see `grade_therapies`."""
     of_cohort = defaultdict(float)
     for study in there:
         by_therapy = defaultdict(float)
@@ -418,67 +298,40 @@ def _sum_patients(there, members, patients, sizes, facts) -> int:
             by_therapy[therapy] += patients.get((study, therapy, disease), 0)
         n = sum(by_therapy.values())
         if len(by_therapy) > 1:
-            n = min(n, max(by_therapy.values()) if math.isnan(sizes[study]) else sizes[study])
+            n = min(n, max(by_therapy.values()) if math.isnan(facts[study]["size"]) else facts[study]["size"])
         cohort = _known(facts[study]["cohort_id"]) or study
         of_cohort[cohort] = max(of_cohort[cohort], n)
     return int(sum(of_cohort.values()))
 
 
-def _plural(label: str) -> str:
-    """Plural of a design's label; the noun stands before any `with`, `without` or bracket.
-
-    >>> _plural("controlled study without randomisation"), _plural("retrospective case series"), _plural("case report")
-    ('controlled studies without randomisation', 'retrospective case series', 'case reports')
-    """
-    cut = min((at for at in map(label.find, (" with", " without", " (", ",")) if at > 0), default=len(label))
-    noun, rest = label[:cut], label[cut:]
-    if noun.endswith("series"):
-        return label
-    return (noun[:-1] + "ies" if noun.endswith("y") else noun + "s") + rest
+def _in_number(best: list[str], entered: Mapping[str, object]) -> str:
+    """Whether a study of the best level is in the number of the analysis; "" where there is no level or no number."""
+    if not best or not entered:
+        return ""
+    return "yes" if any(study in entered for study in best) else "no"
 
 
-def _rule(level, of_level, ungraded, graded, facts, rules) -> str:
-    """The rule in words: what kinds of study stand at the best level, and what could not be graded."""
-    why = list(dict.fromkeys(graded[study]["rule"].removeprefix("not gradable: ") for study in ungraded))
+def _agreement(
+    level: str, of_level: Mapping[str, list[str]], entered: Mapping[str, tuple[float, float]], threshold: float
+) -> dict[str, Any]:
+    """Does the best level lie on the same side of the threshold as the rest? Only arms of the analysis are compared."""
+    none = {"best_events": math.nan, "best_n": math.nan, "lower_events": math.nan, "lower_n": math.nan}
     if not level:
-        return "not gradable: " + ". ".join(why)
-    left = f"{len(ungraded)} not gradable ({', '.join(words.partition(';')[0] for words in why)})"
-    best = of_level[level]
-    kinds = defaultdict(list)
-    for study in best:
-        kinds[bool(graded[study]["override"]), graded[study]["design"]].append(facts[study]["label"])
-    rank = {design: at for at, design in enumerate(rules["designs"])}
-    parts = []
-    for by_hand, design in sorted(kinds, key=lambda kind: (kind[0], rank.get(kind[1], len(rank)))):
-        names = kinds[by_hand, design]
-        label = LABELS["design"].get(design, design)
-        words = f"{len(names)} {label if len(names) == 1 else _plural(label)}"
-        if by_hand:
-            words += f" set to {level} by hand"
-        if by_hand or len(best) <= NAMED_STUDIES:
-            words += f" ({'; '.join(names)})"
-        parts.append(words)
-    return f"{level}: " + "; ".join(parts) + (f"; {left}" if ungraded else "")
-
-
-def _agreement(level, of_level, entered, facts, line) -> tuple[str, str]:
-    """Does the best level lie on the same side of the line as the rest? Only arms that entered the analysis speak."""
-    if not level:
-        return "", ""
+        return {"agreement": "", **none}
     rest = [study for one, there in of_level.items() if one != level for study in there]
     if not rest:
-        return "only this level", ""
-    sums = []
-    for words, there in ((f"level {level}", of_level[level]), ("lower levels", rest)):
-        speaking = [entered[study] for study in there if study in entered]
-        if not speaking:
-            names = "; ".join(facts[study]["label"] for study in there)
-            return "cannot be told", f"no counts of {words} entered the analysis ({names})"
-        sums.append((words, sum(x for x, _ in speaking), sum(n for _, n in speaking)))
-    note = ", ".join(f"{words}: {x:.0f}/{n:.0f}" for words, x, n in sums)
-    (_, x1, n1), (_, x2, n2) = sums
-    if x1 / n1 == line or x2 / n2 == line:
-        return "cannot be told", f"{note}; one lies on the line of {100 * line:g}%"
-    same = (x1 / n1 > line) == (x2 / n2 > line)
-    where = "the same side" if same else "different sides"
-    return ("agrees" if same else "differs"), f"{note}; {where} of the line of {100 * line:g}%"
+        return {"agreement": "only_level", **none}
+    x1, n1 = _summed(of_level[level], entered)
+    x2, n2 = _summed(rest, entered)
+    sums = {"best_events": x1, "best_n": n1, "lower_events": x2, "lower_n": n2}
+    if not n1 or not n2:
+        return {"agreement": "no_counts", **sums}
+    if x1 / n1 == threshold or x2 / n2 == threshold:
+        return {"agreement": "on_threshold", **sums}
+    same = (x1 / n1 > threshold) == (x2 / n2 > threshold)
+    return {"agreement": "agrees" if same else "differs", **sums}
+
+
+def _summed(there: list[str], entered: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    counts = [entered[study] for study in there if study in entered]
+    return sum(x for x, _ in counts), sum(n for _, n in counts)

@@ -7,19 +7,16 @@ Nothing is reckoned that the instrument leaves to judgement, and a study without
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
-import yaml
 
-from small_evidence import ReviewError, shown
+from small_evidence import shown
 from small_evidence.extraction.schema import MISSING, humanise, nearest
+from small_evidence.review import Review
 
 OVERALL = "overall"
-NOT_APPRAISED = "not appraised"
 CONSENSUS = "consensus"  # the rater of a version that several agreed on
-NEEDED = ("id", "label", "version", "source", "confidence", "unit", "designs", "overall")
 APART = "no_information"  # neither better nor worse than another judgement
 RULES = {
     "appraisal_tool": ("error", "An appraisal names an instrument that the project has."),
@@ -34,7 +31,7 @@ RULES = {
 }
 SUMMARY = [
     "study_id", "status", "design", "appraised", "tool", "tool_label", "result", "rater", "answered", "items",
-    "summary", "stars", "stars_max", "overall", "note",
+    "summary", "stars", "stars_max", "overall",
 ]  # fmt: skip
 JUDGED = [
     "study_id",
@@ -49,31 +46,6 @@ JUDGED = [
     "stars",
     "rater",
 ]
-
-
-def read_instruments(paths: Iterable[str | Path]) -> dict[str, dict]:
-    """Risk-of-bias instruments by id.
-
-    Parameters
-    ----------
-    paths : YAML files, or one folder of them
-
-    Raises
-    ------
-    ReviewError: a file lacks a needed key, or two have one id
-    """
-    paths = sorted(Path(paths).glob("*.yaml")) if isinstance(paths, str | Path) else sorted(map(Path, paths))
-    instruments: dict[str, dict] = {}
-    for path in paths:
-        instrument = yaml.safe_load(path.read_text(encoding="utf-8"))
-        missing = [key for key in NEEDED if key not in instrument]
-        missing += [] if ("items" in instrument) != ("domains" in instrument) else ["either items or domains"]
-        if missing:
-            raise ReviewError(f"{path.name}: lacks {', '.join(missing)}")
-        if instrument["id"] in instruments:
-            raise ReviewError(f"{path.name}: a second instrument named {instrument['id']}")
-        instruments[instrument["id"]] = instrument
-    return instruments
 
 
 def parts(instrument: Mapping) -> dict[str, dict]:
@@ -202,13 +174,8 @@ def _faults_of_design(group: pd.DataFrame, instrument: Mapping, study: str, desi
 # --------------------------------------------------------------------------------------------- results
 
 
-def judged_items(risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]) -> pd.DataFrame:
+def judged_items(review: Review) -> pd.DataFrame:
     """The judgements that a traffic light shows: items of checklists, domains of the others, and overall.
-
-    Parameters
-    ----------
-    risk_of_bias : DataFrame; the checked table
-    instruments : as from `read_instruments`
 
     Returns
     -------
@@ -218,8 +185,8 @@ def judged_items(risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]) ->
     Signalling questions are left out.
     """
     rows = []
-    for row in risk_of_bias.to_dict("records"):
-        instrument = instruments[row["tool"]]
+    for row in review["risk_of_bias"].to_dict("records"):
+        instrument = review.standards.instruments[row["tool"]]
         items = parts(instrument)
         stars = ""
         if row["item"] == OVERALL:
@@ -260,31 +227,26 @@ def most_stars(item: Mapping) -> int | None:
     return sum(stars) if item.get("several") else max(stars)
 
 
-def summarise_appraisals(
-    studies: pd.DataFrame, risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]
-) -> pd.DataFrame:
-    """One row for every study that is not excluded and each of its appraisals; "not appraised" where it has none.
-
-    Parameters
-    ----------
-    studies, risk_of_bias : DataFrame; checked extraction tables
-    instruments : as from `read_instruments`
+def summarise_appraisals(review: Review) -> pd.DataFrame:
+    """One row for every study that is not excluded and each of its appraisals; appraised "no" where it has none.
 
     Returns
     -------
     DataFrame with the columns SUMMARY: answered of items, summary in words ("yes 5, no 1, not applicable 2", "6 of 9
     stars: selection 3 of 4, …"), stars where the instrument gives stars (NaN elsewhere), overall as judged by the
-    raters ("" where they did not), note. No score is made of instruments that have none.
+    raters ("" where they did not). No score is made of instruments that have none.
     """
-    judged = judged_items(risk_of_bias, instruments)
+    studies = review["studies"]
+    by_study = dict(list(judged_items(review).groupby("study_id", sort=False)))
     rows = []
     for study in studies[studies["status"] != "excluded"].to_dict("records"):
         first = {name: study[name] for name in ("study_id", "status", "design")}
-        own = judged[judged["study_id"] == study["study_id"]]
-        if own.empty:
-            rows.append(first | {"appraised": "no", "note": NOT_APPRAISED})
+        own = by_study.get(study["study_id"])
+        if own is None:
+            rows.append(first | {"appraised": "no"})
+            continue
         for (tool, result, rater), group in own.groupby(["tool", "result", "rater"], sort=False):
-            instrument = instruments[tool]
+            instrument = review.standards.instruments[tool]
             keys = {"tool": tool, "tool_label": instrument["label"], "result": result, "rater": rater}
             rows.append(first | {"appraised": "yes"} | keys | _summary(group, instrument))
     table = pd.DataFrame(rows, columns=SUMMARY)

@@ -5,35 +5,33 @@ from __future__ import annotations
 import pandas as pd
 
 from small_evidence.extraction.schema import numbers
+from small_evidence.review import Review
+from small_evidence.synthesis.policy import counted_column
 
-FROM_ARM = ["analysis", "scope", "therapy", "disease", "study_id", "entered", "reason"]
-FROM_ROW = ["outcome", "unit", "evidence_basis", "confidence", "source", "location", "paraphrase"]
+FROM_ARM = ["analysis", "scope", "therapy", "disease", "study_id", "arm", "entered", "reason", "detail"]
+FROM_ROW = [
+    "outcome", "unit", "evidence_basis", "confidence", "extracted_by", "verified_by", "source", "location",
+    "paraphrase",
+]  # fmt: skip
 COLUMNS = [*FROM_ARM, "response_id", "row_therapy", "row_disease", "responders", "n", *FROM_ROW]
 
 
-def counted_column(policy: dict) -> str:
-    """The column of responses that is counted as responders under the section `synthesis` of the config."""
-    return "n_complete" if policy["response"] == "complete" else "responders"
-
-
-def trace_rows(arms: pd.DataFrame, responses: pd.DataFrame, policy: dict) -> pd.DataFrame:
+def trace_rows(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     """The response rows behind every arm of every analysis.
 
     Parameters
     ----------
-    arms : DataFrame from `synthesis.select_arms`
-    responses : DataFrame; the checked table responses (text cells)
-    policy : dict; the section `synthesis` of the config; says which column is counted as responders
+    arms : DataFrame from `policy.select_arms`
 
     Returns
     -------
     DataFrame, a row an analysis, study arm and response row: what the arm is and whether it entered (COLUMNS up to
-    reason), the row by its response_id, its responders and n as counted (NaN where not in hand), and what was read:
-    outcome, unit, evidence_basis, confidence, source, location, paraphrase. Within an analysis the counts of the rows
-    that entered add up to events and n of `pooled`.
+    detail), the row by its response_id, its responders and n as counted (NaN where missing), and what was read. Within
+    an analysis the counts of the rows that entered add up to events and n of `pooled`.
     """
+    responses = review["responses"]
     rows = responses.rename(columns={"therapy": "row_therapy", "disease": "row_disease"})
-    rows = rows.assign(responders=numbers(responses[counted_column(policy)]), n=numbers(responses["n"]))
+    rows = rows.assign(responders=numbers(responses[counted_column(review.policy)]), n=numbers(responses["n"]))
     parts = arms[FROM_ARM].assign(response_id=arms["response_ids"].str.split(";")).explode("response_id")
     found = rows[["response_id", "row_therapy", "row_disease", "responders", "n", *FROM_ROW]]
     return parts.merge(found, on="response_id", how="left", validate="many_to_one")[COLUMNS]

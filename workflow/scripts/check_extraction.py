@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from small_evidence.appraisal.risk_of_bias import read_instruments
 from small_evidence.extraction.checks import check_extraction
 from small_evidence.review import log_errors, save_csv, save_tables
+from small_evidence.standards import read_instruments
 
 log_errors(snakemake.log[0])
 require, instruments = snakemake.params.require_adjudication, read_instruments(snakemake.input.instruments)

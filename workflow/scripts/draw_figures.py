@@ -1,7 +1,8 @@
-from small_evidence.appraisal.risk_of_bias import judged_items, read_instruments
+from small_evidence.appraisal.risk_of_bias import judged_items
 from small_evidence.figures import save_review_figures
 from small_evidence.figures.style import read_style
 from small_evidence.review import log_errors, read_frames
+from small_evidence.standards import read_instruments
 
 log_errors(snakemake.log[0])
 config, names, workers = snakemake.params.config, snakemake.params.names, snakemake.threads

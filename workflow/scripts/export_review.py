@@ -1,8 +1,7 @@
-from small_evidence.appraisal.levels import read_schemes
-from small_evidence.appraisal.risk_of_bias import read_instruments
 from small_evidence.figures.style import read_style
 from small_evidence.presentation.export import export_review
 from small_evidence.review import log_errors, read_frames
+from small_evidence.standards import read_instruments, read_schemes
 
 log_errors(snakemake.log[0])
 names, texts, config = snakemake.params.figures, snakemake.input.texts, snakemake.params.config

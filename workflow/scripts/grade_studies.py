@@ -1,6 +1,7 @@
-from small_evidence.appraisal.levels import grade_studies, read_schemes
-from small_evidence.appraisal.risk_of_bias import read_instruments, summarise_appraisals
+from small_evidence.appraisal.levels import grade_studies
+from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.review import log_errors, read_frames, save_csv
+from small_evidence.standards import read_instruments, read_schemes
 
 log_errors(snakemake.log[0])
 frames = read_frames(dict(snakemake.input.items()))

@@ -1,5 +1,5 @@
-from small_evidence.appraisal.levels import read_schemes
 from small_evidence.review import log_errors, read_frames, save_frames
+from small_evidence.standards import read_schemes
 from small_evidence.synthesis.claims import claim_results
 
 log_errors(snakemake.log[0])

@@ -1,9 +1,8 @@
-from small_evidence.appraisal.levels import read_schemes
-from small_evidence.appraisal.risk_of_bias import read_instruments
 from small_evidence.extraction.checks import read_places
 from small_evidence.presentation.report import read_templates, report, save_report
 from small_evidence.release.provenance import provenance
 from small_evidence.review import log_errors, read_frames
+from small_evidence.standards import read_instruments, read_schemes
 
 log_errors(snakemake.log[0])
 given, record = snakemake.input, provenance(snakemake.input.hashed, [], snakemake.params.config)

@@ -1,8 +1,7 @@
-from small_evidence.appraisal.levels import read_schemes
-from small_evidence.appraisal.risk_of_bias import read_instruments
 from small_evidence.documents import save_documents
 from small_evidence.extraction.agreement import drop_comparison
 from small_evidence.review import log_errors, read_frames
+from small_evidence.standards import read_instruments, read_schemes
 from small_evidence.tables import evidence_tables
 
 log_errors(snakemake.log[0])
