@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from small_evidence.config import read_config
 from small_evidence.extraction.checks import check_extraction
+from small_evidence.review import Review
 from small_evidence.standards import read_schemes
+from small_evidence.synthesis.analyses import synthesise
 
 PROJECT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(
@@ -16,7 +19,7 @@ IGNORED = shutil.ignore_patterns(
 )
 
 
-class Review:
+class Run:
     """A copy of a review, run by the Snakefile of `project` (the folder itself when it is a copy of the project)."""
 
     def __init__(self, folder: Path, project: Path | None = None):
@@ -60,6 +63,18 @@ def tables():
 
 
 @pytest.fixture(scope="session")
+def bundled(tables):
+    """The bundled review, checked and without results."""
+    return Review(tables, read_config(PROJECT))
+
+
+@pytest.fixture(scope="session")
+def synthesised(bundled):
+    """The bundled review with every result."""
+    return synthesise(bundled)
+
+
+@pytest.fixture(scope="session")
 def standard():
     """The schemes of levels of evidence."""
     return read_schemes(PROJECT / "workflow/standards/levels.yaml")
@@ -69,9 +84,9 @@ def standard():
 def copy_review(tmp_path):
     """Function that copies a review of the project ("." is the bundled one) into the test's own folder."""
 
-    def copy(source: str, name: str = "review") -> Review:
+    def copy(source: str, name: str = "review") -> Run:
         shutil.copytree(PROJECT / source, tmp_path / name, ignore=IGNORED)
-        return Review(tmp_path / name, None if source == "." else PROJECT)
+        return Run(tmp_path / name, None if source == "." else PROJECT)
 
     return copy
 
@@ -79,7 +94,7 @@ def copy_review(tmp_path):
 @pytest.fixture(scope="session")
 def review_in():
     """Function that takes a folder that holds a review, to be run by the Snakefile of the project."""
-    return lambda folder: Review(folder, PROJECT)
+    return lambda folder: Run(folder, PROJECT)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +102,7 @@ def calcinosis(tmp_path_factory):
     """The bundled review, run once; a test that changes it brings it back."""
     folder = tmp_path_factory.mktemp("calcinosis") / "project"
     shutil.copytree(PROJECT, folder, ignore=IGNORED)
-    review = Review(folder)
+    review = Run(folder)
     review.printed = review.run()
     return review
 
@@ -96,4 +111,4 @@ def calcinosis(tmp_path_factory):
 def calcinosis_copy(calcinosis, tmp_path):
     """The bundled review as it was run, with the times of its files, for a test that changes its tables."""
     shutil.copytree(calcinosis.folder, tmp_path / "review")
-    return Review(tmp_path / "review", calcinosis.folder)
+    return Run(tmp_path / "review", calcinosis.folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from small_evidence.standards import read_schemes
+from small_evidence.appraisal.levels import read_schemes
 from small_evidence.extraction.checks import read_tables
 from small_evidence.review import read_config
 from tests.policy import results_of

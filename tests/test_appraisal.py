@@ -12,6 +12,7 @@ from small_evidence import ReviewError
 from small_evidence.appraisal.risk_of_bias import JUDGED, SUMMARY, judged_items, parts, summarise_appraisals
 from small_evidence.extraction.checks import ExtractionError, check_extraction, fault_lines
 from small_evidence.extraction.schema import LABELS, columns, empty_table
+from small_evidence.review import Review
 from small_evidence.standards import read_instruments
 
 PROJECT = Path(__file__).parents[1]
@@ -269,8 +270,12 @@ STUDIES = pd.DataFrame(
 )
 
 
+def appraised(risk_of_bias, studies=STUDIES):
+    return Review({"studies": studies, "risk_of_bias": risk_of_bias})
+
+
 def test_the_summary_of_each_instrument_in_its_own_words():
-    summary = summarise_appraisals(STUDIES, table(GOOD), INSTRUMENTS)
+    summary = summarise_appraisals(appraised(table(GOOD)))
     assert list(summary.columns) == SUMMARY
     told = summary.set_index(["study_id", "tool"])["summary"].to_dict()
     assert told == {
@@ -293,22 +298,21 @@ def test_the_summary_of_each_instrument_in_its_own_words():
 
 
 def test_a_study_without_an_appraisal_says_so_and_nothing_more():
-    row = summarise_appraisals(STUDIES, table(GOOD), INSTRUMENTS).set_index("study_id").loc["untouched"]
-    assert row[["appraised", "note", "summary", "overall", "tool"]].tolist() == ["no", "not appraised", "", "", ""]
+    row = summarise_appraisals(appraised(table(GOOD))).set_index("study_id").loc["untouched"]
+    assert row[["appraised", "summary", "overall", "tool"]].tolist() == ["no", "", "", ""]
     assert row[["stars", "answered"]].isna().all()
 
 
 def test_nothing_of_the_bundled_review_is_appraised():
     tables, _ = check_extraction(RAW, year=2026, instruments=INSTRUMENTS)
-    summary = summarise_appraisals(tables["studies"], tables["risk_of_bias"], INSTRUMENTS)
-    assert len(summary) == (tables["studies"]["status"] != "excluded").sum() == 83
-    assert set(summary["note"]) == {"not appraised"}
+    summary = summarise_appraisals(Review(tables))
+    assert len(summary) == (tables["studies"]["status"] != "excluded").sum() == 86
     assert set(summary["appraised"]) == {"no"}
-    assert judged_items(tables["risk_of_bias"], INSTRUMENTS).empty
+    assert judged_items(Review(tables)).empty
 
 
 def test_a_traffic_light_gets_items_domains_and_overall_in_order():
-    judged = judged_items(table([*reversed(SIGNALLED), *N]), INSTRUMENTS)
+    judged = judged_items(appraised(table([*reversed(SIGNALLED), *N])))
     assert list(judged.columns) == JUDGED
     trial = judged[judged["study_id"] == TRIAL]
     assert dict(zip(trial["item"], trial["judgement"], strict=True)) == ROB2
@@ -323,8 +327,8 @@ def test_a_traffic_light_gets_items_domains_and_overall_in_order():
 
 def test_an_empty_appraisal_has_all_columns():
     empty = empty_table("risk_of_bias")
-    assert list(judged_items(empty, INSTRUMENTS).columns) == JUDGED
-    assert summarise_appraisals(STUDIES.iloc[:0], empty, INSTRUMENTS).columns.tolist() == SUMMARY
+    assert list(judged_items(appraised(empty)).columns) == JUDGED
+    assert summarise_appraisals(appraised(empty, STUDIES.iloc[:0])).columns.tolist() == SUMMARY
 
 
 @pytest.mark.parametrize(
@@ -348,4 +352,4 @@ def test_two_instruments_of_one_name(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_bytes((FOLDER / "rob2.yaml").read_bytes())
     with pytest.raises(ReviewError, match=r"b\.yaml: a second instrument named rob2"):
-        read_instruments([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+        read_instruments(tmp_path)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from small_evidence import ReviewError
-from small_evidence.appraisal.risk_of_bias import judged_items, parts
+from small_evidence.appraisal.risk_of_bias import judged_items, parts, read_instruments
 from small_evidence.figures import WHOLE, review_figure, save_review_figures
 from small_evidence.figures.drawing import describe, pages_of
 from small_evidence.figures.evidence_map import evidence_map, level_colour
@@ -31,21 +31,7 @@ from small_evidence.figures.preflight import check_figure, check_file, preflight
 from small_evidence.figures.render import save_figure
 from small_evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import funnel_plot
-<<<<<<< HEAD
 from small_evidence.figures.style import SCREEN, contrast, luminance, read_style
-=======
-from small_evidence.figures.style import (
-    SCREEN,
-    check_figure,
-    contrast,
-    describe,
-    luminance,
-    pages_of,
-    read_style,
-    save_figure,
-)
-from small_evidence.standards import read_instruments
->>>>>>> 5fb5b24 (wip core)
 from small_evidence.synthesis.analyses import heterogeneity, sensitivity
 from tests.drawn import bundled_review, changed, marks, row_of, text_of, texts, whole_text
 

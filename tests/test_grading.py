@@ -1,43 +1,51 @@
 """Levels of evidence: each published rule, the levels of the bundled review, overrides, and sums over studies."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
 
-from small_evidence.appraisal.levels import GradingError, as_text, grade_studies, grade_therapies, level_sensitivity
+from small_evidence import ReviewError
+from small_evidence.appraisal.levels import GradingError, grade_studies, level_sensitivity
 from small_evidence.extraction.schema import LABELS
 from small_evidence.review import read_result, save_csv
 from small_evidence.standards import read_schemes
+from small_evidence.wording import agreement_words, study_level_words, therapy_level_words
 from tests.made_up import review
-from tests.policy import POLICY, results_of
+from tests.policy import with_levels
 
 LEVELS = "workflow/standards/levels.yaml"
-SR_RULE = (
-    "not gradable: systematic review; what it reviewed is not recorded, so a level needs level_override with a reason"
-)
-ONE_NR = "; 1 not gradable (design not reported)"
+ONE_NR = "; 1 study not gradable"
 
 
 @pytest.fixture(scope="module")
-def bundled(tables, standard):
-    return graded(tables, standard)
+def levels(bundled):
+    return graded(bundled)
 
 
-def graded(tables, standard, scheme=None):
-    """Levels of the therapies of a review, keyed by scope, therapy and disease."""
-    return results_of(tables, standard, scheme)["therapy_levels"].set_index(["scope", "therapy", "disease"])
+def graded(made, scheme=None):
+    """Levels of the therapies of a review, by scope, therapy and disease."""
+    return with_levels(made, scheme)["therapy_levels"].set_index(["scope", "therapy", "disease"])
 
 
-def changed(tables, study_id, **cells):
-    studies = tables["studies"].copy()
+def changed(made, study_id, **cells):
+    """The review with cells of one study changed."""
+    studies = made["studies"].copy()
     at = studies["study_id"] == study_id
     assert at.sum() == 1
     for column, value in cells.items():
         studies.loc[at, column] = value
-    return tables | {"studies": studies}
+    return made.with_tables(studies=studies)
+
+
+def first_study(made, scheme=None):
+    """Its row of `study_levels` and the words for it."""
+    row = grade_studies(made, scheme).iloc[0]
+    return row, study_level_words(row, made)
 
 
 OCEBM_2009 = "Oxford CEBM, March 2009, therapy column"
@@ -100,13 +108,11 @@ ABSTRACT = "Traineau 2020, abstract; the definitions themselves were not retriev
     ],
 )
 def test_each_published_rule(standard, scheme, design, level, quoted, source):
-    studies = review({"one": {"design": design}}, [])["studies"]
-    row = grade_studies(studies, standard, scheme).iloc[0]
+    row, words = first_study(review({"one": {"design": design}}, []), scheme)
     assert (row["gradable"], row["level"], row["level_by_design"]) == ("yes", level, level), f"{source}: {quoted}"
     judgement = design in standard["schemes"][scheme]["judgements"]
-    words = f"{level}: {LABELS['design'][design]}" + (" (placed there by judgement)" if judgement else "")
-    assert row["rule"] == words
-    assert row["judgement"] == ("yes" if judgement else "no")
+    assert (row["basis"], row["judgement"]) == ("design", "yes" if judgement else "no")
+    assert words == f"{level}: {LABELS['design'][design]}" + " (placed there by judgement)" * judgement
 
 
 def test_every_design_of_the_schema_is_graded_or_left_ungraded_on_purpose(standard):
@@ -147,59 +153,52 @@ def test_the_four_schemes_name_their_source(standard):
             "IV: 2 prospective case series; 1 retrospective case series; 1 case series, direction not stated",
         ),
         (("therapy", "sodium_thiosulfate_intralesional", "all"), "IV", None),
-        (("therapy", "surgery", "all"), "", SR_RULE),
-        (("therapy", "incision_drainage", "all"), "", "not gradable: design not reported"),
+        (("therapy", "surgery", "all"), "", None),
+        (("therapy", "incision_drainage", "all"), "", "1 study not gradable"),
     ],
 )  # fmt: skip
-def test_levels_of_the_bundled_review(bundled, key, level, rule):
-    row = bundled.loc[key]
-    assert row["level"] == level
-    assert row["scheme"] == "modified_oxford"
-    assert "could not be retrieved" in row["note"]
+def test_levels_of_the_bundled_review(bundled, levels, key, level, rule):
+    row = levels.loc[key]
+    assert (row["level"], row["scheme"]) == (level, "modified_oxford")
     if rule is not None:
-        assert row["rule"] == rule
+        assert therapy_level_words(row, with_levels(bundled)) == rule
 
 
-def test_the_levels_come_from_the_designs_and_the_override(tables, standard, bundled):
+def test_the_levels_come_from_the_designs_and_the_override(bundled, levels):
     """The same rows with one cell changed: nothing is looked up by name."""
-    assert bundled.loc[("therapy", "rituximab", "all"), "rule"].endswith(
-        "1 randomised controlled trial set to IV by hand (Aggarwal 2017)"
+    assert therapy_level_words(levels.loc[("therapy", "rituximab", "all")], with_levels(bundled)).endswith(
+        "1 randomised controlled trial set to IV by the authors (Aggarwal 2017)"
     )
-    without_override = changed(tables, "aggarwal2017", level_override="", level_override_reason="")
-    assert graded(without_override, standard).loc[("therapy", "rituximab", "all"), "level"] == "IB"
-    assert (
-        graded(changed(tables, "berger1987", design="NR"), standard).loc[("therapy", "warfarin", "all"), "level"]
-        == "IV"
-    )
-    excluded = graded(changed(tables, "berger1987", status="excluded", status_reason="test"), standard)
+    without_override = graded(changed(bundled, "aggarwal2017", level_override="", level_override_reason=""))
+    assert without_override.loc[("therapy", "rituximab", "all"), "level"] == "IB"
+    no_design = graded(changed(bundled, "berger1987", design="NR"))
+    assert no_design.loc[("therapy", "warfarin", "all"), "level"] == "IV"
+    excluded = graded(changed(bundled, "berger1987", status="excluded", status_reason="test"))
     assert excluded.loc[("therapy", "warfarin", "all"), "level"] == "IV"
     assert "berger1987" not in excluded.loc[("therapy", "warfarin", "all"), "studies"]
-    case_control = graded(changed(tables, "vayssairat1998", design="case_control"), standard)
+    case_control = graded(changed(bundled, "vayssairat1998", design="case_control"))
     assert case_control.loc[("therapy", "diltiazem", "ssc"), "level"] == "III"
     assert case_control.loc[("therapy", "diltiazem", "ctd_mixed"), "level"] == "IV"
 
 
-def test_included_and_awaiting_studies_are_graded_and_excluded_ones_are_not(tables, standard):
-    levels = grade_studies(tables["studies"], standard).set_index("study_id")
-    assert list(levels.index) == list(tables["studies"]["study_id"])
+def test_included_and_awaiting_studies_are_graded_and_excluded_ones_are_not(bundled):
+    levels = grade_studies(bundled).set_index("study_id")
+    assert list(levels.index) == list(bundled["studies"]["study_id"])
     assert levels.loc["riley2008", ["status", "gradable", "level"]].tolist() == ["awaiting", "yes", "IV"]
-    assert levels.loc["galimberti2018", ["gradable", "level"]].tolist() == ["no", ""]
-    assert levels.loc["galimberti2018", "rule"].startswith("excluded: Context only: 42 DM")
+    assert levels.loc["galimberti2018", ["gradable", "level", "basis"]].tolist() == ["no", "", "excluded"]
     assert (levels.loc[levels["status"] == "excluded", "level"] == "").all()
 
 
-def test_a_systematic_review_is_no_ia_by_itself(tables, standard):
-    row = grade_studies(tables["studies"], standard).set_index("study_id").loc["pseudotumoral2020"]
-    assert (row["gradable"], row["level"]) == ("no", "")
-    assert row["rule"] == SR_RULE
+def test_a_systematic_review_is_no_ia_by_itself(bundled):
+    row = grade_studies(bundled).set_index("study_id").loc["pseudotumoral2020"]
+    assert (row["gradable"], row["level"], row["basis"]) == ("no", "", "review_of_unknown")
 
 
-def test_an_override_wins_and_is_shown(tables, standard):
-    row = grade_studies(tables["studies"], standard).set_index("study_id").loc["aggarwal2017"]
-    assert (row["level"], row["level_by_design"], row["override"]) == ("IV", "IB", "IV")
-    assert row["rule"].startswith(
-        "IV, set by hand (its design (randomised controlled trial) alone would give IB). Reason: Randomisation was"
-    )
+def test_an_override_wins_and_is_shown(bundled):
+    row = grade_studies(bundled).set_index("study_id").loc["aggarwal2017"]
+    assert (row["level"], row["level_by_design"], row["override"], row["basis"]) == ("IV", "IB", "IV", "override")
+    words = study_level_words(row, bundled)
+    assert words.startswith("IV, set by the authors (its design (randomised controlled trial) alone would give IB).")
     assert row["override_reason"].startswith("Randomisation was between early and late rituximab")
 
 
@@ -217,46 +216,39 @@ def test_an_override_wins_and_is_shown(tables, standard):
         ("V", "shekelle_1999", "IV"),
     ],
 )
-def test_an_override_is_carried_to_another_scheme_as_a_design(standard, override, scheme, level):
-    studies = review({"one": {"design": "rct", "level_override": override, "level_override_reason": "why"}}, [])[
-        "studies"
-    ]
-    row = grade_studies(studies, standard, scheme).iloc[0]
-    assert row["level"] == level
-    assert f"set by hand to {override} of another scheme" in row["rule"]
-    assert row["rule"].endswith("Reason: why")
+def test_an_override_is_carried_to_another_scheme_as_a_design(override, scheme, level):
+    made = review({"one": {"design": "rct", "level_override": override, "level_override_reason": "why"}}, [])
+    row, words = first_study(made, scheme)
+    assert (row["level"], row["basis"]) == (level, "override_carried")
+    assert override in words
+    assert words.endswith("Reason: why")
 
 
 def test_an_override_without_counterpart_is_not_carried_over(standard):
     """Shekelle's IIb (quasi-experimental) has no place in the 2009 levels."""
-    other = standard | {"overrides_written_in": "shekelle_1999"}
-    studies = review({"one": {"design": "rct", "level_override": "IIb", "level_override_reason": "why"}}, [])["studies"]
-    row = grade_studies(studies, other, "ocebm_2009").iloc[0]
-    assert (row["gradable"], row["level"]) == ("no", "")
-    assert row["rule"] == "not gradable: set by hand to IIb of another scheme, without counterpart here"
+    made = review({"one": {"design": "rct", "level_override": "IIb", "level_override_reason": "why"}}, [])
+    standards = SimpleNamespace(levels=standard | {"overrides_written_in": "shekelle_1999"})
+    row, words = first_study(replace(made, standards=standards), "ocebm_2009")
+    assert (row["gradable"], row["level"], row["basis"]) == ("no", "", "no_counterpart")
+    assert words == "not gradable: set by the authors to IIb of another scheme, without counterpart here"
 
 
-def test_faults_of_overrides_are_told_all_at_once(standard):
-    studies = review(
+def test_errors_of_overrides_are_reported_all_at_once():
+    made = review(
         {
             "good": {},
             "unknown": {"level_override": "4", "level_override_reason": "why"},
             "silent": {"level_override": "IV"},
         },
         [],
-    )["studies"]
+    )
     with pytest.raises(GradingError) as error:
-        grade_studies(studies, standard)
+        grade_studies(made)
     assert str(error.value) == (
         "studies, row 3, column level_override: '4' is no level of modified_oxford: IA, IB, IIA, IIB, III, IV, V"
         " (study unknown)\n"
         "studies, row 4, column level_override_reason: empty beside IV (study silent)"
     )
-
-
-def test_an_unknown_scheme_names_the_known_ones(standard):
-    with pytest.raises(GradingError, match=r"^scheme 'grade' is none of modified_oxford, ocebm_2009"):
-        grade_studies(review({"one": {}}, [])["studies"], standard, "grade")
 
 
 def test_a_broken_file_of_schemes_is_refused(tmp_path):
@@ -266,7 +258,7 @@ def test_a_broken_file_of_schemes_is_refused(tmp_path):
     broken["schemes"]["ocebm_2009"]["judgements"].append("poster")
     path = tmp_path / "levels.yaml"
     path.write_text(yaml.safe_dump(broken), encoding="utf-8")
-    with pytest.raises(GradingError) as error:
+    with pytest.raises(ReviewError) as error:
         read_schemes(path)
     for fault in (
         "ocebm_2011: rct -> 7, which is no level of this scheme",
@@ -276,39 +268,33 @@ def test_a_broken_file_of_schemes_is_refused(tmp_path):
         assert fault in str(error.value)
 
 
-def test_rows_without_therapy_or_disease(standard):
+def test_rows_without_therapy_or_disease():
     """A row whose therapy is not reported counts for none; one whose disease is not reported only for all diseases."""
     levels = graded(
         review(
             {"trial": {"design": "rct"}, "series": {}, "lost": {"design": "rct"}},
             [("trial", {"disease": "NR"}), ("series", {}), ("lost", {"therapy": "NR"})],
-        ),
-        standard,
+        )
     )
     assert levels.loc[("therapy", "drug", "all"), ["level", "k"]].tolist() == ["IB", 2]
     assert levels.loc[("therapy", "drug", "ssc"), ["level", "k"]].tolist() == ["IV", 1]
     assert set(levels.index) == {("therapy", "drug", "all"), ("therapy", "drug", "ssc")}
 
 
-def test_a_second_outcome_alone_gives_a_level(standard):
-    tables = review({"series": {}}, [("series", {"primary_outcome": "no", "n": "9", "responders": "2"})])
-    arms = pd.DataFrame(columns=["scope", "therapy", "disease", "study_id", "entered", "responders", "n"])
-    pooled = pd.DataFrame(columns=["scope", "therapy", "disease", "direction"])
-    levels = grade_therapies(
-        grade_studies(tables["studies"], standard), **tables, pooled=pooled, arms=arms, standard=standard
-    ).set_index(["scope", "therapy", "disease"])
+def test_a_second_outcome_alone_gives_a_level():
+    levels = graded(review({"series": {}}, [("series", {"primary_outcome": "no", "n": "9", "responders": "2"})]))
     row = levels.loc[("therapy", "drug", "all")]
     assert (row["level"], row["k_IV"], row["patients_IV"], row["counts_IV"]) == ("IV", 1, 0, 0)
 
 
-def test_studies_patients_and_counts_at_each_level(bundled):
-    row = bundled.loc[("therapy", "diltiazem", "all")]
+def test_studies_patients_and_counts_at_each_level(levels):
+    row = levels.loc[("therapy", "diltiazem", "all")]
     # Vayssairat 12, Palmieri 4, Balin 17 with counts, the thesis 2 without; two more report no design
     assert (row["k"], row["k_not_gradable"], row["k_IV"], row["patients_IV"], row["counts_IV"]) == (4, 2, 4, 35, 3)
     assert row["studies"] == "vayssairat1998;palmieri1995;balin2012;vilnius_nd"
     assert row["direction"] == "across"
-    warfarin = bundled.loc[("therapy", "warfarin", "all")]
-    assert (warfarin["k_IB"], warfarin["patients_IB"], warfarin["counts_IB"]) == (1, 3, 0)  # its 0/3 is not settled
+    warfarin = levels.loc[("therapy", "warfarin", "all")]
+    assert (warfarin["k_IB"], warfarin["patients_IB"], warfarin["counts_IB"]) == (1, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -319,78 +305,87 @@ def test_studies_patients_and_counts_at_each_level(bundled):
         ({"n_patients": "NR"}, 8),  # nobody says how far they overlap
     ],
 )
-def test_patients_of_a_class_are_not_counted_twice(standard, facts, patients):
+def test_patients_of_a_class_are_not_counted_twice(facts, patients):
     levels = graded(
         review(
             {"series": facts},
             [("series", {"n": "8", "responders": "4"}), ("series", {"therapy": "other", "n": "6", "responders": "1"})],
             {"drug": "group", "other": "group"},
-        ),
-        standard,
+        )
     )
     assert levels.loc[("class", "group", "all"), "patients_IV"] == patients
     assert levels.loc[("therapy", "drug", "all"), "patients_IV"] == 8
 
 
-def test_two_reports_of_one_cohort_give_their_patients_once(standard):
+def test_two_time_points_give_the_patients_once_and_two_arms_both():
+    cells = {"n": "8", "responders": "4"}
+    later = graded(review({"one": {}}, [("one", cells), ("one", cells | {"time_point_months": "6"})]))
+    assert later.loc[("therapy", "drug", "all"), "patients_IV"] == 8
+    arms = graded(review({"one": {}}, [("one", cells | {"arm": "low"}), ("one", cells | {"arm": "high"})]))
+    assert arms.loc[("therapy", "drug", "all"), "patients_IV"] == 16
+
+
+def test_two_reports_of_one_cohort_give_their_patients_once():
     levels = graded(
         review(
             {"early": {"cohort_id": "c1"}, "late": {"cohort_id": "c1"}, "else": {"cohort_id": "c2"}},
             [("early", {"n": "5"}), ("late", {"n": "9"}), ("else", {"n": "4"})],
-        ),
-        standard,
+        )
     )
     assert levels.loc[("therapy", "drug", "all"), ["k_IV", "patients_IV"]].tolist() == [3, 13]
 
 
-def test_classes_need_two_members_and_may_be_forbidden(bundled, standard):
-    classes = {therapy for scope, therapy, _ in bundled.index if scope == "class"}
+def test_classes_need_two_members_and_may_be_forbidden(levels):
+    classes = {therapy for scope, therapy, _ in levels.index if scope == "class"}
     assert {"bisphosphonate", "anti_tnf", "surgery"} <= classes
     assert classes.isdisjoint({"combination", "physical_treatment", "anticoagulant"})
 
 
 @pytest.mark.parametrize(
-    ("trial", "series", "agreement", "note"),
+    ("trial", "series", "agreement", "in_number"),
     [
-        ((8, 10), (7, 10), "agrees", "level IB: 8/10, lower levels: 7/10; the same side of the line of 50%"),
-        ((2, 10), (7, 10), "differs", "level IB: 2/10, lower levels: 7/10; different sides of the line of 50%"),
-        ((5, 10), (7, 10), "cannot be told", "level IB: 5/10, lower levels: 7/10; one lies on the line of 50%"),
-        (("NR", 10), (7, 10), "cannot be told", "no counts of level IB entered the analysis (Trial)"),
-        ((8, 10), (1, 2), "cannot be told", "no counts of lower levels entered the analysis (Series)"),
+        ((8, 10), (7, 10), "agrees", "yes"),
+        ((2, 10), (7, 10), "differs", "yes"),
+        ((2, 10), (3, 10), "agrees", "yes"),
+        ((5, 10), (7, 10), "on_threshold", "yes"),
+        ((5, 10), (3, 10), "on_threshold", "yes"),
+        ((7, 10), (5, 10), "on_threshold", "yes"),
+        (("NR", 10), (2, 3), "no_counts", "no"),
+        ((8, 10), (1, 2), "no_counts", "yes"),
     ],
 )
-def test_agreement_of_the_best_level_with_the_rest(standard, trial, series, agreement, note):
-    counts = [("trial", trial), ("series", series)]
-    tables = review(
+def test_agreement_of_the_best_level_with_the_rest(trial, series, agreement, in_number):
+    made = review(
         {"trial": {"design": "rct"}, "series": {}},
-        [(study, {"responders": str(x), "n": str(n)}) for study, (x, n) in counts],
+        [(study, {"responders": str(x), "n": str(n)}) for study, (x, n) in (("trial", trial), ("series", series))],
     )
-    row = graded(tables, standard).loc[("therapy", "drug", "all")]
-    assert (row["agreement"], row["agreement_note"]) == (agreement, note)
+    row = graded(made).loc[("therapy", "drug", "all")]
+    assert (row["level"], row["agreement"], row["level_in_number"]) == ("IB", agreement, in_number)
 
 
-def test_agreement_where_there_is_nothing_to_compare(bundled):
-    assert bundled.loc[("therapy", "diltiazem", "all"), "agreement"] == "only this level"
-    assert bundled.loc[("therapy", "surgery", "all"), "agreement"] == ""
-    warfarin = bundled.loc[("therapy", "warfarin", "all")]
-    assert warfarin["agreement"] == "cannot be told"
-    assert warfarin["agreement_note"] == "no counts of level IB entered the analysis (Berger 1987)"
+def test_words_of_agreement_name_the_counts():
+    made = with_levels(
+        review(
+            {"trial": {"design": "rct"}, "series": {}},
+            [("trial", {"responders": "8", "n": "10"}), ("series", {"responders": "7", "n": "10"})],
+        )
+    )
+    row = made.level_of("therapy", "drug")
+    assert agreement_words(row, made) == "agree (level IB: 8/10, lower levels: 7/10; threshold 50.0%)"
 
 
-def test_every_therapy_under_every_scheme(tables, standard, bundled):
-    table = level_sensitivity(
-        tables["studies"],
-        tables["responses"],
-        tables["therapies"],
-        tables["diseases"],
-        standard,
-        classes_not_combined=POLICY["classes_not_combined"],
-    ).set_index(["scope", "therapy", "disease"])
-    assert list(table.index) == list(bundled.index)
+def test_agreement_where_there_is_nothing_to_compare(levels):
+    assert levels.loc[("therapy", "diltiazem", "all"), "agreement"] == "only_level"
+    assert levels.loc[("therapy", "surgery", "all"), "agreement"] == ""
+
+
+def test_every_therapy_under_every_scheme(bundled, standard, levels):
+    table = level_sensitivity(bundled).set_index(["scope", "therapy", "disease"])
+    assert list(table.index) == list(levels.index)
     assert list(table.columns) == [*standard["schemes"], "differs"]
-    assert table["modified_oxford"].tolist() == bundled["level"].tolist()
+    assert table["modified_oxford"].tolist() == levels["level"].tolist()
     for scheme in standard["schemes"]:
-        assert table[scheme].tolist() == graded(tables, standard, scheme)["level"].tolist()
+        assert table[scheme].tolist() == graded(bundled, scheme)["level"].tolist()
     warfarin = ["IB", "1b", "2", "Ib", "yes"]  # a trial is 2 in 2011
     assert table.loc[("therapy", "warfarin", "all")].tolist() == warfarin
     assert table.loc[("therapy", "rituximab", "all")].tolist() == ["IV", "4", "4", "III", "yes"]
@@ -398,26 +393,18 @@ def test_every_therapy_under_every_scheme(tables, standard, bundled):
     assert table.loc[("therapy", "surgery", "all")].tolist() == ["", "", "", "", "no"]
 
 
-def test_schemes_that_agree_do_not_differ(standard):
-    tables = review({"series": {}}, [("series", {})])
-    two = standard | {"schemes": {name: standard["schemes"][name] for name in ("modified_oxford", "ocebm_2011")}}
-    row = level_sensitivity(**tables, standard=two).iloc[0]
-    assert row.tolist() == ["therapy", "drug", "all", "IV", "4", "no"]
+def test_levels_read_back_from_csv_are_the_same(bundled, tmp_path):
+    """A scheme with levels 1 to 5 comes back as words, not as numbers."""
+    levels = grade_studies(bundled, "ocebm_2011")
+    save_csv(levels, tmp_path / "study_levels.csv")
+    pd.testing.assert_frame_equal(read_result(tmp_path / "study_levels.csv"), levels, check_dtype=False)
 
 
-def test_levels_read_back_from_csv_are_the_same(tables, standard, tmp_path):
-    """A scheme with levels 1 to 5 comes back as numbers; they must be words again."""
-    levels = grade_studies(tables["studies"], standard, "ocebm_2011")
-    save_csv(levels, tmp_path / "levels.csv")
-    back = as_text(read_result(tmp_path / "levels.csv"))
-    assert back["level"].tolist() == levels["level"].tolist()
-    assert back["override"].tolist() == levels["override"].tolist()
-
-
-def test_no_slug_in_the_words_for_people(tables, bundled):
-    slugs = {*tables["studies"]["study_id"], *LABELS["design"], *tables["therapies"]["therapy"]}
+def test_no_slug_in_the_words_for_people(bundled, levels):
+    made = with_levels(bundled)
+    slugs = {*made["studies"]["study_id"], *LABELS["design"], *made["therapies"]["therapy"]}
     slugs = {slug for slug in slugs if "_" in slug or any(letter.isdigit() for letter in slug)}
-    for column in ("rule", "agreement_note", "note"):
-        found = {slug for text in bundled[column] for slug in slugs.intersection(re.findall(r"[a-z0-9_]+", text))}
-        assert not found
-        assert not bundled[column].str.contains(r"\bnan\b").any()
+    for row in made["therapy_levels"].to_dict("records"):
+        for words in (therapy_level_words(row, made), agreement_words(row, made)):
+            assert not slugs.intersection(re.findall(r"[a-z0-9_]+", words)), words
+            assert not re.search(r"\bnan\b", words)

@@ -3,21 +3,30 @@
 import pandas as pd
 import pytest
 
-from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, select_arms, sensitivity
+from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, sensitivity
+from small_evidence.synthesis.policy import select_arms
+from small_evidence.wording import arm_reason, not_pooled_reason
+from tests.made_up import frame, review
 from tests.policy import POLICY
 
 
-def arms_of(tables, **changes):
-    policy = POLICY | changes
-    return select_arms(tables["studies"], tables["responses"], tables["therapies"], policy)
+@pytest.fixture(scope="module")
+def plain(bundled):
+    """The bundled review under the policy of the tests."""
+    return bundled.with_policy(**POLICY)
 
 
-def pooled_of(tables, **changes):
-    return pool_arms(arms_of(tables, **changes), POLICY | changes, response_threshold=0.5).set_index("analysis")
+def arms_of(made, **choices):
+    return select_arms(made.with_policy(**choices))
 
 
-def test_diltiazem_is_pooled_from_four_arms(tables):
-    row = pooled_of(tables).loc["diltiazem"]
+def pooled_of(made, **choices):
+    made = made.with_policy(**choices)
+    return pool_arms(made, select_arms(made)).set_index("analysis")
+
+
+def test_diltiazem_is_pooled_from_four_arms(plain):
+    row = pooled_of(plain).loc["diltiazem"]
     assert (row["k"], row["events"], row["n"], row["pooled"]) == (4, 21, 41, "yes")
     # values stated for this review; half a unit of their last digit
     assert row["crude"] == pytest.approx(0.512, abs=5e-4)
@@ -30,102 +39,83 @@ def test_diltiazem_is_pooled_from_four_arms(tables):
     assert row["direction"] == "across"
 
 
-def test_two_studies_are_shown_and_not_pooled(tables):
-    row = pooled_of(tables).loc["rituximab"]
+def test_two_studies_are_shown_and_not_pooled(plain):
+    row = pooled_of(plain).loc["rituximab"]
     assert (row["k"], row["events"], row["n"]) == (2, 4, 14)  # 0/6 and 4/8; three single patients stay out
-    assert (row["pooled"], row["reason"]) == ("no", "2 studies, 3 needed")
+    assert (row["pooled"], row["reason"]) == ("no", "too_few_studies")
+    assert not_pooled_reason(row, plain) == "2 studies, 3 needed"
     assert row["crude"] == pytest.approx(4 / 14)
     assert pd.isna(row["estimate"])
     assert row["k_left_out"] >= 3
 
 
-def test_small_arms_stay_out_and_say_so(tables):
-    arms = arms_of(tables)
+def test_small_arms_stay_out_and_say_so(plain):
+    arms = arms_of(plain)
     small = arms[(arms["analysis"] == "rituximab") & (arms["study_id"] == "daoussis2012")]
-    assert small[["entered", "reason"]].to_numpy().tolist() == [["no", "fewer than 3 patients (1)"]]
+    assert small[["entered", "reason"]].to_numpy().tolist() == [["no", "small_arm"]]
+    assert arm_reason(small.iloc[0], plain) == "fewer than 3 patients (1)"
 
 
-def test_without_secondary_sources_diltiazem_loses_the_unidentified_cohort(tables):
-    row = pooled_of(tables, secondary_sources="exclude").loc["diltiazem"]
+def test_without_secondary_sources_diltiazem_loses_the_unidentified_cohort(plain):
+    row = pooled_of(plain, secondary_sources="exclude").loc["diltiazem"]
     assert (row["k"], row["events"], row["n"]) == (3, 16, 33)
-    assert "unidentified_cohort 5/8: known from a secondary source only" in row["left_out"]
+    arms = arms_of(plain, secondary_sources="exclude").query(
+        "analysis == 'diltiazem' and reason == 'secondary_source'"
+    )
+    assert arms[["study_id", "responders", "n"]].to_numpy().tolist() == [["unidentified_cohort", 5, 8]]
 
 
-def test_complete_response_counts_complete_responders_only(tables):
-    pooled = pooled_of(tables, response="complete")
+def test_complete_response_counts_complete_responders_only(plain):
+    pooled = pooled_of(plain, response="complete")
     assert pooled.loc["surgical_excision", ["events", "n"]].tolist() == [22, 28]  # Balin 2012 alone states the split
     assert pooled.loc["diltiazem", "k"] == 0
 
 
-def test_single_studies_can_be_pooled_by_choice_of_the_policy(tables):
-    assert pooled_of(tables, min_studies=2).loc["rituximab", "pooled"] == "yes"
+def test_single_studies_can_be_pooled_by_choice_of_the_policy(plain):
+    assert pooled_of(plain, min_studies=2).loc["rituximab", "pooled"] == "yes"
 
 
-def test_lesions_never_enter_a_pool_of_patients(tables):
-    arms = arms_of(tables)
+def test_lesions_never_enter_a_pool_of_patients(plain):
+    arms = arms_of(plain)
     lesions = arms[arms["response_ids"] == "bottomley1996_co2_laser_2"]
     assert set(lesions["entered"]) == {"no"}
-    assert set(lesions["reason"]) == {"lesions, not patients"}
+    assert set(lesions["reason"]) == {"other_unit"}
+    assert arm_reason(lesions.iloc[0], plain) == "lesions, not patients"
 
 
-def test_every_arm_that_enters_is_a_sum_of_its_response_rows(tables):
-    responses = tables["responses"].set_index("response_id")
-    entered = arms_of(tables).query("entered == 'yes'")
+def test_every_arm_that_enters_is_a_sum_of_its_response_rows(plain):
+    responses = plain["responses"].set_index("response_id")
+    entered = arms_of(plain).query("entered == 'yes'")
     for arm in entered.itertuples():
         rows = responses.loc[arm.response_ids.split(";")]
         assert rows["n"].astype(int).sum() == arm.n
         assert rows["responders"].astype(int).sum() == arm.responders
 
 
-def test_a_study_enters_an_analysis_once(tables):
-    entered = arms_of(tables).query("entered == 'yes'")
+def test_a_study_enters_an_analysis_once(plain):
+    entered = arms_of(plain).query("entered == 'yes'")
     assert not entered.duplicated(["analysis", "study_id"]).any()
 
 
-def test_class_rows_stand_beside_their_members(tables):
-    pooled = pooled_of(tables)
+def test_class_rows_stand_beside_their_members(plain):
+    pooled = pooled_of(plain)
     row = pooled.loc["class-surgery"]
     assert (row["events"], row["n"]) == (34, 35)  # Balin 27/28 and the unidentified cohort 7/7
     assert "class-combination" not in pooled.index
-    assert (pooled.loc["class-anti_tnf", "k"], pooled.loc["class-anti_tnf", "reason"]) == (0, "counts not in hand")
+    assert (pooled.loc["class-anti_tnf", "k"], pooled.loc["class-anti_tnf", "reason"]) == (0, "counts_missing")
 
 
-def small_review(rows):
+def small_review(rows, **policy):
     """A review of one class with two therapies; rows are (study, cohort, therapy, disease, responders, n)."""
-    studies = {(study, cohort) for study, cohort, *_ in rows}
-    return {
-        "studies": pd.DataFrame(
-            [
-                {"study_id": study, "label": study.title(), "cohort_id": cohort, "status": "included", "year": "2000"}
-                for study, cohort in sorted(studies)
-            ]
-        ),
-        "therapies": pd.DataFrame(
-            [
-                {"therapy": "one", "label": "One", "therapy_class": "numbers"},
-                {"therapy": "two", "label": "Two", "therapy_class": "numbers"},
-            ]
-        ),
-        "responses": pd.DataFrame(
-            [
-                {
-                    "response_id": f"{study}_{therapy}_{disease}", "study_id": study, "therapy": therapy,
-                    "disease": disease, "primary_outcome": "yes", "unit": "patient", "n": str(n), "n_complete": "NR",
-                    "responders": str(x), "evidence_basis": "abstract", "source": study, "pool": "yes",
-                    "pool_reason": "",
-                }
-                for study, _, therapy, disease, x, n in rows
-            ]
-        ),
-    }  # fmt: skip
-
-
-def test_a_row_that_is_not_offered_stays_out_even_without_a_reason():
-    tables = small_review([("a", "a", "one", "ssc", 3, 5)])
-    tables["responses"]["pool"] = "no"
-    arms = arms_of(tables)
-    assert set(arms["entered"]) == {"no"}
-    assert set(arms["reason"]) == {"not offered for pooling"}
+    return review(
+        {study: {"cohort_id": cohort} for study, cohort, *_ in rows},
+        [
+            (study, {"therapy": therapy, "disease": disease, "n": str(n), "responders": str(x)})
+            for study, _, therapy, disease, x, n in rows
+        ],
+        {"one": "numbers", "two": "numbers"},
+        **policy,
+    )
 
 
 def test_disease_rows_of_a_study_are_summed_over_all_diseases():
@@ -139,94 +129,91 @@ def test_same_patients_are_counted_once_in_a_class():
     arms = arms_of(small_review([("a", "a", "one", "ssc", 3, 5), ("a", "a", "two", "ssc", 6, 8)]))
     whole = arms[arms["analysis"] == "class-numbers"].set_index("arm_therapy")
     assert whole["entered"].to_dict() == {"one": "no", "two": "yes"}
-    assert whole.loc["one", "reason"] == "same patients as Two"
+    assert whole.loc["one", ["reason", "detail"]].tolist() == ["maybe_same_patients", "two"]
 
 
 def test_two_reports_of_a_cohort_are_counted_once():
     arms = arms_of(small_review([("a", "c", "one", "ssc", 3, 5), ("b", "c", "one", "ssc", 6, 8)]))
     whole = arms[arms["analysis"] == "one"].set_index("study_id")
     assert whole["entered"].to_dict() == {"a": "no", "b": "yes"}
-    assert whole.loc["a", "reason"] == "same patients as B"
+    assert whole.loc["a", ["reason", "detail"]].tolist() == ["same_patients", "b"]
 
 
 def test_all_responding_is_an_answer():
-    pooled = pool_arms(
-        arms_of(small_review([(s, s, "one", "ssc", 7, 7) for s in "abc"])), POLICY, response_threshold=0.5
-    ).set_index("analysis")
+    pooled = pooled_of(small_review([(s, s, "one", "ssc", 7, 7) for s in "abc"]))
     row = pooled.loc["one"]
     assert (row["pooled"], row["estimate"], row["ci_ub"], row["status"]) == ("yes", 1, 1, "all_responders")
     assert row["ci_lb"] == pytest.approx(0.025 ** (1 / 21))  # exact bound of 21 of 21
     assert row["direction"] == "above"
 
 
-def sensitivity_of(tables, **changes):
-    policy = POLICY | changes
-    return sensitivity(arms_of(tables, **changes), tables["studies"], tables["responses"], tables["therapies"], policy)
+def sensitivity_of(made, **choices):
+    made = made.with_policy(**choices)
+    no_pairs = made["overlap_candidates"] if "overlap_candidates" in made else pd.DataFrame()
+    return sensitivity(made.with_results({"arms": select_arms(made), "overlap_candidates": no_pairs}))
 
 
-def test_diltiazem_stands_with_and_without_the_unidentified_cohort(tables):
-    table = sensitivity_of(tables).query("analysis == 'diltiazem'")
+def test_diltiazem_stands_with_and_without_the_unidentified_cohort(plain):
+    table = sensitivity_of(plain).query("analysis == 'diltiazem'")
     # it has no smaller arm, and no patients who are reported twice
-    unchanged = {"with arms of any size", "without overlapping reports", "with the other report of the same patients"}
+    unchanged = {"any_arm_size", "without_overlap", "other_report"}
     assert set(table["variant"]) == set(VARIANTS) - unchanged
-    without = table.query("variant == 'without secondary sources'").iloc[0]
-    left_out = table.query("variant == 'leave one out' and change == 'unidentified_cohort'").iloc[0]
+    without = table.query("variant == 'without_secondary'").iloc[0]
+    left_out = table.query("variant == 'leave_one_out' and change == 'unidentified_cohort'").iloc[0]
     assert without[["k", "events", "n"]].tolist() == [3, 16, 33]
     assert without["estimate"] == left_out["estimate"] == pytest.approx(0.552, abs=5e-4)
 
 
-def test_a_variant_with_too_few_studies_is_not_pooled(tables):
-    table = sensitivity_of(tables)
-    surgery = table.query("analysis == 'surgical_excision' and variant == 'without secondary sources'").iloc[0]
-    assert surgery[["k", "events", "n", "pooled", "reason"]].tolist() == [1, 27, 28, "no", "1 study, 3 needed"]
+def test_a_variant_with_too_few_studies_is_not_pooled(plain):
+    table = sensitivity_of(plain)
+    surgery = table.query("analysis == 'surgical_excision' and variant == 'without_secondary'").iloc[0]
+    assert surgery[["k", "events", "n", "pooled", "reason"]].tolist() == [1, 27, 28, "no", "too_few_studies"]
     assert surgery["crude"] == pytest.approx(27 / 28)
     assert pd.isna(surgery["estimate"])
 
 
-def test_the_last_step_of_the_cumulative_pool_is_the_pool(tables):
-    table = sensitivity_of(tables).query("analysis == 'diltiazem' and variant == 'cumulative'")
-    assert table["change"].tolist() == ["1995", "1998", "2012", "year not reported"]
-    assert table["estimate"].iloc[-1] == pooled_of(tables).loc["diltiazem", "estimate"]
+def test_the_last_step_of_the_cumulative_pool_is_the_pool(plain):
+    table = sensitivity_of(plain).query("analysis == 'diltiazem' and variant == 'cumulative'")
+    assert table["change"].tolist() == ["1995", "1998", "2012", ""]
+    assert table["estimate"].iloc[-1] == pooled_of(plain).loc["diltiazem", "estimate"]
 
 
-def test_every_method_stands_beside_the_others(tables):
-    table = sensitivity_of(tables).query("analysis == 'diltiazem' and variant == 'method'")
+def test_every_method_stands_beside_the_others(plain):
+    table = sensitivity_of(plain).query("analysis == 'diltiazem' and variant == 'method'")
     assert {"glmm", "beta_binomial", "bayes", "inverse_variance", "fixed", "crude"} == set(table["method"])
-    assert not table["change"].duplicated().any()
+    assert not table.duplicated(["method", "interval", "measure", "tau2_method"]).any()
 
 
 def test_an_analysis_without_arms_has_no_variants():
-    tables = small_review([("a", "a", "one", "ssc", 1, 2)])
-    assert sensitivity_of(tables, secondary_sources="exclude").query("variant == 'method'").empty
+    made = small_review([("a", "a", "one", "ssc", 1, 2)])
+    assert sensitivity_of(made, secondary_sources="exclude").query("variant == 'method'").empty
 
 
-def test_subgroups_of_one_study_are_not_pooled_and_small_studies_need_ten(tables):
-    levels = tables["studies"].assign(level="IV")
-    table = heterogeneity(arms_of(tables), levels, POLICY).query("analysis == 'diltiazem'")
+def test_subgroups_of_one_study_are_not_pooled_and_small_studies_need_ten(synthesised):
+    table = heterogeneity(synthesised).query("analysis == 'diltiazem'")
     disease = table.query("factor == 'disease'").set_index("subgroup")
     assert disease.loc["ssc", "status"] == "single_study"
     assert disease.loc["ctd_mixed", ["events", "n"]].tolist() == [14, 25]
     assert disease["df"].iloc[0] == 2
-    assert table.query("factor == 'small studies'")["test_note"].tolist() == ["4 studies, 10 needed"]
+    assert table.query("factor == 'small_studies'")["test_note"].tolist() == ["4 studies, 10 needed"]
 
 
-def test_silence_about_an_adverse_event_is_not_zero(tables):
-    table = pool_events(tables["adverse_events"], tables["studies"], POLICY).set_index(["therapy", "term"])
+def test_silence_about_an_adverse_event_is_not_zero(plain):
+    table = pool_events(plain).set_index(["therapy", "term"])
     silent = table.loc[("minocycline", "minor adverse events (any)")]
-    assert silent[["k", "k_not_reported", "pooled", "reason"]].tolist() == [0, 1, "no", "0 studies, 3 needed"]
+    assert silent[["k", "k_not_reported", "pooled", "reason"]].tolist() == [0, 1, "no", "too_few_studies"]
     assert pd.isna(silent["crude"])
     stated = table.loc[("infliximab_intralesional", "treatment-related side effects")]
     assert stated[["k", "events", "n", "crude"]].tolist() == [1, 0, 5, 0]
 
 
 def test_an_event_that_three_studies_count_is_pooled_as_responses_are():
-    studies = pd.DataFrame({"study_id": list("abcd"), "status": ["included", "included", "awaiting", "included"]})
-    events = pd.DataFrame(
-        {
-            "study_id": list("abcd"), "therapy": "one", "term": "rash", "n_patients": ["3", "4", "9", "NR"],
-            "n_at_risk": ["12", "4", "17", "8"],
-        }
-    )  # fmt: skip
-    row = pool_events(events, studies, POLICY).iloc[0]
+    made = review({name: {"status": "awaiting" if name == "c" else "included"} for name in "abcd"}, [])
+    counts = {"a": ("3", "12"), "b": ("4", "4"), "c": ("9", "17"), "d": ("NR", "8")}
+    rows = [
+        {"study_id": name, "therapy": "one", "term": "rash", "n_patients": x, "n_at_risk": n}
+        for name, (x, n) in counts.items()
+    ]
+    row = pool_events(made.with_tables(adverse_events=frame("adverse_events", rows))).iloc[0]
     assert row[["pooled", "k", "events", "n", "k_not_reported"]].tolist() == ["yes", 3, 16, 33, 1]
     assert row["estimate"] == pytest.approx(0.552, abs=5e-4)  # as diltiazem's three arms with these counts

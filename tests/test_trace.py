@@ -5,20 +5,20 @@ import pandas as pd
 import pytest
 
 from small_evidence.extraction.schema import numbers
-from small_evidence.synthesis.analyses import pool_arms, select_arms
+from small_evidence.synthesis.analyses import pool_arms
+from small_evidence.synthesis.policy import select_arms
 from small_evidence.synthesis.trace import COLUMNS, trace_rows
-from tests.policy import POLICY
 
 
-def followed(tables, response):
-    policy = POLICY | {"response": response}
-    arms = select_arms(tables["studies"], tables["responses"], tables["therapies"], policy)
-    return tables["responses"], arms, pool_arms(arms, policy, 0.5), trace_rows(arms, tables["responses"], policy)
+def followed(made, response):
+    made = made.with_policy(response=response)
+    arms = select_arms(made)
+    return made["responses"], arms, pool_arms(made, arms), trace_rows(made, arms)
 
 
 @pytest.fixture(scope="module", params=["any", "complete"])
-def chain(request, tables):
-    return request.param, *followed(tables, request.param)
+def chain(request, bundled):
+    return request.param, *followed(bundled, request.param)
 
 
 def test_every_analysis_leads_to_rows_whose_counts_are_its_sums(chain):
@@ -52,7 +52,7 @@ def test_every_row_offered_for_pooling_is_followed_to_its_therapy_and_back(chain
     response, responses, _, _, trace = chain
     whole = trace[(trace["scope"] == "therapy") & (trace["disease"] == "all")].set_index("response_id")
     offered = responses[responses["pool"] == "yes"].set_index("response_id")
-    assert len(offered) == 33
+    assert len(offered) == 45
     assert set(offered.index) <= set(whole.index)
     assert (whole.loc[offered.index, "row_therapy"] == whole.loc[offered.index, "therapy"]).all()
     column = "responders" if response == "any" else "n_complete"
@@ -69,6 +69,5 @@ def test_every_followed_row_names_its_source(chain):
     assert (trace.loc[trace["entered"] == "yes", ["responders", "n"]].notna()).all(axis=None)
 
 
-def test_a_review_without_arms_has_an_empty_trace(tables):
-    responses, arms, _, _ = followed(tables, "any")
-    assert trace_rows(arms.iloc[:0], responses, POLICY).columns.tolist() == COLUMNS
+def test_a_review_without_arms_has_an_empty_trace(bundled):
+    assert trace_rows(bundled, select_arms(bundled).iloc[:0]).columns.tolist() == COLUMNS

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from small_evidence.appraisal.levels import as_text
 from small_evidence.extraction.schema import ALL, LABELS, SILENT, humanise, numbers
+from small_evidence.review import Review
 from small_evidence.wording import counted, fraction, interval, percent
 
 AGREES, DIFFERS, UNTOLD = "agrees", "differs", "cannot be told"
@@ -116,8 +116,6 @@ def reconcile_claims(
     judgement. Agreement with a row that was copied from the same source is agreement, and `why` says that it
     proves nothing.
     """
-    pooled, arms = as_text(pooled), as_text(arms)
-    therapy_levels, study_levels = as_text(therapy_levels), as_text(study_levels)
     entered = defaultdict(dict)
     for arm in arms[arms["entered"] == "yes"].itertuples(index=False):
         entered[arm.scope, arm.therapy, arm.disease][arm.study_id] = float(arm.n)
@@ -217,7 +215,6 @@ def awaiting_list(
     pool, then those of the published review, then by level, then by number of patients (unknown after those large
     enough).
     """
-    pooled, study_levels = as_text(pooled), as_text(study_levels)
     analyses = _by_analysis(pooled)
     therapy_labels = dict(zip(therapies["therapy"], therapies["label"], strict=True))
     disease_labels = dict(zip(diseases["disease"], diseases["label"], strict=True))
@@ -282,32 +279,21 @@ def awaiting_list(
     return pd.DataFrame([row | {"priority": at} for at, row in enumerate(found, start=1)], columns=AWAITING)
 
 
-def claim_results(
-    frames: Mapping[str, pd.DataFrame], standard: Mapping, review: Mapping, policy: Mapping
-) -> dict[str, pd.DataFrame]:
-    """What the published review claims beside these tables, and what is still awaited.
-
-    Parameters
-    ----------
-    frames : the checked tables and results that `reconcile_claims` takes
-    standard : dict from `read_schemes`
-    review, policy : dict; the sections `review` and `synthesis` of the config
-
-    Returns
-    -------
-    dict: reconciliation from `reconcile_claims`, awaiting from `awaiting_list`
-    """
-    labels = review["class_labels"]
+def claim_results(review: Review) -> dict[str, pd.DataFrame]:
+    """What the published review claims beside these tables, and what is still awaited."""
+    labels, policy = review.config["review"]["class_labels"], review.policy
     needed = ("studies", "responses", "therapies", "diseases", "pooled", "study_levels")
     waiting = awaiting_list(
-        **{name: frames[name] for name in needed},
-        standard=standard,
+        **{name: review[name] for name in needed},
+        standard=review.standards.levels,
         **{key: policy[key] for key in ("min_studies", "min_arm_size", "unit")},
         class_labels=labels,
     )
     claims = ("published_claims", "published_review", "screening", "arms", "therapy_levels")
     beside = reconcile_claims(
-        **{name: frames[name] for name in (*needed, *claims)}, follows=review["follows"], class_labels=labels
+        **{name: review[name] for name in (*needed, *claims)},
+        follows=review.follows or "none",
+        class_labels=labels,
     )
     return {"reconciliation": beside, "awaiting": waiting}
 
@@ -483,13 +469,13 @@ def _level(claim: dict, known: _InHand) -> tuple[str, str, str]:
             UNTOLD,
             "No study of this treatment is in the tables, so there is nothing to grade.",
         )
-    ours = row["rule"] if row else "no study under this name"
+    ours = (row["level"] or 'not gradable') if row else "no study under this name"
     if whole:
-        ours += f". Whole class ({_class_label(claim['therapy'], known)}): {whole['rule']}"
+        ours += f". Whole class ({_class_label(claim['therapy'], known)}): {whole['level'] or 'not gradable'}"
     graded = next((one for one in (row, whole) if one and one["level"]), None)
     if graded is None:
         return ours, UNTOLD, "None of the studies in hand can be graded."
-    note = f" {graded['note']}" if graded["note"] else ""
+    note = ""
     by_hand = _set_by_hand(graded, known)
     if graded["level"] == claim["value"]:
         return ours, AGREES, f"The same level comes out by rule from the studies in hand.{by_hand}{note}"
@@ -576,7 +562,7 @@ def _elsewhere(claim: dict, known: _InHand) -> tuple[str, str, str]:
         ours = _response(key, known) if claim["therapy"] != ALL else "no pool over all treatments"
     elif quantity == "level":
         row = known.levels.get(key)
-        ours = row["rule"] if row else "no study in these tables"
+        ours = (row["level"] or 'not gradable') if row else "no study in these tables"
     elif quantity in ("n_studies", "n_patients", "size_range"):
         ids = _studies_of(claim, known)
         sizes = _sizes(ids, claim, known)
