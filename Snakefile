@@ -19,40 +19,38 @@ if Path(FILE).exists():
 
 
 try:
-    config = complete_config(config)
+    config.update(complete_config(config))
 except ReviewError as error:
     sys.exit(str(error))
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/extraction.smk"
-include: "workflow/rules/appraisal.smk"
 include: "workflow/rules/synthesis.smk"
 include: "workflow/rules/presentation.smk"
 include: "workflow/rules/release.smk"
 
 
-# On a cluster these run where snakemake does: faults of the tables are told at once, and the others are not worth a wait.
+# On a cluster these run where snakemake does: errors of the tables are reported at once, the others are not worth a wait.
 localrules:
-    check_extraction,
+    check,
     compare_extractions,
     write_references,
     import_references,
     write_form,
-    freeze_release,
+    freeze,
 
 
 rule all:
     default_target: True
     input:
         PROCESSED,
-        TABLES,
-        TEXTS,
+        RESULTS,
+        DOCUMENTS,
+        CHANGES,
         FIGURES,
-        "results/changes.csv",
-        "results/changes.md",
-        "results/report.html",
-        "results/provenance.json",
+        REPORT,
+        PROVENANCE,
 
 
 onsuccess:
@@ -66,7 +64,6 @@ onsuccess:
 
 
 onerror:
-    # Tables that Snakemake puts back after a failed check look newer than the faulty raw ones: make them older, so that
-    # the next run checks again.
-    age(PROCESSED)
-    print(errors_of_this_run())
+    for path in sorted(Path("results/logs").glob("*.log")):
+        if path.stat().st_mtime >= START:
+            print(path.read_text(encoding="utf-8"))

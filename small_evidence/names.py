@@ -1,4 +1,4 @@
-"""Which analyses a review has and what they are called.
+"""Which tables, results and analyses a review has and what they are called.
 
 No pandas here: the Snakefile asks at every start which figures there will be.
 """
@@ -7,6 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+# Extraction tables, in the order of forms and checks
+EXTRACTED = (
+    "studies", "responses", "adverse_events", "therapies", "diseases", "published_review", "published_claims",
+    "screening", "scenarios", "caveats", "outcomes", "certainty", "risk_of_bias", "overlaps", "adjudication",
+)  # fmt: skip
+# What the synthesis makes of them, in the order in which one needs the other: results/tables/<name>.csv
+RESULT_TABLES = (
+    "study_levels", "appraisal", "arms", "pooled", "pooled_events", "trace", "overlap_candidates", "sensitivity",
+    "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
+)  # fmt: skip
 ALL = "all"  # the disease of an analysis over all of them
 SILENT_CLASSES = ("", "NR", "UNCLEAR")
 

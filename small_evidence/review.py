@@ -22,18 +22,13 @@ import pandas as pd
 from small_evidence import ReviewError
 from small_evidence.config import complete_config, read_config, with_present_keys
 from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, humanise, nearest, numbers
-from small_evidence.names import analysis_id
+from small_evidence.names import RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
 from small_evidence.standards import Standards
 from small_evidence.wording import class_label, labels_of, short_labels
 
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
-# What the steps after the check make, in the order in which they are made: results/tables/<name>.csv
-RESULT_TABLES = (
-    "study_levels", "appraisal", "arms", "pooled", "pooled_events", "trace", "overlap_candidates", "sensitivity",
-    "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "awaiting",
-)  # fmt: skip
 # Beside these, where the review has them: two extractions compared, warnings of the check, places of rows in data/raw.
 OPTIONAL_TABLES = ("agreement", "disagreements", "extraction_issues", "places")
 

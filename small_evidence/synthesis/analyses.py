@@ -16,6 +16,7 @@ from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.extraction.overlap import assumed, exchanged, overlap_candidates
 from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.pooling import pool_many
+from small_evidence.pooling.direction import direction
 from small_evidence.pooling.heterogeneity import small_study_test, subgroups
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
@@ -111,8 +112,7 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     pooled_arms = entered[entered["analysis"].isin(table.index[enough])]
     records = pool_many(pooled_arms, by=["analysis"], **_method(policy)).set_index("analysis")
     table = table.join(records.drop(columns=["k", "events", "n"]))
-    interval = table[["ci_lb", "ci_ub"]].where(enough, table[["crude_ci_lb", "crude_ci_ub"]].to_numpy())
-    table["direction"] = _directions(interval["ci_lb"], interval["ci_ub"], review.response_threshold)
+    table["direction"] = _directions(review, table, entered)
     first = [
         "scope", "therapy", "disease", "pooled", "reason", "k", "k_arms", "events", "n", "crude", "crude_ci_lb",
         "crude_ci_ub",
@@ -205,7 +205,7 @@ def heterogeneity(review: Review) -> pd.DataFrame:
             if known[column].nunique() < 2:
                 continue
             found = subgroups(known, column, conf_level=review.conf_level).rename(columns={column: "subgroup"})
-            parts.append(found.assign(analysis=analysis, factor=factor))
+            parts.append(found.assign(analysis=analysis, factor=factor, test_note=found["test_code"]))
         test = small_study_test(group, conf_level=review.conf_level).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
         parts.append(test.assign(analysis=analysis, factor=SMALL_STUDIES, test_note=test["reason"]))
     columns = ["analysis", "factor", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
@@ -273,10 +273,19 @@ def _crude(table: pd.DataFrame, conf_level: float) -> dict[str, object]:
     return {"crude": table["events"] / table["n"].where(table["n"] > 0), "crude_ci_lb": lower, "crude_ci_ub": upper}
 
 
-def _directions(lower: pd.Series, upper: pd.Series, threshold: float) -> np.ndarray:
-    """Where each interval lies: above, below or across the threshold, "" where there is none."""
-    known = lower.notna() & upper.notna()
-    return np.select([lower > threshold, upper < threshold, known], ["above", "below", "across"], default="")
+def _directions(review: Review, table: pd.DataFrame, entered: pd.DataFrame) -> pd.Series:
+    """Where the interval of each analysis lies against the response threshold, one of `direction.DIRECTIONS`.
+
+    Of arms that are not pooled it is the interval of the binomial-normal model too, never that of the summed counts,
+    which takes one proportion to hold for all studies (`direction.set_direction`).
+    """
+    unpooled = entered[entered["analysis"].isin(table.index[table["pooled"] == "no"])]
+    modelled = pool_many(unpooled, by=["analysis"], method="glmm", conf_level=review.conf_level).set_index("analysis")
+    known = modelled[modelled["status"] != "tau_not_identified"]
+    limits = table[["ci_lb", "ci_ub"]].astype(float).combine_first(known[["ci_lb", "ci_ub"]])
+    threshold = review.response_threshold
+    found = [direction(lower, upper, threshold) for lower, upper in limits.loc[table.index].to_numpy()]
+    return pd.Series(found, index=table.index, dtype="str")
 
 
 def _fingerprint(entered: pd.DataFrame) -> pd.Series:

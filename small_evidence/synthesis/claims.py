@@ -469,7 +469,7 @@ def _level(claim: dict, known: _InHand) -> tuple[str, str, str]:
             UNTOLD,
             "No study of this treatment is in the tables, so there is nothing to grade.",
         )
-    ours = (row["level"] or 'not gradable') if row else "no study under this name"
+    ours = (row["level"] or "not gradable") if row else "no study under this name"
     if whole:
         ours += f". Whole class ({_class_label(claim['therapy'], known)}): {whole['level'] or 'not gradable'}"
     graded = next((one for one in (row, whole) if one and one["level"]), None)
@@ -562,7 +562,7 @@ def _elsewhere(claim: dict, known: _InHand) -> tuple[str, str, str]:
         ours = _response(key, known) if claim["therapy"] != ALL else "no pool over all treatments"
     elif quantity == "level":
         row = known.levels.get(key)
-        ours = (row["level"] or 'not gradable') if row else "no study in these tables"
+        ours = (row["level"] or "not gradable") if row else "no study in these tables"
     elif quantity in ("n_studies", "n_patients", "size_range"):
         ids = _studies_of(claim, known)
         sizes = _sizes(ids, claim, known)

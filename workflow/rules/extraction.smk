@@ -1,40 +1,26 @@
 # in: data/raw, the tables as people typed them
 # out: data/processed, the same tables checked, and the warnings; errors stop the run and leave the last good tables;
-# where two people extracted, how far they agree; on demand the studies as references, and references as studies
+# where two people extracted, how far they agree; on demand the form, the studies as references, references as studies
 
 
-rule check_extraction:
+rule check:
     input:
         raw=RAW,
         second=SECOND,
         instruments=INSTRUMENTS,
-        library=LIBRARY,
+        library=CHECKING,
     output:
-        studies=update("data/processed/studies.csv"),
-        responses=update("data/processed/responses.csv"),
-        adverse_events=update("data/processed/adverse_events.csv"),
-        therapies=update("data/processed/therapies.csv"),
-        diseases=update("data/processed/diseases.csv"),
-        published_review=update("data/processed/published_review.csv"),
-        published_claims=update("data/processed/published_claims.csv"),
-        screening=update("data/processed/screening.csv"),
-        scenarios=update("data/processed/scenarios.csv"),
-        caveats=update("data/processed/caveats.csv"),
-        outcomes=update("data/processed/outcomes.csv"),
-        certainty=update("data/processed/certainty.csv"),
-        risk_of_bias=update("data/processed/risk_of_bias.csv"),
-        overlaps=update("data/processed/overlaps.csv"),
-        adjudication=update("data/processed/adjudication.csv"),
+        tables=update(PROCESSED),
         issues=update("results/tables/extraction_issues.csv"),
     log:
-        "results/logs/check_extraction.log",
+        "results/logs/check.log",
     conda:
         "../../environment.yml"
     params:
-        content=CONTENT,
-        require_adjudication=config["extraction"]["require_adjudication"],
+        content=contents([*RAW, *SECOND]),
+        choices=config["extraction"],
     script:
-        "../scripts/check_extraction.py"
+        "../scripts/check.py"
 
 
 # Runs first, so that the differences can be read and decided also where they stop the run.
@@ -42,18 +28,18 @@ rule compare_extractions:
     input:
         raw=RAW,
         second=SECOND,
-        library=LIBRARY,
+        library=CHECKING,
     output:
-        agreement="results/tables/agreement.csv",
-        disagreements="results/tables/disagreements.csv",
-        sheet="results/tables/disagreements.xlsx",
+        agreement=update("results/tables/agreement.csv"),
+        disagreements=update("results/tables/disagreements.csv"),
+        sheet=update("results/tables/disagreements.xlsx"),
     log:
         "results/logs/compare_extractions.log",
     priority: 10
     conda:
         "../../environment.yml"
     params:
-        content=CONTENT,
+        content=contents([*RAW, *SECOND]),
         conf_level=config["synthesis"]["conf_level"],
     script:
         "../scripts/compare_extractions.py"
@@ -62,8 +48,8 @@ rule compare_extractions:
 # On demand: snakemake results/tables/references.bib (or .ris, or .json for Zotero)
 rule write_references:
     input:
-        studies="data/processed/studies.csv",
-        library=LIBRARY,
+        **tables("studies"),
+        library=CHECKING,
     output:
         bibtex="results/tables/references.bib",
         ris="results/tables/references.ris",
@@ -79,8 +65,8 @@ rule write_references:
 # On demand: snakemake results/tables/import_proposals.csv, from the files in data/raw/references
 rule import_references:
     input:
-        studies="data/processed/studies.csv",
-        library=LIBRARY,
+        **tables("studies"),
+        library=CHECKING,
     output:
         proposals="results/tables/import_proposals.csv",
     log:
@@ -98,7 +84,7 @@ rule write_form:
     input:
         raw=RAW,
         instruments=INSTRUMENTS,
-        library=LIBRARY,
+        library=CHECKING,
     output:
         form="results/forms/extraction_form.xlsx",
     log:

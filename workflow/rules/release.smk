@@ -1,34 +1,32 @@
-# in: everything that the run read and made, and the newest frozen release
-# out: what changed since that release, the record of what the results rest on, and on demand a new release
+# in: everything that the run read and made, and a frozen release
+# out: the record of what the results are based on; on demand what changed since a release, and a new release
 
 
-rule compare_release:
+rule record:
     input:
-        now=FROZEN,
-        frozen=frozen(NEWEST),
-        schema=SCHEMA,
-        library=LIBRARY,
+        raw=[*RAW, *SECOND],
+        standards=[LEVELS, *INSTRUMENTS, JOURNALS, *CHECKLIST_FILES],
+        library=PRINTING,
+        results=[*PROCESSED, *RESULTS, *DOCUMENTS, *CHANGES, FIGURES, REPORT],
     output:
-        csv="results/changes.csv",
-        md="results/changes.md",
+        provenance=update(PROVENANCE),
     log:
-        "results/logs/compare_release.log",
+        "results/logs/record.log",
     conda:
         "../../environment.yml"
     params:
-        config=config,
-        release=NEWEST,
+        choices=config,
     script:
-        "../scripts/compare_release.py"
+        "../scripts/record.py"
 
 
 # Since another release than the newest one: snakemake results/changes_since_0.1.0.md
-use rule compare_release as compare_since with:
+rule compare_since:
     input:
-        now=FROZEN,
-        frozen=frozen_in,
-        schema=SCHEMA,
-        library=LIBRARY,
+        PROCESSED,
+        RESULTS,
+        release="data/releases/{version}/provenance.json",
+        library=PRINTING,
     output:
         csv="results/changes_since_{version}.csv",
         md="results/changes_since_{version}.md",
@@ -36,41 +34,19 @@ use rule compare_release as compare_since with:
         "results/logs/compare_since_{version}.log",
     wildcard_constraints:
         version=VERSION,
-    params:
-        config=config,
-        release="{version}",
-
-
-rule write_provenance:
-    input:
-        raw=[RAW, SECOND],
-        standards=[
-            LEVELS,
-            INSTRUMENTS,
-            JOURNALS,
-            *expand(STANDARD, standard=CHECKLISTS),
-        ],
-        library=LIBRARY,
-        results=[PROCESSED, TABLES, TEXTS, FIGURES, "results/report.html"],
-    output:
-        provenance="results/provenance.json",
-    log:
-        "results/logs/write_provenance.log",
     conda:
         "../../environment.yml"
-    params:
-        config=config,
     script:
-        "../scripts/write_provenance.py"
+        "../scripts/compare_since.py"
 
 
 # The results as they are now, kept: snakemake data/releases/2026-11
-rule freeze_release:
+rule freeze:
     input:
-        tables=not_frozen_yet,
+        tables=[*PROCESSED, *RESULTS],
         changes="results/changes.md",
-        provenance="results/provenance.json",
-        library=LIBRARY,
+        provenance=PROVENANCE,
+        library=PRINTING,
     output:
         release=directory("data/releases/{version}"),
     log:
@@ -80,4 +56,4 @@ rule freeze_release:
     conda:
         "../../environment.yml"
     script:
-        "../scripts/freeze_release.py"
+        "../scripts/freeze.py"

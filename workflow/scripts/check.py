@@ -1,0 +1,13 @@
+from small_evidence.extraction.checks import check_extraction
+from small_evidence.review import log_errors, save_csv, save_tables
+from small_evidence.standards import Standards
+
+log_errors(snakemake.log[0])
+tables, issues = check_extraction(
+    "data/raw",
+    require_adjudication=snakemake.config["extraction"]["require_adjudication"],
+    instruments=Standards().instruments,
+)
+save_tables(tables)
+save_csv(issues, snakemake.output.issues)
+print(f"data/raw: no error, {len(issues)} warnings; read them in {snakemake.output.issues}")
