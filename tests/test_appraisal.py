@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from small_evidence import ReviewError
-from small_evidence.appraisal.risk_of_bias import JUDGED, SUMMARY, judged_items, parts, summarise_appraisals
+from small_evidence.appraisal.risk_of_bias import JUDGED, SUMMARY, judged_items, summarise_appraisals
+from small_evidence.extraction.appraisals import parts
 from small_evidence.extraction.checks import ExtractionError, check_extraction, fault_lines
 from small_evidence.extraction.schema import LABELS, columns, empty_table
 from small_evidence.review import Review

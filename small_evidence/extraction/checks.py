@@ -11,8 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from small_evidence import ReviewError, shown
-from small_evidence.appraisal import risk_of_bias as appraisal
-from small_evidence.extraction import agreement, rules, screening
+from small_evidence.extraction import agreement, appraisals, rules, screening
 from small_evidence.extraction.defaults import outcomes_of
 from small_evidence.extraction.schema import (
     LONGEST_TEXT,
@@ -85,7 +84,7 @@ RULES = {
         "The same, where `extraction: require_adjudication` of the config is true: each difference is decided.",
     ),
     **rules.RULES,
-    **appraisal.RULES,
+    **appraisals.RULES,
     **screening.RULES,
 }
 
@@ -388,7 +387,7 @@ def check_extraction(folder, year=None, require_adjudication=False, instruments=
     year : int; the newest year a study may have, by default the present one
     require_adjudication : bool; whether it is an error that two extractions differ in a count that a pool rests on
         and nobody has decided; a warning otherwise
-    instruments : dict as of `appraisal.read_instruments`, which the table risk_of_bias is checked against; it is not
+    instruments : dict as of `standards.read_instruments`, which the table risk_of_bias is checked against; it is not
         by default
 
     Returns
@@ -496,7 +495,7 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
     if "screening" in sound:
         between += screening.faults(sound["screening"])
     if instruments is not None and {"studies", "risk_of_bias"} <= set(sound):
-        between += appraisal.faults(sound, instruments)
+        between += appraisals.faults(sound, instruments)
     for rule, table, row, column, study, words in [*between, *rules.faults_between_rows(sound, year)]:
         file, sheet = tables[table].attrs["file"], tables[table].attrs["sheet"]
         if (file, sheet, row, column) not in bad_cells:

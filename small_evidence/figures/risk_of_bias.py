@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from small_evidence.appraisal.risk_of_bias import CONSENSUS, OVERALL
+from small_evidence.extraction.appraisals import CONSENSUS, OVERALL
 from small_evidence.extraction.schema import humanise
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.judgements import judgement_glyph, judgement_keys, judgement_slug

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from small_evidence.appraisal.risk_of_bias import CONSENSUS
+from small_evidence.extraction.appraisals import CONSENSUS
 from small_evidence.extraction.schema import numbers
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.tables.table import Marks
