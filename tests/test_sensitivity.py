@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from scipy.stats import chi2
+from scipy.stats import binom, chi2, norm, t
 
 from small_evidence.pooling import METHODS, RECORD, likelihood, pool_many, pool_responses
 from small_evidence.pooling.heterogeneity import (
     TEST_CODES,
     TEST_COLUMNS,
     meta_regression,
+    predict_regression,
     small_study_test,
     subgroups,
 )
@@ -262,12 +263,98 @@ def test_regression_leaves_out_what_is_not_known():
 
 
 def test_regression_errors():
-    with pytest.raises(ValueError, match=r"^one or two covariates, not 3: the studies are too few for more$"):
-        meta_regression(SIX, ["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"^covariates must be different and at least one: a, a$"):
+        meta_regression(SIX, ["a", "a"])
+    with pytest.raises(ValueError, match=r"^covariates must be different and at least one: none$"):
+        meta_regression(SIX, [])
+    with pytest.raises(
+        ValueError, match=r"^no column dose; the table has study_id, disease, responders, n, since_2005$"
+    ):
+        meta_regression(SIX, ["since_2005", "dose"])
     with pytest.raises(ValueError, match=r"^more responders than patients: arm 1 of 6 has 30 of n = 8$"):
         meta_regression(SIX.assign(responders=30), "since_2005")
     with pytest.raises(ValueError, match=r"^interval 'hk' is not known to subgroups; one of profile, wald_z$"):
         subgroups(SIX, "disease", interval="hk")
+
+
+def many_studies():
+    random = np.random.default_rng(4)
+    n = random.integers(8, 40, size=24)
+    frame = pd.DataFrame(
+        {
+            "n": n,
+            "dose": random.normal(size=24),
+            "age": random.normal(size=24),
+            "male": random.random(24),
+            "disease": random.choice(list("abc"), 24),
+        }
+    )
+    eta = -0.3 + 0.5 * frame["dose"] - 0.4 * frame["age"] + random.normal(0, 0.5, 24)
+    return frame.assign(responders=random.binomial(n, expit(eta)))
+
+
+def test_regression_on_four_covariates():
+    """All that the data carry: the likelihood is at a maximum by Gauss-Hermite quadrature of its own."""
+    frame = many_studies()
+    found = meta_regression(frame, ["dose", "age", "male", "disease"])
+    assert found["covariate"].tolist() == ["intercept", "dose", "age", "male", "disease", "disease"]
+    assert found["status"].unique().tolist() == ["ok"]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+    base = frame["disease"].value_counts().index[0]
+    levels = [level for level in "abc" if level != base]
+    design = np.column_stack([np.ones(24), frame[["dose", "age", "male"]], *(frame["disease"] == v for v in levels)])
+
+    def height(beta, tau):
+        p = expit((design @ beta)[:, None] + tau * nodes)
+        return np.log(
+            binom.pmf(frame["responders"].to_numpy()[:, None], frame["n"].to_numpy()[:, None], p) @ weights
+        ).sum()
+
+    beta, tau = found["b"].to_numpy(float), np.sqrt(found["tau2"][0])
+    top = height(beta, tau)
+    assert found["loglik"][0] == pytest.approx(top, abs=1e-6)
+    for j in range(beta.size):
+        for step in (-0.02, 0.02):
+            assert height(beta + step * np.eye(beta.size)[j], tau) < top
+    assert max(height(beta, tau - 0.02), height(beta, tau + 0.02)) < top
+
+
+def test_regression_with_too_many_covariates():
+    frame = many_studies().iloc[:5]
+    found = meta_regression(frame, ["dose", "age", "male"])
+    assert found["code"].tolist() == ["too_few_studies"] * 4
+    assert found["note"][0].startswith("5 studies for 4 coefficients")
+
+
+def test_prediction_of_a_regression():
+    """At its own values by hand from the coefficients; with a category, the same as its subgroup."""
+    frame = many_studies()
+    found = predict_regression(frame, ["dose"], pd.DataFrame({"dose": [0.0, 1.0]}))
+    terms = meta_regression(frame, "dose")
+    assert found["b"].tolist() == pytest.approx([terms["b"][0], terms["b"].sum()], abs=1e-10)
+    half = norm.ppf(0.975) * terms["se"][0]
+    assert [found["ci_lb"][0], found["ci_ub"][0]] == pytest.approx(
+        expit(terms["b"][0] + np.array([-half, half])).tolist()
+    )
+    far = t.ppf(0.975, 24 - 3) * np.sqrt(terms["se"][0] ** 2 + terms["tau2"][0])
+    assert found["pi_lb"][0] == pytest.approx(expit(terms["b"][0] - far))
+    groups = subgroups(frame, "disease", interval="wald_z")
+    by_disease = predict_regression(frame, "disease", groups[["disease"]])
+    for name in ("estimate", "ci_lb", "ci_ub", "se"):
+        assert by_disease[name].tolist() == pytest.approx(groups[name].tolist(), abs=1e-7)
+
+
+def test_prediction_that_cannot_be():
+    with pytest.raises(ValueError, match=r"^disease 'z' is in no study; one of a, b$"):
+        predict_regression(SIX, "disease", pd.DataFrame({"disease": ["a", "z"]}))
+    with pytest.raises(ValueError, match=r"^no column disease in the studies to predict$"):
+        predict_regression(SIX, "disease", pd.DataFrame({"x": [1]}))
+    separated = SIX.assign(responders=[8, 9, 10, 2, 1, 4])
+    found = predict_regression(separated, "disease", pd.DataFrame({"disease": ["a", "b"]}))
+    assert "infinite" in found["code"].tolist()
+    assert found["estimate"].isna().tolist() == (found["code"] == "infinite").tolist()
+    assert predict_regression(SIX.iloc[:3], "since_2005", SIX)["code"].unique().tolist() == ["too_few_studies"]
 
 
 # --- small-study effects --------------------------------------------------------------------------------------------

@@ -1,12 +1,16 @@
 """How much studies differ: the likelihood-ratio Q, subgroups and meta-regression in the binomial-normal model."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, chdtri, erfc, expit, ndtri, xlog1py, xlogy
+from numpy.typing import ArrayLike
+from scipy.special import chdtrc, chdtri, erfc, expit, ndtri, stdtrit, xlog1py, xlogy
 
 from small_evidence.pooling.homogeneity import homogeneity_test
 from small_evidence.pooling.proportions import check_level
-from small_evidence.pooling.regression import fit_regression, profile_limits
+from small_evidence.pooling.regression import Regression, fit_regression, profile_limits
 
 MIN_K_SMALL_STUDY = (
     10  # Sterne et al. (2011) BMJ 343:d4002: with fewer studies such a test cannot tell chance from bias
@@ -30,11 +34,23 @@ TEST_CODES = {
 }
 TERM_COLUMNS = (
     *("term", "covariate", "b", "se", "z", "p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_p"),
-    *("k", "tau2", "tau2_without", "loglik", "status", "note"),
+    *("k", "tau2", "tau2_without", "loglik", "status", "code", "note"),
 )
+PREDICTION_COLUMNS = ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "status", "code")
+
+# Why a regression, or a coefficient of it, has no estimate ("": it has).
+REGRESSION_CODES = {
+    "": "",
+    "no_variation": "the covariates do not vary, or one tells the other",
+    "too_few_studies": "{k} studies for {coefficients} coefficients and tau2",
+    "all_or_none_respond": "all or no patients respond",
+    "only_ends": "every study has only responders or none: tau2 grows without bound",
+    "not_converged": "the maximum was not found",
+    "infinite": "no finite estimate: some category has only responders or none; see the test",
+}
 
 
-def likelihood_ratio_q(xi, ni, mask):
+def likelihood_ratio_q(xi: ArrayLike, ni: ArrayLike, mask: ArrayLike) -> dict[str, np.ndarray]:
     """Test of one proportion for all studies against one for each, for many analyses at once.
 
     Parameters
@@ -82,7 +98,9 @@ def likelihood_ratio_q(xi, ni, mask):
     }
 
 
-def subgroups(responses, column, conf_level=0.95, interval="profile"):
+def subgroups(
+    responses: pd.DataFrame, column: str, conf_level: float = 0.95, interval: str = "profile"
+) -> pd.DataFrame:
     """Pool subgroups of studies with one tau2 for all, and test whether they differ.
 
     Parameters
@@ -220,14 +238,25 @@ def _tail(chi2, df):
     return chi2, df, float(chdtrc(df, chi2))
 
 
-def meta_regression(responses, covariates, conf_level=0.95, interval="wald_z"):
-    """Regress the log odds of response on one or two covariates of the studies.
+class Covariate(NamedTuple):
+    """How a column of studies enters the design: as numbers (no levels), or as indicators of levels against a base."""
+
+    name: str
+    levels: tuple[str, ...]  # without the base
+    base: str
+
+
+def meta_regression(
+    responses: pd.DataFrame, covariates: str | Sequence[str], conf_level: float = 0.95, interval: str = "wald_z"
+) -> pd.DataFrame:
+    """Regress the log odds of response on covariates of the studies.
 
     Parameters
     ----------
     responses : DataFrame with responders, n and the covariates, a row a study arm
-    covariates : name or list of one or two names. Numbers enter as they are; anything else as indicators of its values
-        against the most frequent one (the first of these in the alphabet). Rows with a missing value are left out.
+    covariates : one name or several. Numbers enter as they are; anything else as indicators of its values against the
+        most frequent one (the first of these in the alphabet). Rows with a missing value are left out. How many
+        coefficients there may be is for the data to say: there must be two studies more than coefficients.
     conf_level : coverage of the intervals
     interval : "wald_z" or "profile"
 
@@ -236,11 +265,11 @@ def meta_regression(responses, covariates, conf_level=0.95, interval="wald_z"):
     DataFrame, a row a coefficient: term, covariate; b, se, z, p, ci_lb, ci_ub on the log-odds scale (per unit of the
     covariate; NaN with a note where it is infinite); lr_chi2, lr_df, lr_p, the likelihood-ratio test of the whole
     covariate, to be preferred to z; k; tau2 with the covariates and tau2_without them; loglik; status ("ok",
-    "tau2_zero", "not_estimable", "not_converged"); note
+    "tau2_zero", "not_estimable", "not_converged"); code, one of REGRESSION_CODES; note
 
     Raises
     ------
-    ValueError: more than two covariates, or counts as in `small_evidence.pooling.pool_responses`
+    ValueError: no covariate, one twice, or counts as in `small_evidence.pooling.pool_responses`
 
     Examples
     --------
@@ -251,31 +280,20 @@ def meta_regression(responses, covariates, conf_level=0.95, interval="wald_z"):
     intercept 179.799 144.109   NaN
          year  -0.090   0.072 0.233
     """
-    from small_evidence.pooling import pool_many
-
-    names = [covariates] if isinstance(covariates, str) else list(covariates)
-    if not 1 <= len(names) <= 2:
-        raise ValueError(f"one or two covariates, not {len(names)}: the studies are too few for more")
+    names = _check_regression(responses, covariates, conf_level)
     if interval not in ("profile", "wald_z"):
         raise ValueError(f"interval {interval!r} is not known to meta_regression; one of profile, wald_z")
-    check_level(conf_level)
-    pool_many(responses, method="crude", conf_level=conf_level)  # checks the counts
-    complete = responses[names].notna().all(axis=1).to_numpy()
-    kept = responses[complete & (responses["n"].to_numpy(float) > 0)]
+    kept, left_out = _complete(responses, names)
     xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
-    columns, owners, terms = [np.ones(xi.size)], ["intercept"], ["intercept"]
-    for name in names:
-        for term, values in _columns_of(kept[name]):
-            columns.append(values)
-            owners.append(name)
-            terms.append(term)
-    design = np.column_stack(columns)
-    notes = [f"{int((~complete).sum())} without covariate left out"] if not complete.all() else []
+    read = [_covariate(kept[name]) for name in names]
+    design, terms, owners = _design(kept, read)
+    notes = [f"{left_out} without covariate left out"] if left_out else []
     out = pd.DataFrame({"term": terms, "covariate": owners}).reindex(columns=list(TERM_COLUMNS))
     out["k"] = xi.size
-    reason = _why_not(xi, ni, design, owners)
-    if reason:
-        return out.assign(status="not_estimable", note="; ".join([reason, *notes]))
+    code = _why_not(xi, ni, design, owners)
+    if code:
+        words = REGRESSION_CODES[code].format(k=xi.size, coefficients=design.shape[1])
+        return out.assign(status="not_estimable", code=code, note="; ".join([words, *notes]))
     if xi.size < STUDIES_PER_COEFFICIENT * (design.shape[1] - 1):
         notes.append(f"fewer than {STUDIES_PER_COEFFICIENT} studies for each coefficient: a hint at most")
     model = fit_regression(xi, ni, design)
@@ -283,14 +301,14 @@ def meta_regression(responses, covariates, conf_level=0.95, interval="wald_z"):
     out["tau2"], out["tau2_without"], out["loglik"] = model.tau2, without.tau2, model.loglik
     out["status"] = "ok" if model.tau2 > 0 else "tau2_zero"
     if not (model.converged and without.converged):
-        return out.assign(status="not_converged", note="; ".join(["the maximum was not found", *notes]))
+        note = "; ".join([REGRESSION_CODES["not_converged"], *notes])
+        return out.assign(status="not_converged", code="not_converged", note=note)
     for name in names:
         mine = np.array([owner == name for owner in owners])
         less = fit_regression(xi, ni, design[:, ~mine])
         found = _tail(2 * (model.loglik - less.loglik), int(mine.sum()))
         out.loc[mine, ["lr_chi2", "lr_df", "lr_p"]] = found
-    reach = np.append(1.0, np.ptp(design[:, 1:], axis=0))
-    infinite = model.separated.any() & (np.abs(model.beta) * reach > 10)
+    infinite = _infinite(model, design)
     for j in range(len(terms)):
         if infinite[j]:
             continue
@@ -301,39 +319,152 @@ def meta_regression(responses, covariates, conf_level=0.95, interval="wald_z"):
             limits = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
         out.loc[j, ["b", "se", "z", "p"]] = b, se, b / se, erfc(abs(b / se) / np.sqrt(2))
         out.loc[j, ["ci_lb", "ci_ub"]] = limits
-    own = np.where(infinite, "no finite estimate: some category has only responders or none; see the test", "")
-    out["note"] = ["; ".join(text for text in (mine, *notes) if text) for mine in own]
+    out["code"] = np.where(infinite, "infinite", "")
+    out["note"] = ["; ".join(text for text in (REGRESSION_CODES[own], *notes) if text) for own in out["code"]]
     return out
 
 
-def _columns_of(values):
-    """(term, column) pairs of one covariate."""
+def predict_regression(
+    responses: pd.DataFrame, covariates: str | Sequence[str], at: pd.DataFrame, conf_level: float = 0.95
+) -> pd.DataFrame:
+    """Proportion of responders that a meta-regression expects in studies with given covariates.
+
+    Parameters
+    ----------
+    responses, covariates : as in `meta_regression`
+    at : DataFrame with the covariates, a row a study to predict
+    conf_level : coverage of the intervals
+
+    Returns
+    -------
+    DataFrame, a row of `at`: its covariates; estimate, the proportion of the median study with these covariates, with
+    ci_lb, ci_ub; pi_lb, pi_ub, where the proportion of a new study is expected; b, se on the log-odds scale; status and
+    code as in `meta_regression`, "infinite" where a category of that row has only responders or none
+
+    Raises
+    ------
+    ValueError: as `meta_regression`; a column that is missing; a missing value, or a category that no study has
+
+    Notes
+    -----
+    b ± z se and b ± t sqrt(se² + tau2), t with k - p - 1 degrees of freedom for p coefficients, which is k - 2 without
+    covariates (Higgins, Thompson & Spiegelhalter 2009). Beyond the range of the studies this is extrapolation.
+
+    Examples
+    --------
+    >>> arms = pd.DataFrame({"responders": [3, 5, 8, 2, 1, 4], "n": [8, 9, 10, 8, 9, 12],
+    ...                      "year": [1998, 2001, 2004, 2007, 2010, 2013]})
+    >>> new = pd.DataFrame({"year": [2000, 2010]})
+    >>> print(predict_regression(arms, "year", new).iloc[:, :6].round(3).to_string(index=False))
+     year  estimate  ci_lb  ci_ub  pi_lb  pi_ub
+     2000     0.526  0.277  0.762  0.084  0.931
+     2010     0.311  0.145  0.545  0.039  0.833
+    """
+    names = _check_regression(responses, covariates, conf_level)
+    absent = [name for name in names if name not in at]
+    if absent:
+        raise ValueError(f"no column {', '.join(absent)} in the studies to predict")
+    kept, _ = _complete(responses, names)
+    xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
+    read = [_covariate(kept[name]) for name in names]
+    design, _, owners = _design(kept, read)
+    _check_known(at, read)
+    out = at[names].reset_index(drop=True).reindex(columns=[*names, *PREDICTION_COLUMNS])
+    code = _why_not(xi, ni, design, owners)
+    if code:
+        return out.assign(status="not_estimable", code=code)
+    model = fit_regression(xi, ni, design)
+    if not model.converged:
+        return out.assign(status="not_converged", code="not_converged")
+    new, _, _ = _design(at, read)
+    infinite = (np.abs(new) * _infinite(model, design)).any(axis=1)
+    b = new @ model.beta
+    se = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", new, model.covariance, new), 0))
+    half = ndtri((1 + conf_level) / 2) * se
+    df = xi.size - design.shape[1] - 1
+    far = stdtrit(df, (1 + conf_level) / 2) * np.sqrt(se**2 + model.tau2) if df > 0 else np.full(b.shape, np.nan)
+    values = {"estimate": b, "ci_lb": b - half, "ci_ub": b + half, "pi_lb": b - far, "pi_ub": b + far}
+    for name, value in values.items():
+        out[name] = np.where(infinite, np.nan, expit(value))
+    out["b"], out["se"] = np.where(infinite, np.nan, b), np.where(infinite, np.nan, se)
+    out["status"] = "ok" if model.tau2 > 0 else "tau2_zero"
+    out["code"] = np.where(infinite, "infinite", "")
+    return out
+
+
+def _check_regression(responses: pd.DataFrame, covariates: str | Sequence[str], conf_level: float) -> list[str]:
+    """Names of the covariates, after checking them and the counts."""
+    from small_evidence.pooling import pool_many
+
+    names = [covariates] if isinstance(covariates, str) else list(covariates)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"covariates must be different and at least one: {', '.join(names) or 'none'}")
+    absent = [name for name in names if name not in responses]
+    if absent:
+        raise ValueError(f"no column {', '.join(absent)}; the table has {', '.join(map(str, responses.columns))}")
+    check_level(conf_level)
+    pool_many(responses, method="crude", conf_level=conf_level)  # checks the counts
+    return names
+
+
+def _complete(responses: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, int]:
+    """Arms with patients and all covariates, and how many lack a covariate."""
+    complete = responses[names].notna().all(axis=1).to_numpy()
+    return responses[complete & (responses["n"].to_numpy(float) > 0)], int((~complete).sum())
+
+
+def _covariate(values: pd.Series) -> Covariate:
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return [(values.name, values.to_numpy(float))]
-    words = values.astype(str)
-    counts = words.value_counts()
+        return Covariate(str(values.name), (), "")
+    counts = values.astype(str).value_counts()
     base = min(counts.index[counts == counts.max()], default="")
-    return [
-        (f"{values.name}: {word} against {base}", (words == word).to_numpy(float))
-        for word in sorted(counts.index)
-        if word != base
-    ]
+    return Covariate(str(values.name), tuple(word for word in sorted(counts.index) if word != base), base)
 
 
-def _why_not(xi, ni, design, owners):
-    """Why a regression cannot be fitted, "" when it can."""
-    if len(set(owners)) == 1 or np.linalg.matrix_rank(design / np.abs(design).max(0)) < design.shape[1]:
-        return "the covariates do not vary, or one tells the other"
+def _design(frame: pd.DataFrame, read: Sequence[Covariate]) -> tuple[np.ndarray, list[str], list[str]]:
+    """Design (rows, p) with a column of ones first, the terms and the covariates they belong to."""
+    columns, terms, owners = [np.ones(len(frame))], ["intercept"], ["intercept"]
+    for name, levels, base in read:
+        if base:
+            words = frame[name].astype(str)
+            columns += [(words == level).to_numpy(float) for level in levels]
+            terms += [f"{name}: {level} against {base}" for level in levels]
+            owners += [name] * len(levels)
+        else:
+            columns.append(frame[name].to_numpy(float))
+            terms.append(name)
+            owners.append(name)
+    return np.column_stack(columns), terms, owners
+
+
+def _check_known(at: pd.DataFrame, read: Sequence[Covariate]) -> None:
+    for name, levels, base in read:
+        if at[name].isna().any():
+            raise ValueError(f"{name} is missing in a study to predict")
+        unknown = sorted(set(at[name].astype(str)) - {*levels, base}) if base else []
+        if unknown:
+            raise ValueError(f"{name} {unknown[0]!r} is in no study; one of {', '.join(sorted([*levels, base]))}")
+
+
+def _infinite(model: Regression, design: np.ndarray) -> np.ndarray:
+    """Which coefficients have no finite estimate, bool (p,)."""
+    reach = np.append(1.0, np.ptp(design[:, 1:], axis=0))
+    return model.separated.any() & (np.abs(model.beta) * reach > 10)
+
+
+def _why_not(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, owners: list[str]) -> str:
+    """Code of why a regression cannot be fitted, "" when it can."""
+    largest = np.abs(design).max(axis=0, initial=0)
+    if len(set(owners)) == 1 or not largest.all() or np.linalg.matrix_rank(design / largest) < design.shape[1]:
+        return "too_few_studies" if 0 < xi.size <= design.shape[1] - 1 else "no_variation"
     if xi.size <= design.shape[1] + 1:
-        return f"{xi.size} studies for {design.shape[1]} coefficients and tau2"
+        return "too_few_studies"
     if xi.sum() in (0, ni.sum()):
-        return "all or no patients respond"
-    if ((xi == 0) | (xi == ni)).all():
-        return "every study has only responders or none: tau2 grows without bound"
-    return ""
+        return "all_or_none_respond"
+    return "only_ends" if ((xi == 0) | (xi == ni)).all() else ""
 
 
-def small_study_test(responses, conf_level=0.95):
+def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.DataFrame:
     """Test whether smaller studies report other proportions, from ten studies on.
 
     The slope of the log odds on 1/n in the binomial-normal model. Regressing on 1/n rather than on the standard
