@@ -366,6 +366,8 @@ def test_small_study_test_needs_ten():
     assert np.isnan(found["b"])
     same = pd.DataFrame({"responders": [1, 2, 3, 4, 5] * 2, "n": 8})
     assert small_study_test(same)["reason"][0] == "all studies have the same size"
+    assert small_study_test(same)["code"][0] == "same_size"
+    assert found["code"] == "too_few_studies"
 
 
 def test_small_study_test_finds_a_slope():

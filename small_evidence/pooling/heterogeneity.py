@@ -38,6 +38,12 @@ TERM_COLUMNS = (
 )
 PREDICTION_COLUMNS = ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "status", "code")
 
+SMALL_STUDY_CODES = {
+    "": "",
+    "too_few_studies": f"{{k}} studies, {MIN_K_SMALL_STUDY} needed",
+    "same_size": "all studies have the same size",
+}
+
 # Why a regression, or a coefficient of it, has no estimate ("": it has).
 REGRESSION_CODES = {
     "": "",
@@ -478,7 +484,8 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
 
     Returns
     -------
-    DataFrame of one row: tested ("yes" or "no"), reason (why not), k, b (log odds for 1/n from 0 to 1), se, z,
+    DataFrame of one row: tested ("yes" or "no"), code (one of SMALL_STUDY_CODES, or of REGRESSION_CODES where the
+    regression failed), reason (its words), k, b (log odds for 1/n from 0 to 1), se, z,
     ci_lb, ci_ub, lr_chi2, lr_p (the test), tau2, note
 
     Examples
@@ -487,20 +494,24 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
     >>> small_study_test(arms)[["tested", "reason"]].to_dict("records")
     [{'tested': 'no', 'reason': '4 studies, 10 needed'}]
     """
-    names = ["tested", "reason", "k", "b", "se", "z", "ci_lb", "ci_ub", "lr_chi2", "lr_p", "tau2", "note"]
-    out = pd.DataFrame(np.nan, index=range(1), columns=names).astype({"tested": object, "reason": object})
+    names = ["tested", "code", "reason", "k", "b", "se", "z", "ci_lb", "ci_ub", "lr_chi2", "lr_p", "tau2", "note"]
+    out = pd.DataFrame(np.nan, index=range(1), columns=names).astype(
+        dict.fromkeys(["tested", "code", "reason"], object)
+    )
     n = responses["n"].to_numpy(float)
     arms = responses[n > 0].assign(inverse_n=1 / n[n > 0])
     out["k"], out["tested"], out["note"] = len(arms), "no", ""
     if len(arms) < MIN_K_SMALL_STUDY:
-        return out.assign(reason=f"{len(arms)} studies, {MIN_K_SMALL_STUDY} needed")
+        reason = SMALL_STUDY_CODES["too_few_studies"].format(k=len(arms))
+        return out.assign(code="too_few_studies", reason=reason)
+    if arms["n"].eq(arms["n"].iloc[0]).all():
+        return out.assign(code="same_size", reason=SMALL_STUDY_CODES["same_size"])
     slope = meta_regression(arms, "inverse_n", conf_level=conf_level).iloc[-1]
     if slope["status"] in ("not_estimable", "not_converged"):
-        reason = "all studies have the same size" if arms["n"].eq(arms["n"].iloc[0]).all() else slope["note"]
-        return out.assign(reason=reason)
-    for name in names[3:]:
+        return out.assign(code=slope["code"], reason=slope["note"])
+    for name in names[4:]:
         out[name] = slope[name]
-    return out.assign(tested="yes", reason="")
+    return out.assign(tested="yes", code="", reason="")
 
 
 def _binomial_peak(x, n):
