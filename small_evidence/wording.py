@@ -104,6 +104,15 @@ def estimate(proportion: float, lower: float, upper: float) -> str:
     return per_cent(proportion) if bounds == NOTHING else f"{per_cent(proportion)} {bounds}"
 
 
+def coverage(conf_level: float) -> str:
+    """Coverage of an interval in per cent, with all its digits.
+
+    >>> coverage(0.95), coverage(0.975)
+    ('95%', '97.5%')
+    """
+    return f"{conf_level * 100:.6g}%"
+
+
 def coverage_of(level: float, kind: str) -> str:
     """What an interval is called, with how it was made.
 
@@ -111,8 +120,8 @@ def coverage_of(level: float, kind: str) -> str:
     ('95% confidence interval by profile likelihood', '90% credible interval')
     """
     if kind == "credible":
-        return f"{level:.0%} credible interval"
-    return f"{level:.0%} confidence interval by {interval_label(kind)}"
+        return f"{coverage(level)} credible interval"
+    return f"{coverage(level)} confidence interval by {interval_label(kind)}"
 
 
 def method_label(slug: str, short: bool = False) -> str:

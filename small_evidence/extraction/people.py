@@ -38,12 +38,12 @@ class Person(NamedTuple):
 
     @property
     def short(self) -> str:
-        """Surname and initials, as in "Palmieri GMA"; other scripts and groups in full."""
+        """Surname and initials, as in "Doe JA"; other scripts and groups in full."""
         return " ".join(part for part in (self.surname, initials(self.given)) if part)
 
     @property
     def inverted(self) -> str:
-        """ "Palmieri, Gino M. A.", as citations are sorted."""
+        """ "Doe, Jane A.", as citations are sorted."""
         return ", ".join(part for part in (self.surname, self.given, self.suffix) if part)
 
 
@@ -112,7 +112,7 @@ def person(name: str) -> Person:
     words = whole.split()
     if len(words) < 2 or not _has_capitals(whole):
         return Person(whole, suffix=suffix)
-    if _is_initials(words[-1]):  # "Palmieri GM", "van der Berg J. P."
+    if _is_initials(words[-1]):  # "Doe JA", "van der Berg J. P."
         at = next(at for at in range(1, len(words)) if all(map(_is_initials, words[at:])))
         return Person(" ".join(words[:at]), " ".join(words[at:]), suffix)
     at = next((at for at, word in enumerate(words[1:-1], 1) if word in _PARTICLES), len(words) - 1)

@@ -80,7 +80,7 @@ class Reference:
 
     @property
     def author(self) -> str:
-        """The first author as "Palmieri GMA", or the name of the group."""
+        """The first author as "Doe JA", or the name of the group."""
         return self.authors[0].short if self.authors else ""
 
     @property

@@ -1,166 +1,157 @@
-"""Reporting checklists, filled in as far as a run can tell: the only module that knows how an item is answered.
+"""Reporting checklists, completed as far as the results allow.
 
-Which item a run can answer, and in what words, is data (workflow/standards). What only people know is marked for them
-and never guessed.
+Which items the results answer, and in what words, is data (workflow/standards). Items that only people can answer are
+marked for them and never guessed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
-import yaml
 
-from small_evidence import ReviewError
 from small_evidence.documents.text import Text
 from small_evidence.extraction.schema import LABELS, numbers
+from small_evidence.presentation.manuscript import interval_words
+from small_evidence.review import Review
 from small_evidence.synthesis.analyses import over_all
-from small_evidence.tables.parts import appraisal_words, extraction_words, scheme_of
+from small_evidence.tables.parts import appraisal_words, extraction_words
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import NOTHING, class_label, counted, interval_label, method_label
+from small_evidence.wording import NOTHING, counted, coverage, ids_in, method_label
 
-ANSWERED = {"run": "by the run", "partly": "in part; authors to complete", "authors": "for the authors"}
-FORESTS_BY = {"year": "year", "effect": "effect", "n": "number of patients", "level": "level of evidence"}
-
-
-def read_checklists(paths: Iterable[str | Path]) -> list[dict]:
-    """Read checklists from their files.
-
-    Raises
-    ------
-    ReviewError: an item says it is answered by the run without words, by the authors with words, or in another way
-    """
-    made, faults = [], []
-    for path in paths:
-        checklist = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        for item in checklist["items"]:
-            who = item.get("answered")
-            if who not in ANSWERED or (who == "authors") == ("says" in item):
-                faults.append(
-                    f"{path}, item {item.get('id')}: answered is {who}, {'with' if 'says' in item else 'no'} words"
-                )
-        made.append(checklist)
-    if faults:
-        raise ReviewError("; ".join(faults))
-    return made
+ANSWERED = {"run": "from the results", "partly": "in part; authors to complete", "authors": "by the authors"}
+FORESTS_BY = {"year": "year", "effect": "proportion", "n": "number of patients", "level": "level of evidence"}
 
 
-def checklist_texts(checklists: Iterable[Mapping], frames: Mapping, schemes: Mapping, config: Mapping) -> list[Text]:
-    """Each checklist as a text with its table.
-
-    Parameters
-    ----------
-    checklists : from `read_checklists`
-    frames, schemes, config : as of `manuscript.manuscript`
-    """
-    known = facts(frames, schemes, config)
+def checklist_texts(review: Review) -> list[Text]:
+    """Each checklist as a text with its table."""
+    known = facts(review)
     return [
         Text(
             checklist["id"],
             checklist["title"],
             (
                 f"{checklist['citation']} ({checklist['licence']}). {checklist['note']} Certainty that the items are "
-                f"the published ones: {checklist['confidence']}.",
+                f"those published: {checklist['confidence']}.",
                 _summary(checklist),
                 checklist_table(checklist, known),
             ),
         )
-        for checklist in checklists
+        for checklist in review.standards.checklists
     ]
 
 
-def checklist_table(checklist: Mapping, known: Mapping[str, str]) -> Table:
-    """A checklist with what the run answers; a row an item.
+def checklist_table(checklist: Mapping[str, Any], known: Mapping[str, str]) -> Table:
+    """A checklist with the answers of the results; a row an item.
 
     Parameters
     ----------
-    checklist : one of `read_checklists`
+    checklist : one of `Standards.checklists`
     known : mapping from `facts`
     """
     rows = [
         {
             "Section": item["section"],
             "Item": item["id"],
-            "What is asked": item["label"],
+            "Requirement": item["label"],
             "Answered": ANSWERED[item["answered"]],
-            "What the run reports": item["says"].format_map(known) if "says" in item else NOTHING,
+            "Reported": item["says"].format_map(known) if "says" in item else NOTHING,
             "Where": item.get("where", NOTHING),
         }
         for item in checklist["items"]
     ]
     columns = (
         Column("Item", 6, "center"),
-        Column("What is asked", 28),
+        Column("Requirement", 28),
         Column("Answered", 14),
-        Column("What the run reports", 34),
+        Column("Reported", 34),
         Column("Where", 22),
     )
     frame = pd.DataFrame(rows, columns=["Section", *(column.name for column in columns)])
     return Table(checklist["id"], "", "Items and answers", frame, columns, group="Section", landscape=False)
 
 
-def facts(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> dict[str, str]:
-    """What a run knows, in words, by the names that the checklists use."""
-    policy, review = config["synthesis"], config["review"]
-    studies = frames["studies"]
-    single = over_all(frames["pooled"])
+def facts(review: Review) -> dict[str, str]:
+    """What the results answer, in words, by the names that the checklists use."""
+    policy, studies = review.policy, review["studies"]
+    single = over_all(review["pooled"])
     done, sizes = int((single["pooled"] == "yes").sum()), Counter(studies["status"])
-    scheme = scheme_of(frames["study_levels"], schemes)
-    unlike = [class_label(slug, review["class_labels"]) for slug in policy["classes_not_combined"]]
-    issues = frames.get("extraction_issues")
-    analysed = set(frames["arms"].query("entered == 'yes'")["study_id"])
-    appraised = set(frames["appraisal"].query("appraised == 'yes'")["study_id"])
-    waiting = {study for ids in single["awaiting"].dropna() for study in str(ids).split(";") if study}
+    unit, units = policy["unit"], LABELS["unit"][policy["unit"]]
+    apart = [review.labels.of("class", slug) for slug in policy["classes_not_combined"]]
+    analysed = set(review["arms"].query("entered == 'yes'")["study_id"])
+    appraised = set(review["appraisal"].query("appraised == 'yes'")["study_id"])
+    waiting = {study for ids in single["awaiting"] for study in ids_in(ids)}
     return {
-        "title": review["title"],
-        "issues": "warnings are listed" if issues is None else f"no error, {counted(len(issues), 'warning')}",
-        "outcome": f"{review['response'][:1].upper()}{review['response'][1:]}; one primary outcome of each study",
-        "units": LABELS["unit"][policy["unit"]],
-        "selection": f"Arms with counts and at least {counted(policy['min_arm_size'], policy['unit'])}; every arm that "
-        "did not enter is listed with the reason",
-        "model": method_label(policy["method"])[:1].upper() + method_label(policy["method"])[1:],
-        "interval": interval_label(policy["interval"]),
-        "coverage": f"{policy['conf_level']:.0%}",
-        "sensitivity": "Levels under the other schemes"
-        + "; pooled results under other choices" * ("sensitivity" in frames),
-        "scheme": schemes["schemes"][scheme]["title"],
-        "flow": _flow(frames.get("screening")),
+        "title": review.config["review"]["title"],
+        "issues": _issues(review),
+        "event": review.response.event_plural,
+        "outcome": f"Proportion of {units} who {review.response.event_plural}; one primary outcome for each study",
+        "units": units,
+        "selection": f"Study arms with counts and at least {counted(policy['min_arm_size'], unit)}; every arm that was "
+        "not included is listed with the reason",
+        "model": _capital(method_label(policy["method"])),
+        "intervals": interval_words(review),
+        "coverage": coverage(review.conf_level),
+        "sensitivity": _sensitivity(review),
+        "scheme": review.scheme["title"],
+        "flow": _flow(review["screening"]),
         "excluded": f"{counted(sizes['excluded'], 'study', 'studies')} excluded, each with the reason",
         "studies": f"{counted(len(studies), 'study', 'studies')}: {sizes['included']} included, "
         f"{sizes['awaiting']} awaiting counts, {sizes['excluded']} excluded",
         "pooled": f"{done} of {counted(len(single), 'treatment')} pooled; the others with their counts or the reason",
-        "not_pooled": f"Fewer than {policy['min_studies']} studies are not pooled but shown side by side: "
+        "not_pooled": f"Fewer than {policy['min_studies']} studies are shown side by side and not pooled: "
         f"{len(single) - done} of {counted(len(single), 'treatment')}",
         "awaiting": f"Counts of {counted(len(waiting), 'eligible study', 'eligible studies')} are awaited, not imputed",
-        "appraisal": appraisal_words(frames["appraisal"]),
+        "appraisal": appraisal_words(review["appraisal"]),
         "analysed": f"{len(analysed & appraised)} of {counted(len(analysed), 'analysed study', 'analysed studies')} "
         "appraised for risk of bias",
-        "extraction": extraction_words(frames.get("agreement"), frames.get("disagreements")),
-        "claims": _claims(frames.get("reconciliation")),
-        "unlike": "; ".join(unlike) or "none named",
-        "order": FORESTS_BY[config["figures"]["order"]],
+        "extraction": _extraction(review),
+        "claims": _claims(review["reconciliation"]),
+        "apart": "; ".join(apart) or "none",
+        "order": FORESTS_BY[review.config["figures"]["order"]],
     }
 
 
-def _flow(screening: pd.DataFrame | None) -> str:
-    if screening is None or screening.empty:
+def _issues(review: Review) -> str:
+    if "extraction_issues" not in review:
+        return "warnings are listed"
+    return f"no errors, {counted(len(review['extraction_issues']), 'warning')}"
+
+
+def _extraction(review: Review) -> str:
+    if "agreement" not in review:
+        return extraction_words(None, None)
+    return extraction_words(review["agreement"], review["disagreements"])
+
+
+def _sensitivity(review: Review) -> str:
+    words = "Levels of evidence by the other schemes"
+    return f"{words}; pooled results under other choices" if "sensitivity" in review else words
+
+
+def _flow(screening: pd.DataFrame) -> str:
+    if screening.empty:
         return "No number of the flow diagram is recorded"
     known = int(numbers(screening["n"]).notna().sum())
     return f"{known} of {counted(len(screening), 'number')} of the flow diagram recorded"
 
 
-def _claims(reconciliation: pd.DataFrame | None) -> str:
-    if reconciliation is None or reconciliation.empty:
-        return "No published claim is recorded to compare with"
-    return f"{counted(len(reconciliation), 'published claim')} set beside these tables"
+def _claims(reconciliation: pd.DataFrame) -> str:
+    if reconciliation.empty:
+        return "No published claim is recorded for comparison"
+    return f"{counted(len(reconciliation), 'published claim')} compared with the results"
 
 
-def _summary(checklist: Mapping) -> str:
+def _summary(checklist: Mapping[str, Any]) -> str:
     """How many items are left for the authors."""
     who = Counter(item["answered"] for item in checklist["items"])
     return (
-        f"Of {counted(len(checklist['items']), 'item')}, {who['run']} answered by the run, {who['partly']} in part, "
-        f"{who['authors']} left for the authors."
+        f"Of {counted(len(checklist['items']), 'item')}, {who['run']} are answered from the results, {who['partly']} "
+        f"in part, and {who['authors']} are for the authors."
     )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,581 +1,596 @@
-"""Text for the paper: sentences that the config and the results make, and nothing that only the authors can know.
+"""Methods and results of a review in words, generated from its configuration and its results.
 
-Every number comes from the tables of the run. What people decided (question, search, selection, interpretation) is left
-to them; the checklists say where.
+Every number comes from the tables of the run. What only people know (question, search, selection, interpretation) is
+left to the authors; the checklists say where.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from small_evidence.documents.text import Heading, Item, Text
-from small_evidence.extraction.schema import LABELS, numbers
+from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
+from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
+from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.presentation.references import METHODS, Citations, study_references
-from small_evidence.synthesis.analyses import ALL, CHOICES, VARIANTS, over_all
-from small_evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE, level_notes
-from small_evidence.tables.parts import (
-    abbreviations,
-    appraisal_words,
-    by_key,
-    extraction_words,
-    scheme_of,
-    therapy_order,
-)
+from small_evidence.review import Analysis, Review
+from small_evidence.synthesis.analyses import CHOICES, over_all
+from small_evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE
+from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words
 from small_evidence.wording import (
-    SILENT,
+    VARIANTS,
     all_of,
     cell,
-    class_label,
     counted,
-    coverage_of,
+    coverage,
     ids_in,
-    labels_of,
-    level_text,
+    interval_label,
     measure_label,
     method_label,
     missing,
+    not_pooled_reason,
     p_value,
     per_cent,
     scheme_name,
-    short_labels,
     variance,
     word,
 )
 
 SOFTWARE = {  # as their makers write them; the others are written as they are imported
-    "jinja2": "Jinja2", "matplotlib": "Matplotlib", "numpy": "NumPy", "scipy": "SciPy", "snakemake": "Snakemake",
-    "xlsxwriter": "XlsxWriter", "pydantic": "Pydantic",
+    "jinja2": "Jinja2", "matplotlib": "Matplotlib", "numpy": "NumPy", "pydantic": "Pydantic", "scipy": "SciPy",
+    "snakemake": "Snakemake", "typst": "Typst", "xlsxwriter": "XlsxWriter",
 }  # fmt: skip
-CITED_SOFTWARE = {"snakemake": "molder2021", "numpy": "harris2020", "scipy": "virtanen2020"}
-VALUES = {  # what a pooled value is, by model
-    "glmm": "The pooled value is the proportion of the median study.",
-    "beta_binomial": "The pooled value is the mean proportion.",
-    "bayes": "The pooled value is the posterior median of the proportion of the median study.",
-    "inverse_variance": "The pooled value is the back-transformed mean.",
+CITED_SOFTWARE: Mapping[str, Sequence[str]] = {
+    "snakemake": ["molder2021"],
+    "numpy": ["harris2020"],
+    "scipy": ["virtanen2020"],
+}
+REPEATED = {  # how the analyses of a variant were repeated; the others are described in a sentence of their own
+    "without_secondary": "without counts from secondary sources",
+    "any_arm_size": "with study arms of any size",
+    "complete_only": "with complete responses only",
+    "without_overlap": "without reports that may overlap",
+    "other_report": "with the other report of the same patients",
 }
 LISTED = 3  # names in a sentence; more are counted
 
 
-def manuscript(
-    frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping, versions: Mapping[str, str]
-) -> list[Text]:
-    """The methods and the results of a review in words.
+def manuscript(review: Review, versions: Mapping[str, str]) -> list[Text]:
+    """The methods and the results.
 
     Parameters
     ----------
-    frames : mapping; checked extraction tables and results by name, as `tables.evidence_tables` takes them
-    schemes : mapping from `grading.read_schemes`
-    config : mapping; the review's choices
-    versions : mapping from `provenance.versions`
+    versions : name of each program to its version, from `release.provenance.versions`
     """
-    return [methods_text(frames, schemes, config, versions), results_text(frames, schemes, config)]
+    return [methods_text(review, versions), results_text(review)]
 
 
-def methods_text(
-    frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping, versions: Mapping[str, str]
-) -> Text:
-    """Methods: outcome, levels, synthesis, software; parameters as of `manuscript`."""
-    scheme = scheme_of(frames["study_levels"], schemes)
-    cites = Citations(METHODS | {"scheme": cell(schemes["schemes"][scheme]["citation"])})
-    blocks = [
-        "Made from the choices of the review and from what was run. Question, eligibility, search, selection "
-        "and data "
-        "extraction are the authors' to describe.",
+def methods_text(review: Review, versions: Mapping[str, str]) -> Text:
+    """Methods: outcome, extraction, levels of evidence, selection of arms, synthesis, certainty, software."""
+    cites = Citations(METHODS | {"scheme": cell(review.scheme["citation"])})
+    blocks: list[str | Heading | Item] = [
+        "Generated from the configuration and the results. The review question, eligibility criteria, search, study "
+        "selection and data extraction are to be described by the authors.",
         Heading("Outcome"),
-        _outcome(config),
-        Heading("Extraction and risk of bias"),
-        _quality(frames),
+        _outcome(review),
+        Heading("Data extraction and risk of bias"),
+        _extraction(review),
         Heading("Level of evidence"),
-        *_grading(frames, schemes, config, cites),
-        Heading("Which study arms entered"),
-        _selection(frames, config),
+        _grading(review, cites),
+        Heading("Selection of study arms"),
+        _selection(review),
         Heading("Synthesis"),
-        *_synthesis(frames["pooled"], config["synthesis"], cites),
-        *_sensitivity_methods(frames.get("sensitivity")),
-        _direction(config),
-        Heading("Certainty"),
-        f"No rating of certainty was made. The summary of findings notes what in the numbers limits it: fewer than "
-        f"{FEW_STUDIES} studies; half of the arms or more with fewer than {SMALL_ARM} patients; an interval of more "
-        f"than {WIDE * 100:.0f} percentage points; a heterogeneity test with P < {Q_P:.2f}; a wide prediction "
-        f"interval; "
-        "counts known from a secondary source or read as an abstract only; no comparison group; studies whose counts "
-        "are awaited.",
-        Heading("Software"),
+        *_synthesis(review, cites),
+        Heading("Certainty of the evidence"),
+        _certainty(),
+        Heading("Software and reporting"),
         _software(versions, cites),
-        f"The checklists of PRISMA 2020 {cites.cite('page2021')} and, for what was not pooled, of SWiM "
-        f"{cites.cite('campbell2020')} are filled in as far as the run can tell; what only the authors can "
-        f"answer is marked.",
-        Heading("References"),
-        *cites.items(),
+        f"The checklists of PRISMA 2020 {cites.cite('page2021')} and, for results that were not pooled, of SWiM "
+        f"{cites.cite('campbell2020')} are completed as far as the results allow; items that only the authors can "
+        "answer are marked.",
     ]
-    return Text("methods", f"Methods: {config['review']['title']}", tuple(blocks))
+    blocks += [Heading("References"), *cites.items()]
+    return Text("methods", f"Methods: {review.config['review']['title']}", tuple(blocks))
 
 
-def results_text(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> Text:
-    """Results: the studies, what was pooled and what not and why, a line a treatment; parameters as of `manuscript`."""
-    studies, therapies = frames["studies"], frames["therapies"]
-    cites = Citations(study_references(studies))
-    labels = config["review"]["class_labels"]
-    blocks = [Heading("Studies"), *_studies(frames, schemes), Heading("Synthesis"), _pooled_or_not(frames, config)]
-    lines = by_key(frames["pooled"], ("scope", "therapy", "disease"))
-    levels = by_key(frames["therapy_levels"], ("scope", "therapy", "disease"))
-    entered = _entered(frames["arms"])
-    therapy_labels = labels_of(therapies, "therapy")
-    tell = _Teller(frames, config, levels, entered, cites)
-    blocks.append(Heading("Response by treatment"))
-    for therapy_class, members in therapy_order(therapies):
-        known = [therapy for therapy in members if ("therapy", therapy, ALL) in lines]
-        analysed = [therapy for therapy in known if lines["therapy", therapy, ALL]["k"]]
-        if not known:
-            continue
-        group = class_label(therapy_class, labels)
-        blocks.append(Heading(group, 2))
-        blocks += [Item(tell.line(therapy_labels[name], "therapy", name, lines)) for name in analysed]
-        if len(analysed) > 1 and ("class", therapy_class, ALL) in lines:
-            blocks.append(Item(tell.line(all_of(group), "class", therapy_class, lines)))
-        others = [therapy for therapy in known if therapy not in analysed]
-        if others:
-            blocks.append(Item(tell.without(others, therapy_labels, lines)))
-    short = abbreviations(tell.diseases_named, frames["diseases"])
-    if short:
-        blocks.append(f"Abbreviations: CI, confidence interval; {short[0]}")
-    sensitivity = _sensitivity_results(frames.get("sensitivity"), frames["pooled"], therapy_labels, config)
+def results_text(review: Review) -> Text:
+    """Results: the studies, which treatments were pooled and why others were not, and each treatment in turn."""
+    cites = Citations(study_references(review["studies"]))
+    blocks: list[str | Heading | Item] = [
+        Heading("Studies"),
+        *_studies(review),
+        Heading("Synthesis"),
+        _pooled_or_not(review),
+        Heading("Response by treatment"),
+        *_by_class(review, cites),
+        *_abbreviations(review),
+    ]
+    sensitivity = _sensitivity_results(review)
     if sensitivity:
         blocks += [Heading("Sensitivity analyses"), *map(Item, sensitivity)]
-    blocks += [Heading("Adverse events"), _harms(frames)]
-    if len(frames.get("reconciliation", ())):
-        blocks += [Heading("Comparison with published claims"), claim_words(frames["reconciliation"])]
+    blocks += [Heading("Adverse events"), _harms(review)]
+    if len(review["reconciliation"]):
+        blocks += [Heading("Comparison with published claims"), claim_words(review["reconciliation"])]
     cited = cites.items()
     if cited:
         blocks += [Heading("References"), *cited]
-    return Text("results", f"Results: {config['review']['title']}", tuple(blocks))
+    return Text("results", f"Results: {review.config['review']['title']}", tuple(blocks))
 
 
 # Methods ---------------------------------------------------------------------------------------------------
 
 
-def _outcome(config: Mapping) -> str:
-    policy, review = config["synthesis"], config["review"]
-    kind = "a complete or partial response" if policy["response"] == "any" else "a complete response only"
-    return (
-        f"The outcome was the proportion of {LABELS['unit'][policy['unit']]} with a response, defined as "
-        f"{review['response']}, among those treated. A responder had {kind}, as the study defined it. One "
-        f"outcome, the "
-        "primary one, counted for each study, treatment, disease and unit."
-    )
+def _outcome(review: Review) -> str:
+    response, unit = review.response, review.policy["unit"]
+    words = f"The outcome was the proportion of {LABELS['unit'][unit]} {'who' if unit == 'patient' else 'that'} "
+    words += response.event_plural
+    outcomes = [review.outcome(slug).label for slug in review.response_outcomes]
+    if review.config["review"]["response"]:
+        words += f" ({review.config['review']['response']})"
+    elif len(outcomes) > 1:
+        words += f" (outcomes combined: {'; '.join(outcomes)})"
+    parts = [f"{words}."]
+    if review.policy["response"] == "complete":
+        parts.append("Only complete responses, as defined in each study, were counted.")
+    elif numbers(review["responses"]["n_complete"]).notna().any():
+        parts.append("Complete and partial responses, as defined in each study, were counted.")
+    parts.append("One primary outcome was used for each study, treatment, disease and unit of analysis.")
+    if numbers(review["responses"]["time_point_months"]).notna().any():
+        which = review.policy["time_point"]
+        chosen = which if isinstance(which, str) else f"time point nearest to {which:g} months"
+        parts.append(f"Of several time points of a study arm, the {chosen} was used.")
+    return " ".join(parts)
 
 
-def _quality(frames) -> str:
-    """Whether two people extracted and whether anybody appraised; how, the authors must say."""
-    agreement, appraisal = frames.get("agreement"), frames["appraisal"]
+def _extraction(review: Review) -> str:
+    """Whether two people extracted and whether anybody appraised; how, the authors describe."""
     words = f"{extraction_words(None, None)}."
-    if agreement is not None:
-        told = _listed(cell(name.replace("_", " ")) for name in agreement["table"].unique())
+    if "agreement" in review:
+        tables = _listed(cell(name.replace("_", " ")) for name in review["agreement"]["table"].unique())
         words = (
-            f"Two extractions of {told} were set side by side. Where a difference was decided, the value that both "
-            "agreed on was used, elsewhere that of the first."
+            f"Two independent extractions of {tables} were compared. Where a difference was resolved, the agreed value "
+            "was used; otherwise the value of the first extraction was used."
         )
+    appraisal = review["appraisal"]
     tools = appraisal.loc[appraisal["appraised"] == "yes", "tool_label"].unique()
     if not len(tools):
         return f"{words} {appraisal_words(appraisal)}."
     return (
-        f"{words} Instruments for the risk of bias: {'; '.join(tools)}. No score was made where an instrument has none."
+        f"{words} Risk of bias was appraised with {'; '.join(tools)}. No summary score was calculated for instruments "
+        "that do not define one."
     )
 
 
-def _grading(frames, schemes, config, cites) -> list[str]:
-    graded = frames["study_levels"]
-    scheme = scheme_of(graded, schemes)
-    facts = schemes["schemes"][scheme]
+def _grading(review: Review, cites: Citations) -> str:
+    graded = review["study_levels"]
     active = graded[graded["status"] != "excluded"]
-    by_hand = int((~active["override"].map(missing)).sum())
-    ungraded = int((active["gradable"] != "yes").sum())
-    first = (
-        f"Each study was graded by its design. Scheme: {facts['title']} {cites.cite('scheme')}. A treatment has the "
-        "best level among its eligible studies, with or without usable counts; direction and agreement of the lower "
-        "levels stand beside it."
-    )
-    if facts["note"]:
-        first += f" {cell(facts['note'])}"
-    if by_hand:
-        first += f" The level of {counted(by_hand, 'study', 'studies')} was set by hand, with the reason (Table II)."
-    if ungraded:
-        first += f" Not gradable: {counted(ungraded, 'study', 'studies')}."
-    others = [scheme_name(name) for name in schemes["schemes"] if name != scheme]
-    if others and "level_sensitivity" in frames:
-        first += f" As a sensitivity analysis all were graded under {_listed(others)} too."
-    return [first]
-
-
-def _selection(frames, config) -> str:
-    policy, labels = config["synthesis"], config["review"]["class_labels"]
-    unit, units = policy["unit"], LABELS["unit"][policy["unit"]]
-    other = next(words for slug, words in LABELS["unit"].items() if slug != unit)
+    by_authors, ungraded = int((active["override"] != "").sum()), int((active["gradable"] != "yes").sum())
     parts = [
-        f"An arm entered the analysis when responders and number of {units} were in hand and it had at least "
-        f"{counted(policy['min_arm_size'], unit)}; smaller arms are shown, not pooled.",
-        f"Counts of {units} and of {other} never shared an analysis, and a cohort reported twice was counted once.",
+        "The level of evidence of each study was assigned from its design. "
+        f"Scheme: {review.scheme['title']} {cites.cite('scheme')}."
     ]
-    if policy["secondary_sources"] == "include":
-        parts.append("Counts known only from someone else's account of a study were included and are marked.")
-    else:
-        parts.append("Counts known only from someone else's account of a study were excluded.")
+    if review.scheme["note"]:
+        parts.append(_sentence(review.scheme["note"]))
     parts.append(
-        "Missing counts were not taken as no response: such studies are listed as awaited. Treatments were analysed "
-        "over all diseases and by disease, singly and by class."
+        "The level of a treatment is the highest level among its eligible studies, whether or not their counts could "
+        "be analysed; a treatment whose analysis includes no study of that level is marked."
     )
-    unlike = [class_label(slug, labels) for slug in policy["classes_not_combined"]]
-    if unlike:
-        parts.append(f"The members of these classes were judged too unlike to be combined: {_listed(unlike)}.")
+    if by_authors:
+        parts.append(f"The authors set the level of {_studies_of(by_authors)}, with the reason given in Table II.")
+    if ungraded:
+        parts.append(f"The level of {_studies_of(ungraded)} could not be graded.")
+    others = [scheme_name(name) for name in review.standards.levels["schemes"] if name != review.scheme_name]
+    if others and "level_sensitivity" in review:
+        parts.append(f"As a sensitivity analysis, all studies were also graded by {_listed(others)}.")
     return " ".join(parts)
 
 
-def _synthesis(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> list[str]:
-    coverage = f"{policy['conf_level']:.0%}"
-    exact = (
-        f"Every proportion is shown as responders among {LABELS['unit'][policy['unit']]} with its exact "
-        f"(Clopper-Pearson) {coverage} confidence interval {cites.cite('clopper1934')}, for each arm and for "
-        f"the sum of an analysis."
-    )
-    model = f"From {counted(policy['min_studies'], 'study', 'studies')} on, proportions were pooled by "
-    model += f"{_with_article(method_label(policy['method']))}{_model_details(pooled, policy, cites)}. "
-    model += f"Each pooled value has its {coverage_of(policy['conf_level'], policy['interval'])}"
-    if policy["interval"].startswith("profile"):
-        model += f" {cites.cite('hardy1996')}"
-    model += f". {VALUES[policy['method']]}"
-    edges = (
-        "Where all or none responded, the pooled value is 100% or 0% with the exact bound of the summed counts, and "
-        "the variance between studies is not estimated. Fewer studies were not pooled; their results stand side "
-        "by side."
-    )
-    spread = (
-        "Heterogeneity is given as the variance between studies (tau², logit scale) and, from 3 studies on, a "
-        f"{coverage} prediction interval {cites.cite('higgins2009')}; a likelihood-ratio test and I² "
-        f"{cites.cite('higgins2002')} stand beside them."
-    )
-    return [exact, f"{model} {edges}", spread]
-
-
-def _model_details(pooled: pd.DataFrame, policy: Mapping, cites: Citations) -> str:
-    """What must be known of a model beside its name: source, corrections, priors."""
-    if policy["method"] == "glmm":
-        return f" {cites.cite('stijnen2010')}, without a continuity correction"
-    if policy["method"] == "beta_binomial":
-        return ", without a continuity correction"
-    if policy["method"] == "bayes":
-        priors = policy["priors"]
-        return (
-            f": normal with standard deviation {priors['b_sd']:g} for the mean log odds, half-normal with scale "
-            f"{priors['tau_scale']:g} for the standard deviation between studies; without a continuity correction"
-        )
-    done = pooled[pooled["pooled"] == "yes"]
-    details = [measure_label(measure) for measure in done["measure"].dropna().unique() if measure]
-    details += [f"tau² by {name}" for name in done["tau2_method"].dropna().unique() if name]
-    return (f" ({', '.join(details)})" if details else "") + (
-        "; 0.5 was added only to studies in which all or none responded"
-    )
-
-
-def _with_article(words: str) -> str:
-    """Words after 'a' or 'an'.
-
-    >>> _with_article("inverse-variance model"), _with_article("beta-binomial model")
-    ('an inverse-variance model', 'a beta-binomial model')
-    """
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def _sensitivity_methods(sensitivity: pd.DataFrame | None) -> list[str]:
-    """What was changed to see what the results hang on; nothing where it was not run."""
-    if sensitivity is None:
-        return []
-    done = set(sensitivity["variant"])
-    repeated = [variant for variant in VARIANTS[3:] if variant in {*CHOICES, *done}]
-    repeated = [variant if variant.startswith("with") else f"with {variant}" for variant in repeated]
-    return [
-        "Sensitivity analyses: of what was pooled, each study was left out in turn, the studies were added by year, "
-        "and other models and intervals were fitted to the same arms. Every analysis was repeated "
-        f"{_listed(repeated)}."
+def _selection(review: Review) -> str:
+    policy = review.policy
+    unit, units = policy["unit"], LABELS["unit"][policy["unit"]]
+    others = [words for slug, words in LABELS["unit"].items() if slug != unit]
+    parts = [
+        f"A study arm was included in an analysis if the numbers of responders and of {units} were available and it "
+        f"had at least {counted(policy['min_arm_size'], unit)}. Other arms are shown with the reason.",
+        f"Counts of {units} and of {_listed(others)} were not combined, and patients reported more than once were "
+        "counted once.",
     ]
+    if (review["therapies"]["kind"] == "none").any():
+        parts.append("Comparison groups that received no treatment or placebo were not pooled.")
+    if policy["secondary_sources"] == "include":
+        parts.append("Counts known only from a secondary source were included and are marked.")
+    else:
+        parts.append("Counts known only from a secondary source were not included.")
+    if policy["verified_only"]:
+        parts.append("Only counts verified by a second person were included.")
+    parts.append(
+        "Missing counts were not imputed; the studies concerned are listed as awaiting counts. Treatments were "
+        "analysed across all diseases and by disease, individually and by class."
+    )
+    apart = [review.labels.of("class", slug) for slug in policy["classes_not_combined"]]
+    if apart:
+        parts.append(f"Classes whose treatments were considered too different to be combined: {'; '.join(apart)}.")
+    return " ".join(parts)
 
 
-def _direction(config: Mapping) -> str:
-    line = per_cent(config["grading"]["response_threshold"]).removesuffix(".0")
-    coverage = f"{config['synthesis']['conf_level']:.0%}"
+def _synthesis(review: Review, cites: Citations) -> Iterator[str]:
+    policy, conf = review.policy, coverage(review.conf_level)
+    method = POOLING[policy["method"]]
+    yield (
+        f"Proportions are reported with exact (Clopper-Pearson) {conf} confidence intervals "
+        f"{cites.cite('clopper1934')}, for each study arm and for the summed counts of each analysis."
+    )
+    label = method_label(policy["method"])
+    model = f"{_article(label)} {label}{_after(cites.cite(*method.citations))}{_model_details(review)}"
+    kind = _interval(review)
+    limits = f"{interval_words(review)}{_after(cites.cite(*INTERVALS[kind].citations))}"
+    yield (
+        f"Analyses of at least {_studies_of(policy['min_studies'])} were pooled with {model}. Pooled proportions are "
+        f"reported with {limits}. The pooled proportion is that of {ESTIMANDS[method.estimand]}. If all or none of the "
+        f"{LABELS['unit'][policy['unit']]} {review.response.event_plural}, it is 100% or 0% with the exact interval of "
+        "the summed counts, and the variance between studies is not estimated. Smaller analyses were not pooled; their "
+        "results are shown side by side."
+    )
+    yield (
+        f"Heterogeneity is described by the variance between studies (tau²) and a {conf} prediction interval "
+        f"{cites.cite('higgins2009')}, and tested by the exact conditional distribution of the likelihood-ratio "
+        f"statistic; I² {cites.cite('higgins2002')} is given in the tables."
+    )
+    if "sensitivity" in review:
+        yield _sensitivity_methods(review["sensitivity"])
+    yield (
+        f"The direction of a result states whether its {conf} interval lies above, below or across a "
+        f"proportion of {_threshold(review)}%. It follows from the numbers alone and is not a recommendation."
+    )
+
+
+def interval_words(review: Review) -> str:
+    """Which intervals pooled proportions have."""
+    kind, conf = _interval(review), coverage(review.conf_level)
     return (
-        f"The direction of a result is whether its {coverage} interval lies above, below or across {line}% "
-        "responders. It is read from the numbers and is no recommendation."
+        f"{conf} credible intervals" if kind == "credible" else f"{conf} confidence intervals ({interval_label(kind)})"
+    )
+
+
+def _interval(review: Review) -> str:
+    """Slug of the interval of pooled proportions."""
+    named = str(review.policy["interval"])
+    return POOLING[review.policy["method"]].default_interval if named == "default" else named
+
+
+def _model_details(review: Review) -> str:
+    """Corrections and priors of the model, and the scale of a two-step model."""
+    method, priors = review.policy["method"], review.policy["priors"]
+    if method == "bayes":
+        return (
+            f" (mean log odds normal with standard deviation {priors['b_sd']:g}, standard deviation between studies "
+            f"half-normal with scale {priors['tau_scale']:g}), without continuity correction"
+        )
+    if method != "inverse_variance":
+        return ", without continuity correction"
+    done = review["pooled"].query("pooled == 'yes'")
+    scales = [f"{measure_label(slug)} scale" for slug in done["measure"].unique() if slug]
+    estimators = [f"{name} estimate of tau²" for name in done["tau2_method"].unique() if name]
+    details = [*scales, *estimators, "0.5 added only to studies in which all or none responded"]
+    return f" ({', '.join(details)})"
+
+
+def _sensitivity_methods(sensitivity: pd.DataFrame) -> str:
+    """Choices are named whether or not they changed a result, overlaps only where there are any."""
+    done = {*CHOICES, *sensitivity["variant"]}
+    repeated = [words for variant, words in REPEATED.items() if variant in done]
+    return (
+        "In sensitivity analyses, each pooled analysis was repeated with one study left out at a time, cumulatively by "
+        f"year of publication, and with other models and intervals. All analyses were repeated {_listed(repeated)}."
+    )
+
+
+def _certainty() -> str:
+    return (
+        "The certainty of the evidence was not rated. The summary of findings notes what limits it: fewer than "
+        f"{FEW_STUDIES} studies; at least half of the study arms with fewer than {SMALL_ARM} patients; an interval "
+        f"wider than {WIDE * 100:.0f} percentage points; a test of heterogeneity with P < {Q_P:.2f}; a wide prediction "
+        "interval; counts from a secondary source or an abstract only; no comparison group; and studies whose counts "
+        "are awaited."
     )
 
 
 def _software(versions: Mapping[str, str], cites: Citations) -> str:
-    told = []
-    for name, version in versions.items():
-        if name in ("small_evidence", "python"):
-            continue
-        mark = f" {cites.cite(CITED_SOFTWARE[name])}" if name in CITED_SOFTWARE else ""
-        told.append(f"{SOFTWARE.get(name, name)} {version}{mark}")
+    programs = [
+        f"{SOFTWARE.get(name, name)} {version}{_after(cites.cite(*CITED_SOFTWARE.get(name, [])))}"
+        for name, version in versions.items()
+        if name not in ("small_evidence", "python")
+    ]
     return (
-        f"All tables, figures and numbers were made by small-evidence {versions['small_evidence']} on Python "
-        f"{versions['python']}, with {_listed(told)}. The record of the run (results/provenance.json) holds the "
-        f"choices "
-        "and the checksums of every input and result."
+        f"Numbers, tables and figures were produced with small-evidence {versions['small_evidence']} under Python "
+        f"{versions['python']}, using {_listed(programs)}. The configuration and the checksums of all input and result "
+        "files are recorded in results/provenance.json."
     )
 
 
 # Results ---------------------------------------------------------------------------------------------------
 
 
-def _studies(frames, schemes) -> list[str]:
-    studies, graded = frames["studies"], frames["study_levels"]
+def _studies(review: Review) -> Iterator[str]:
+    studies, graded = review["studies"], review["study_levels"]
     sizes = Counter(studies["status"])
-    flow = _flow(frames.get("screening"))
-    first = (
-        f"The review holds {counted(len(studies), 'study', 'studies')}: {sizes['included']} included, "
-        f"{sizes['awaiting']} awaiting counts and {sizes['excluded']} excluded (Table II)."
+    included = (
+        f"The tables contain {_studies_of(len(studies))}: {sizes['included']} included, {sizes['awaiting']} awaiting "
+        f"counts and {sizes['excluded']} excluded (Table II)."
     )
+    yield " ".join(part for part in (_flow(review["screening"]), included) if part)
     active = graded[graded["status"] != "excluded"]
-    by_level = Counter(level_text(level) for level in active.loc[active["gradable"] == "yes", "level"])
-    order = schemes["schemes"][scheme_of(graded, schemes)]["order"]
-    levels = [f"{level} in {by_level[level]}" for level in order if by_level[level]]
+    by_level = Counter(active.loc[active["gradable"] == "yes", "level"])
+    levels = [f"{level} in {by_level[level]}" for level in review.scheme["order"] if by_level[level]]
     ungraded = len(active) - sum(by_level.values())
-    second = f"Among the {counted(len(active), 'eligible study', 'eligible studies')} the level of evidence was "
-    second += _listed(levels) if levels else "given to none"
-    second += f"; {ungraded} could not be graded." if ungraded else "."
-    known = studies["status"] != "excluded"
-    designs = Counter(
-        "not reported" if design in SILENT else word("design", design) for design in studies["design"][known]
-    )
-    told = [f"{name} ({number})" for name, number in designs.most_common()]
-    third = f"Designs: {_listed(told)}." if told else ""
-    agreement = frames.get("agreement")
-    fourth = "" if agreement is None else f"{extraction_words(agreement, frames['disagreements'])}. "
-    fourth += f"{appraisal_words(frames['appraisal'])}."
-    return [" ".join(part for part in (flow, first) if part), f"{second} {third}".strip(), fourth]
+    among = f"Among the {counted(len(active), 'eligible study', 'eligible studies')}, "
+    words = f"{among}the level of evidence was {_listed(levels)}" if levels else f"{among}no level could be assigned"
+    words += f"; {ungraded} could not be graded." if ungraded and levels else "."
+    designs = Counter(studies.loc[studies["status"] != "excluded", "design"])
+    named = [
+        f"{'not reported' if slug in SILENT else word('design', slug)} ({number})"
+        for slug, number in designs.most_common()
+    ]
+    yield f"{words} Study designs: {'; '.join(named)}." if named else words
+    agreement = f"{extraction_words(review['agreement'], review['disagreements'])}. " if "agreement" in review else ""
+    yield f"{agreement}{appraisal_words(review['appraisal'])}."
 
 
-def _flow(screening: pd.DataFrame | None) -> str:
-    """What is known of the flow of records; boxes without a number are not filled in."""
-    if screening is None or screening.empty:
+def _flow(screening: pd.DataFrame) -> str:
+    """The recorded numbers of the flow of records, with their source, which may be an earlier review."""
+    if screening.empty:
         return ""
     values = numbers(screening["n"])
     known = screening[values.notna()]
-    told = [
-        f"{label[:1].lower() + label[1:]}, {value:,.0f}"
+    boxes = [
+        f"{label[:1].lower()}{label[1:]}, {value:,.0f}"
         for label, value in zip(known["label"], values[values.notna()], strict=True)
     ]
-    sources = dict.fromkeys(cell(source) for source in known["source"] if source not in SILENT)
-    # the flow may be that of an earlier review, whose numbers are not those of these tables
-    origin = f" as given by {_listed(sources)}" if sources else ""
+    sources = [cell(source) for source in dict.fromkeys(known["source"]) if source not in SILENT]
+    origin = f" (source: {'; '.join(sources)})" if sources else ""
     blank = len(screening) - len(known)
-    words = f"Flow of records{origin}: {'; '.join(told)}." if told else ""
-    gap = f" {counted(blank, 'box', 'boxes')} of the flow diagram {'is' if blank == 1 else 'are'} not reported."
-    return (words + gap * bool(blank)).strip()
+    words = [f"Flow of records{origin}: {'; '.join(boxes)}."] if boxes else []
+    if blank:
+        other = "other " * bool(boxes)
+        words.append(f"The {other}{counted(blank, 'number')} of the flow diagram {_were(blank)} not reported.")
+    return " ".join(words)
 
 
-def _pooled_or_not(frames, config) -> str:
-    policy = config["synthesis"]
-    single = over_all(frames["pooled"])
-    labels = labels_of(frames["therapies"], "therapy")
-    total, done = len(single), single[single["pooled"] == "yes"]
+def _pooled_or_not(review: Review) -> str:
+    policy, single = review.policy, over_all(review["pooled"])
+    done = single[single["pooled"] == "yes"]
     few = single[(single["pooled"] != "yes") & (single["k"] > 0)]
     none = single[single["k"] == 0]
     of_these = []
     if len(done):
-        names = f" ({_listed(labels[slug] for slug in done['therapy'])})" if len(done) <= LISTED else ""
+        names = f" ({_listed(review.labels.therapy[slug] for slug in done['therapy'])})" if len(done) <= LISTED else ""
         of_these.append(f"{len(done)} could be pooled{names}")
     if len(few):
-        of_these.append(
-            f"{len(few)} had counts of fewer than {policy['min_studies']} studies and {_were(len(few))} not pooled"
-        )
+        least = _studies_of(policy["min_studies"])
+        of_these.append(f"{len(few)} had counts from fewer than {least} and {_were(len(few))} not pooled")
     if len(none):
-        told = [f"{reason}, {number}" for reason, number in Counter(none["reason"]).most_common()]
-        of_these.append(f"{len(none)} had no arm that could be analysed ({'; '.join(told)})")
-    parts = [f"Eligible studies were found for {counted(total, 'treatment')}."]
+        reasons = Counter(not_pooled_reason(review.analyses[name].result, review) for name in none["analysis"])
+        why = "; ".join(f"{reason}, {number}" for reason, number in reasons.most_common())
+        of_these.append(f"{len(none)} had no study arm that could be analysed ({why})")
+    parts = [f"Eligible studies were found for {counted(len(single), 'treatment')}."]
     if of_these:
         parts.append(f"Of these, {'; '.join(of_these)}.")
     if not len(done):
-        parts.append("Nothing could be pooled.")
+        parts.append("No treatment could be pooled.")
     waiting = {study for ids in single["awaiting"] for study in ids_in(ids)}
     if waiting:
-        parts.append(f"The counts of {counted(len(waiting), 'study', 'studies')} are awaited.")
-    by_disease = frames["pooled"].query("disease != 'all' and scope == 'therapy' and pooled == 'yes'")
+        parts.append(f"Counts from {_studies_of(len(waiting))} are awaited.")
+    by_disease = review["pooled"].query("disease != 'all' and scope == 'therapy' and pooled == 'yes'")
     if len(by_disease):
-        shorts = short_labels(frames["diseases"])
-        told = [f"{labels[row.therapy]} in {shorts[row.disease]}" for row in by_disease.itertuples()]
-        parts.append(f"By disease, {_listed(told)} could be pooled.")
+        within = [review.labels.of("therapy", row["therapy"], row["disease"]) for _, row in by_disease.iterrows()]
+        parts.append(f"By disease, {_listed(within)} could be pooled.")
     elif len(done):
-        parts.append("Within a single disease nothing could be pooled.")
+        parts.append("No treatment could be pooled within a single disease.")
     return " ".join(parts)
 
 
-class _Teller:
-    """Sentences on one analysis, with what they need of the other tables."""
-
-    def __init__(self, frames, config, levels, entered, cites) -> None:
-        self._coverage = f"{config['synthesis']['conf_level']:.0%}"
-        self._unit = config["synthesis"]["unit"]
-        self._least = config["synthesis"]["min_studies"]
-        self._diseases = short_labels(frames["diseases"])
-        self._levels, self._entered, self._cites = levels, entered, cites
-        self.diseases_named: set[str] = set()
-
-    def line(self, label: str, scope: str, therapy: str, lines: Mapping) -> str:
-        """What was found with a treatment that has counts."""
-        line = lines[scope, therapy, ALL]
-        cited = self._cites.cite(*self._entered[line["analysis"]])
-        parts = [f"{label}: {self._counts(line)} {cited}."]
-        if line["pooled"] == "yes":
-            parts.append(self._pooled(line))
-        else:
-            parts.append(f"Not pooled: {line['reason']}.")
-        here = [slug for slug in self._diseases if lines.get((scope, therapy, slug), {}).get("k")]
-        if here:
-            self.diseases_named.update(here)
-            told = [f"{self._diseases[slug]}, {self._share(lines[scope, therapy, slug])}" for slug in here]
-            parts.append(f"By disease: {'; '.join(told)}.")
-        level = self._levels.get((scope, therapy, ALL))
-        if level:
-            parts.append(" ".join([_level_words(level_text(level["level"])), *map(_sentence, level_notes(level))]))
-        parts += self._beside(line)
-        return " ".join(parts)
-
-    def without(self, therapies: list[str], labels: Mapping, lines: Mapping) -> str:
-        """Treatments of a class that have no counts to analyse, by the reason."""
-        why: dict[str, list[str]] = {}
-        for slug in therapies:
-            why.setdefault(lines["therapy", slug, ALL]["reason"], []).append(labels[slug])
-        return " ".join(
-            ["Not analysed.", *(f"{_sentence(f'{reason}: ' + '; '.join(names))}" for reason, names in why.items())]
-        )
-
-    def _counts(self, line: Mapping) -> str:
-        k, n = int(line["k"]), int(line["n"])
-        who = counted(n, self._unit)
-        studies = counted(k, "study", "studies")
-        return (
-            f"{line['events']:.0f} of {who} responded in {studies} ({per_cent(line['crude'])}%; {self._coverage} CI "
-            f"{_span(line['crude_ci_lb'], line['crude_ci_ub'])})"
-        )
-
-    def _share(self, line: Mapping) -> str:
-        return f"{line['events']:.0f} of {int(line['n'])} in {counted(int(line['k']), 'study', 'studies')}"
-
-    def _pooled(self, line: Mapping) -> str:
-        bounds = _span(line["ci_lb"], line["ci_ub"])
-        words = f"Pooled response {per_cent(line['estimate'])}% ({self._coverage} CI {bounds}"
-        if not missing(line["pi_lb"]):
-            words += f"; {self._coverage} prediction interval {_span(line['pi_lb'], line['pi_ub'])}"
-        if not missing(line["tau2"]):
-            words += f"; tau² {variance(line['tau2'])}"
-        if not missing(line["q_p"]):
-            p = p_value(line["q_p"])
-            words += f"; heterogeneity P {p if p.startswith('<') else f'= {p}'}"
-        words += ")."
-        if line["status"] in ("all_responders", "no_responders"):
-            every = "Every patient" if line["status"] == "all_responders" else "No patient"
-            words += f" {every} responded: the interval is the exact one of the summed counts."
-        elif line["status"] == "tau2_zero":
-            words += " The variance between studies is estimated as zero, the edge of its range."
-        elif line["status"] != "ok" and not missing(line["note"]):
-            words += f" {_sentence(cell(line['note']))}"
-        return words
-
-    def _beside(self, line: Mapping) -> list[str]:
-        parts = []
-        if line["k_left_out"]:
-            k = int(line["k_left_out"])
-            parts.append(f"Not entered though with counts: {counted(k, 'study', 'studies')} (Table III).")
-        if line["k_awaiting"]:
-            k = int(line["k_awaiting"])
-            parts.append(f"The counts of {counted(k, 'further study', 'further studies')} are awaited.")
-        return parts
+def _by_class(review: Review, cites: Citations) -> Iterator[Heading | Item]:
+    """Each class with its treatments, the class as a whole, and those of its treatments without analysable counts."""
+    for therapy_class, members in review.classes:
+        found = [review.analysis_of("therapy", therapy) for therapy in members]
+        known = [analysis for analysis in found if analysis is not None]
+        analysed = [analysis for analysis in known if analysis.result["k"]]
+        if not known:
+            continue
+        label = review.labels.therapy_class[therapy_class]
+        yield Heading(label, 2)
+        for analysis in analysed:
+            yield Item(f"{analysis.label}: {_finding(analysis, review, cites)}")
+        whole = review.analysis_of("class", therapy_class)
+        if len(analysed) > 1 and whole is not None:
+            yield Item(f"{all_of(label)}: {_finding(whole, review, cites)}")
+        without: dict[str, list[str]] = {}
+        for analysis in known:
+            if not analysis.result["k"]:
+                without.setdefault(not_pooled_reason(analysis.result, review), []).append(analysis.label)
+        if without:
+            reasons = [_sentence(f"{why}: {'; '.join(names)}") for why, names in without.items()]
+            yield Item(" ".join(["Not analysed.", *reasons]))
 
 
-def _sensitivity_results(sensitivity, pooled: pd.DataFrame, labels: Mapping[str, str], config: Mapping) -> list[str]:
-    """What leaving out studies and other methods did to what was pooled, and what each other choice gives."""
-    if sensitivity is None or sensitivity.empty:
+def _finding(analysis: Analysis, review: Review, cites: Citations) -> str:
+    """What was found with a treatment or class that has counts."""
+    result = analysis.result
+    included = analysis.entered.sort_values(["year", "study_id"], na_position="last", kind="stable")
+    mark = cites.cite(*dict.fromkeys(included["study_id"]))
+    crude = _span(result["crude_ci_lb"], result["crude_ci_ub"])
+    parts = [
+        f"{_counts(result, review)} ({per_cent(result['crude'])}%; {coverage(review.conf_level)} CI {crude}) {mark}.",
+        _pooled(result, review) if analysis.pooled else f"Not pooled ({not_pooled_reason(result, review)}).",
+    ]
+    by_disease = [review.analysis_of(analysis.scope, analysis.therapy, disease) for disease in review.diseases]
+    shares = [
+        f"{review.labels.disease_short[part.disease]}, {part.result['events']:.0f} of {part.result['n']:.0f} "
+        f"({_studies_of(part.result['k'])})"
+        for part in by_disease
+        if part is not None and part.result["k"]
+    ]
+    if shares:
+        parts.append(f"By disease: {'; '.join(shares)}.")
+    parts += [_level(analysis)] * bool(analysis.level)
+    if result["k_left_out"]:
+        k = int(result["k_left_out"])
+        parts.append(f"Counts from {counted(k, 'other study', 'other studies')} were not included (Table III).")
+    if result["k_awaiting"]:
+        k = int(result["k_awaiting"])
+        parts.append(f"Counts from {counted(k, 'further study', 'further studies')} are awaited.")
+    return " ".join(parts)
+
+
+def _counts(result: Mapping[str, Any], review: Review) -> str:
+    events, response = int(result["events"]), review.response
+    event = response.event_singular if events == 1 else response.event_plural
+    return f"{events} of {counted(int(result['n']), review.policy['unit'])} {event} in {_studies_of(result['k'])}"
+
+
+def _pooled(result: Mapping[str, Any], review: Review) -> str:
+    conf, response, unit = coverage(review.conf_level), review.response, review.policy["unit"]
+    name = "CrI" if result["interval"] == "credible" else "CI"
+    details = [f"{conf} {name} {_span(result['ci_lb'], result['ci_ub'])}"]
+    if not missing(result["pi_lb"]):
+        details.append(f"{conf} prediction interval {_span(result['pi_lb'], result['pi_ub'])}")
+    if not missing(result["tau2"]):
+        details.append(f"tau² {variance(result['tau2'])}")
+    if not missing(result["q_p"]):
+        p = p_value(result["q_p"])
+        details.append(f"heterogeneity P {p if p[0] == '<' else f'= {p}'}")
+    words = f"Pooled proportion {per_cent(result['estimate'])}% ({'; '.join(details)})."
+    exact = "the interval is the exact interval of the summed counts."
+    status = result["status"]
+    if status == "all_responders":
+        return f"{words} All {LABELS['unit'][unit]} {response.event_plural}; {exact}"
+    if status == "no_responders":
+        return f"{words} No {unit} {response.event_singular}; {exact}"
+    if status == "tau2_zero":
+        return f"{words} The variance between studies is estimated as zero, the boundary of its range."
+    return words if status == "ok" or not result["note"] else f"{words} {_sentence(cell(result['note']))}"
+
+
+def _level(analysis: Analysis) -> str:
+    """The level of evidence, with a mark where no study of that level is in the counts beside it."""
+    level = analysis.level["level"]
+    if not level:
+        return "Level of evidence: not gradable."
+    apart = analysis.level["level_in_number"] == "no"
+    return f"Level of evidence {level}" + ("; no study of this level is included in these counts." if apart else ".")
+
+
+def _abbreviations(review: Review) -> Iterator[str]:
+    shown = {
+        analysis.disease
+        for analysis in review.analyses.values()
+        if analysis.scope == "therapy" and analysis.disease != ALL and analysis.result["k"]
+    }
+    credible = (review["pooled"]["interval"] == "credible").any()
+    diseases = abbreviations(shown, review["diseases"])
+    parts = ["CI, confidence interval", *["CrI, credible interval"] * bool(credible), *diseases]
+    if review.analyses:
+        yield f"Abbreviations: {_sentence('; '.join(parts))}"
+
+
+def _sensitivity_results(review: Review) -> list[str]:
+    """How far pooled proportions depend on single studies and on the method, and what each other choice gives.
+
+    Results of a choice are given where they are pooled, or were; the others are counted.
+    """
+    if "sensitivity" not in review:
         return []
-    coverage = f"{config['synthesis']['conf_level']:.0%}"
-    treatments = over_all(pooled)
-    rows = sensitivity[sensitivity["analysis"].isin(treatments["analysis"])]
-    told = []
-    for analysis in treatments.loc[treatments["pooled"] == "yes", "analysis"]:
-        own = rows[(rows["analysis"] == analysis) & rows["estimate"].notna()]
-        ranges = []
-        for variant, words in (
-            ("leave one out", "with each study left out in turn"),
-            ("method", "by {} combinations of method and interval"),
-        ):
-            values = own.loc[own["variant"] == variant, "estimate"]
-            if len(values):
-                between = f"{per_cent(values.min())}% to {per_cent(values.max())}%"
-                ranges.append(f"{between} {words.format(len(values))}")
-        if ranges:
-            told.append(f"{labels[analysis]}, range of the pooled response: {'; '.join(ranges)}.")
-    for variant in VARIANTS[3:]:
-        results = []
-        for row in rows[rows["variant"] == variant].itertuples():
-            share = f"{row.events:.0f} of {row.n:.0f} in {counted(int(row.k), 'study', 'studies')}"
-            if not row.k:
-                results.append(f"{labels[row.analysis]}, no arm left")
-            elif row.pooled == "yes":
-                bounds = f"{coverage} CI {_span(row.ci_lb, row.ci_ub)}"
-                results.append(f"{labels[row.analysis]}, {share}, pooled {per_cent(row.estimate)}% ({bounds})")
-            else:
-                results.append(f"{labels[row.analysis]}, {share}, not pooled")
+    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    found = []
+    for analysis in single:
+        ranges = [
+            f"{per_cent(values.min())}% to {per_cent(values.max())}% {words.format(len(values))}"
+            for variant, words in (
+                ("leave_one_out", "with one study left out at a time"),
+                ("method", "with {} combinations of model and interval"),
+            )
+            if len(values := _estimates(analysis, variant))
+        ]
+        if analysis.pooled and ranges:
+            found.append(f"{analysis.label}, pooled proportion: {'; '.join(ranges)}.")
+    for variant in REPEATED:
+        rows = [
+            (analysis, row)
+            for analysis in single
+            for row in analysis.variants.to_dict("records")
+            if row["variant"] == variant
+        ]
+        shown = [(analysis, row) for analysis, row in rows if analysis.pooled or row["pooled"] == "yes"]
+        results = [f"{analysis.label}, {_variant_result(row, review)}" for analysis, row in shown]
+        if others := len(rows) - len(shown):
+            other = "other " * bool(shown)
+            results.append(f"counts changed in {others} {other}{'analysis' if others == 1 else 'analyses'}, not pooled")
         if results:
-            told.append(f"{_sentence(f'{variant}: ' + '; '.join(results))}")
-    return told
+            found.append(f"{VARIANTS[variant]}: {'; '.join(results)}.")
+    return found
 
 
-def _harms(frames) -> str:
-    studies = frames["studies"]
+def _estimates(analysis: Analysis, variant: str) -> pd.Series:
+    rows = analysis.variants
+    return rows.loc[rows["variant"] == variant, "estimate"].dropna() if len(rows) else pd.Series(dtype=float)
+
+
+def _variant_result(row: Mapping[Any, Any], review: Review) -> str:
+    if not row["k"]:
+        return "no study arm remains"
+    share = f"{row['events']:.0f} of {row['n']:.0f} in {_studies_of(row['k'])}"
+    if row["pooled"] != "yes":
+        return f"{share}, not pooled"
+    name = "CrI" if row["interval"] == "credible" else "CI"
+    bounds = f"{coverage(review.conf_level)} {name} {_span(row['ci_lb'], row['ci_ub'])}"
+    return f"{share}, pooled {per_cent(row['estimate'])}% ({bounds})"
+
+
+def _harms(review: Review) -> str:
+    studies, events = review["studies"], review["adverse_events"]
     active = set(studies.loc[studies["status"] != "excluded", "study_id"])
-    events = frames.get("adverse_events")
-    told = () if events is None else events[events["study_id"].isin(active)].itertuples()
-    said: dict[str, set[str]] = {}
-    for row in told:
-        said.setdefault(row.study_id, set()).add(row.reporting)
-    if not said:
-        return "No statement about adverse events was found in an eligible study. Silence is not zero."
-    harmed = sum("reported" in kinds for kinds in said.values())
-    free = sum("reported" not in kinds and "reported_none" in kinds for kinds in said.values())
-    parts = [f"{harmed} reported at least one", f"{free} reported that none occurred"]
-    if unclear := len(said) - harmed - free:
+    kinds = events[events["study_id"].isin(active)].groupby("study_id")["reporting"].agg(set)
+    if kinds.empty:
+        return "No eligible study stated whether adverse events occurred, which does not show that there were none."
+    harmed = sum("reported" in kind for kind in kinds)
+    free = sum("reported" not in kind and "reported_none" in kind for kind in kinds)
+    parts = [f"{harmed} reported at least one event", f"{free} reported that none occurred"]
+    if unclear := len(kinds) - harmed - free:
         parts.append(f"{unclear} {_were(unclear)} unclear")
     words = (
-        f"A statement about adverse events was found in {counted(len(said), 'eligible study', 'eligible studies')}: "
+        f"Adverse events were addressed in {len(kinds)} of {counted(len(active), 'eligible study', 'eligible studies')}"
     )
-    words += f"{_listed(parts)}. "
-    if silent := len(active) - len(said):
-        words += f"In the other {counted(silent, 'study', 'studies')} none was found; silence is not zero. "
-    return words + "The table of adverse events lists them by treatment."
+    words += f": {_listed(parts)}. "
+    if silent := len(active) - len(kinds):
+        words += (
+            f"The other {_studies_of(silent) if silent > 1 else 'study'} did not mention them, which does not show "
+        )
+        words += "that there were none. "
+    return words + "Adverse events are listed by treatment in the table of adverse events."
 
 
 def claim_words(reconciliation: pd.DataFrame) -> str:
-    """How many published claims agree with these tables, differ or cannot be told; of `reconcile_claims`, with rows."""
+    """How many published claims agree with these results, and how many of these agreements are independent."""
     verdicts = Counter(reconciliation["verdict"])
-    plural = {"agrees": "agree", "differs": "differ"}
-    told = _listed(
-        f"{number} {plural.get(name, name) if number != 1 else name}" for name, number in verdicts.most_common()
-    )
-    words = f"Of {counted(len(reconciliation), 'published claim')} set beside these tables, {told}."
-    if verdicts["cannot be told"]:
-        words += " Cannot be told is neither agreement nor disagreement: the studies behind the claim are not in hand."
-    return words
+    agree = f"{verdicts['agrees']} {'agrees' if verdicts['agrees'] == 1 else 'agree'}"
+    if "independent" in reconciliation and verdicts["agrees"]:
+        own = reconciliation[(reconciliation["verdict"] == "agrees") & (reconciliation["independent"] == "yes")]
+        agree += f" ({len(own)} from independent sources)"
+    differ = f"{verdicts['differs']} {'differs' if verdicts['differs'] == 1 else 'differ'}"
+    open_ = f"{verdicts['not_assessable']} {'is' if verdicts['not_assessable'] == 1 else 'are'} not assessable"
+    total = counted(len(reconciliation), "published claim")
+    return f"Of {total} compared with these results, {agree}, {differ} and {open_}."
 
 
 # Words -----------------------------------------------------------------------------------------------------
 
 
-def _entered(arms: pd.DataFrame) -> dict[str, list[str]]:
-    """Studies that entered each analysis, by year."""
-    entered = arms[arms["entered"] == "yes"].sort_values(["year", "study_id"], na_position="last", kind="stable")
-    return {analysis: list(dict.fromkeys(rows["study_id"])) for analysis, rows in entered.groupby("analysis")}
+def _studies_of(number: float) -> str:
+    return counted(int(number), "study", "studies")
 
 
 def _span(lower: float, upper: float) -> str:
@@ -587,8 +602,22 @@ def _span(lower: float, upper: float) -> str:
     return f"{per_cent(lower)}% to {per_cent(upper)}%"
 
 
-def _level_words(level: str) -> str:
-    return "The level of evidence could not be graded." if level == "not gradable" else f"Level of evidence {level}."
+def _threshold(review: Review) -> str:
+    return f"{review.response_threshold * 100:.3g}"
+
+
+def _after(mark: str) -> str:
+    """A citation after a word."""
+    return f" {mark}" if mark else ""
+
+
+def _article(words: str) -> str:
+    """The indefinite article.
+
+    >>> _article("inverse-variance model"), _article("beta-binomial model")
+    ('an', 'a')
+    """
+    return "an" if words[0] in "aeiou" else "a"
 
 
 def _were(number: int) -> str:
@@ -606,4 +635,4 @@ def _listed(words: Iterable[str]) -> str:
 
 
 def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+    return words[:1].upper() + words[1:] + ("" if words[-1:] == "." else ".")
