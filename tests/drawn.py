@@ -6,21 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from small_evidence.appraisal.levels import read_schemes
+from small_evidence.config import read_config
 from small_evidence.extraction.checks import read_tables
-from small_evidence.review import read_config
-from tests.policy import results_of
+from small_evidence.review import Review
+from small_evidence.synthesis.analyses import synthesise
 
 PROJECT = Path(__file__).parents[1]
 
 
 @cache
 def bundled_review():
-    """Frames of the bundled review and its config."""
-    config, data = read_config(PROJECT), read_tables(PROJECT / "data/raw")
-    standard = read_schemes(PROJECT / "workflow/standards/levels.yaml")
-    line = config["grading"]["response_threshold"]
-    return data | results_of(data, standard, policy=config["synthesis"], line=line), config
+    """The bundled review with its results."""
+    return synthesise(Review(read_tables(PROJECT / "data/raw"), read_config(PROJECT)))
 
 
 def texts(drawing):
@@ -42,10 +39,11 @@ def row_of(drawing, words):
     return [text.words for text in sorted(same, key=lambda text: text.x)]
 
 
-def marks(drawing, role="marks"):
-    """Vertices of the shapes or lines of one role on the axis: per cent, points from the top."""
-    shapes = [shape.points for shape in drawing.shapes(role)]
-    ends = [((line.x0, line.y0), (line.x1, line.y1)) for line in drawing.lines(role)]
+def marks(drawing, *roles):
+    """Vertices of shapes or lines of some roles (all marks if none): per cent on the axis, points from the top."""
+    roles = roles or ("squares", "marks")
+    shapes = [shape.points for shape in drawing.shapes(*roles)]
+    ends = [((line.x0, line.y0), (line.x1, line.y1)) for line in drawing.lines(*roles)]
     return [np.array([(100 * drawing.axis.proportion(x), y) for x, y in points]) for points in [*shapes, *ends]]
 
 

@@ -4,7 +4,6 @@ import itertools
 import math
 import re
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from small_evidence import ReviewError
-from small_evidence.appraisal.risk_of_bias import judged_items, parts, read_instruments
-from small_evidence.figures import WHOLE, review_figure, save_review_figures
+from small_evidence.extraction.appraisals import parts
+from small_evidence.figures import WHOLE, draw_figures, figure_names, review_figure, save_review_figure
+from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.drawing import describe, pages_of
 from small_evidence.figures.evidence_map import evidence_map, level_colour
 from small_evidence.figures.flow import prisma_flow
@@ -32,30 +32,18 @@ from small_evidence.figures.render import save_figure
 from small_evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import funnel_plot
 from small_evidence.figures.style import SCREEN, contrast, luminance, read_style
-from small_evidence.synthesis.analyses import heterogeneity, sensitivity
+from small_evidence.standards import Standards
 from tests.drawn import bundled_review, changed, marks, row_of, text_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
 PRESETS = PROJECT / "workflow/standards/journal_figures.yaml"
-INSTRUMENTS = read_instruments(PROJECT / "workflow/standards/risk_of_bias")
+INSTRUMENTS = Standards().instruments
 NAMES = ["screen", "elsevier", "jaad", "bmj", "jama", "lancet"]
 ON_DEMAND = ["leave_one_out_", "cumulative_", "methods_", "posterior_", "funnel_"]
 
 
-@cache
-def review():
-    """Frames of the bundled review with its sensitivity, and its config."""
-    data, config = bundled_review()
-    policy = config["synthesis"]
-    tables = (data["arms"], data["studies"], data["responses"], data["therapies"])
-    found = {"sensitivity": sensitivity(*tables, policy)}
-    found["heterogeneity"] = heterogeneity(data["arms"], data["study_levels"], policy)
-    return data | found, config
-
-
-def draw(name, style=SCREEN, **changed):
-    data, config = review()
-    return review_figure(name, data | changed, config, style)
+def draw(name, style=SCREEN, review=None):
+    return review_figure(review or bundled_review(), name, style)
 
 
 def width_of(shape):
@@ -73,48 +61,70 @@ class TestBundledReview:
 
     def test_preflight_of_every_figure_and_format_finds_no_fault(self, tmp_path):
         """The promise to the author: what the run draws can go to the journal."""
-        data, config = review()
-        whole = data["arms"][(data["arms"]["disease"] == "all") & data["arms"]["n"].notna()]
-        forests = [f"forest_{analysis}" for analysis in dict.fromkeys(whole["analysis"])]
-        assert len(forests) > 20
-        names = [*WHOLE, *forests, *(f"{kind}diltiazem" for kind in ON_DEMAND)]
-        style = read_style(PRESETS, "elsevier")
-        style = replace(style, dpi=100, svg_text="text")  # fewer pixels, as the tests have little time
-        paths = [tmp_path / f"{name}.svg" for name in names]
-        paths += [tmp_path / f"summary_forest.{ending}" for ending in ("pdf", "png", "eps", "tiff")]
-        save_review_figures(paths, names, data, config, style, tmp_path / "preflight.csv")
+        review, style = bundled_review(), read_style(PRESETS, "elsevier")
+        config = {**review.config, "figures": {**review.config["figures"], "formats": ["svg", "pdf", "png"]}}
+        review = replace(review, config=config)
+        draw_figures(review, tmp_path / "preflight.csv", replace(style, png_dpi=100))  # fewer pixels, less time
         table = pd.read_csv(tmp_path / "preflight.csv", keep_default_na=False)
-        assert len(table) == len(paths)
+        made = table[table["absent"] == ""]
+        assert len(made) == 3 * (len(figure_names(review)) - 1) > 60
+        assert set(made["figure"] + "." + made["format"]) == {path.name for path in tmp_path.iterdir()} - {
+            "preflight.csv"
+        }
         assert table.loc[table["faults"] != "", ["figure", "format", "faults"]].to_dict("records") == []
-        assert set(table["width_mm"]) == {190.0}
-        assert (table["smallest_type"] >= 6).all()
-        assert (table["contrast"] >= 4.5).all()
-        assert set(table.loc[table["format"].isin(["pdf", "eps"]), "fonts"]) == {"embedded"}
-        assert set(table["alt_text"]) == {"yes"}
+        assert set(made["width_mm"].astype(float)) == {190.0}
+        assert (made["smallest_type"].astype(float) >= 6).all()
+        assert (made["contrast"].astype(float) >= 4.5).all()
+        assert set(made.loc[made["format"] == "pdf", "fonts"]) == {"embedded"}
+        assert set(made["alt_text"]) == {"yes"}
 
-    def test_figures_of_older_numbers_are_dropped_and_those_of_now_kept(self, tmp_path):
-        import os
+    def test_an_empty_figure_is_not_written_and_its_absence_is_stated(self, tmp_path):
+        review = self.small(bundled_review())
+        draw_figures(review, tmp_path / "preflight.csv")
+        table = pd.read_csv(tmp_path / "preflight.csv", keep_default_na=False).set_index("figure")
+        assert not list(tmp_path.glob("risk_of_bias*"))
+        assert table.loc["risk_of_bias", "format"] == ""
+        assert table.loc["risk_of_bias", "absent"].startswith(
+            "Not appraised: the review has no risk-of-bias judgements"
+        )
 
-        data, config = review()
-        numbers = tmp_path / "pooled.csv"
-        numbers.touch()
-        for name in ("leave_one_out_diltiazem.pdf", "forest_gone.svg", "methods_diltiazem.svg", "notes.txt"):
+    def small(self, review):
+        """The same with two forest plots, in one format."""
+        pooled = review["pooled"].query("analysis in ['diltiazem', 'warfarin']")
+        config = {**review.config, "figures": {**review.config["figures"], "formats": ["svg"]}}
+        return replace(review.with_results({"pooled": pooled}), config=config)
+
+    def test_what_did_not_change_keeps_its_file(self, tmp_path):
+        review, listed = self.small(bundled_review()), tmp_path / "preflight.csv"
+        draw_figures(review, listed)
+        first = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.svg")}
+        assert len(first) == 5
+        before = listed.read_bytes()
+        draw_figures(review, listed)
+        assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.svg")} == first
+        assert listed.read_bytes() == before
+        changed = review["pooled"].copy()
+        changed.loc[changed["analysis"] == "warfarin", "crude"] += 0.01
+        draw_figures(review.with_results({"pooled": changed}), listed)
+        again = {path.name for path in tmp_path.glob("*.svg") if path.stat().st_mtime_ns != first[path.name]}
+        assert again == {"forest_warfarin.svg", "summary_forest.svg"}
+
+    def test_files_of_a_figure_that_is_gone_are_deleted_and_no_others(self, tmp_path):
+        review, listed = self.small(bundled_review()), tmp_path / "preflight.csv"
+        draw_figures(review, listed)
+        for name in ("forest_warfarin.pdf", "notes.txt"):
             (tmp_path / name).touch()
-        os.utime(tmp_path / "leave_one_out_diltiazem.pdf", (0, 0))
-        os.utime(tmp_path / "notes.txt", (0, 0))
-        path = tmp_path / "risk_of_bias.svg"
-        save_review_figures([path], ["risk_of_bias"], data, config, SCREEN, numbers=numbers)
-        assert sorted(file.name for file in tmp_path.iterdir()) == [
-            "methods_diltiazem.svg", "notes.txt", "pooled.csv", "risk_of_bias.svg",
-        ]  # fmt: skip
+        draw_figures(review.with_results({"pooled": review["pooled"].query("analysis == 'diltiazem'")}), listed)
+        names = {path.name for path in tmp_path.iterdir()}
+        assert "forest_warfarin.svg" not in names
+        assert {"forest_diltiazem.svg", "forest_warfarin.pdf", "notes.txt"} <= names
 
     def test_a_figure_that_cannot_be_drawn_is_named(self, tmp_path):
-        data, config = review()
         style = replace(SCREEN, width_mm=75)
         with pytest.raises(
             ReviewError, match=r"^figure evidence_map: 75 mm is too narrow for this figure; it needs \d+ mm$"
         ):
-            save_review_figures([tmp_path / "evidence_map.svg"], ["evidence_map"], data, config, style)
+            save_review_figure(bundled_review(), tmp_path / "evidence_map.svg", style)
 
     def test_a_letter_that_the_journals_font_does_not_have(self, tmp_path):
         """It comes from the font after it, and its width is that of this font."""
@@ -162,24 +172,23 @@ class TestWithoutSecondarySources:
 
 
 class TestSubgroups:
-    def plot(self, subgroups, **options):
-        data, _ = review()
-        needed = (data[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
-        return forest_plot("diltiazem", *needed, subgroups=subgroups, **options)
+    def plot(self, subgroups, **results):
+        review = bundled_review().with_results(results)
+        return forest_plot(review, "diltiazem", subgroups=subgroups)
 
     def test_diamond_of_the_subgroup_model_and_none_for_one_study(self):
-        figure = self.plot("disease", heterogeneity=review()[0]["heterogeneity"])
-        assert row_of(figure, "Subgroup") == ["Subgroup", "14/25", "56.0 [36.0, 75.7]", "61.0%"]
+        figure = self.plot("disease")
+        assert row_of(figure, "Subgroup") == ["Subgroup", "14/25", "56.0 [36.0, 75.7]", "61.0"]
         assert texts(figure).count("Subgroup") == 1
-        assert "Test for differences between diseases: χ² = 8.44, df = 2, P = 0.015" in texts(figure)
+        words = "Test for differences between diseases: not done (a subgroup has fewer than 2 studies)."
+        assert words in texts(figure)
 
     def test_by_design(self):
-        figure = self.plot("design", heterogeneity=review()[0]["heterogeneity"])
+        figure = self.plot("design")
         words = texts(figure)
         headings = ["Case series, direction not stated", "Retrospective case series", "Design not reported"]
         assert [text for text in words if text in headings] == headings
-        assert row_of(figure, "Subgroup") == ["Subgroup", "7/16", "47.3 [16.8, 96.8]", "39.0%"]
-        assert "Test for differences between study designs: χ² = 0.22, df = 2, P = 0.89" in words
+        assert row_of(figure, "Subgroup") == ["Subgroup", "7/16", "57.3 [7.4, 99.9]", "39.0"]
         assert "pooled within a design, 95% CI" in words
 
     def test_by_level_has_no_column_for_it(self):
@@ -190,8 +199,7 @@ class TestSubgroups:
         assert check_figure(figure) == []
 
     def test_why_there_is_no_test(self):
-        tests = review()[0]["heterogeneity"]
-        tests = tests.assign(chi2=math.nan, test_note="one subgroup only")
+        tests = bundled_review()["heterogeneity"].assign(chi2=math.nan, test_note="one subgroup only")
         figure = self.plot("disease", heterogeneity=tests)
         assert "Test for differences between diseases: not done (one subgroup only)." in texts(figure)
 
@@ -200,32 +208,29 @@ class TestSubgroups:
             self.plot("age")
 
     def test_risk_of_bias_is_a_sign_with_its_key(self):
-        judged = pd.DataFrame({"study_id": ["balin2012", "palmieri1995"], "judgement": ["High", "some concerns"]})
-        figure = self.plot("disease", risk_of_bias=judged)
-        assert row_of(figure, "Balin 2012")[1] == "IV"
+        judged = appraisals().query("item == 'overall'").assign(judgement=["High", "some concerns"])
+        figure = forest_plot(bundled_review().with_tables(risk_of_bias=judged), "diltiazem")
+        assert "IV" in row_of(figure, "Balin 2012")
         assert {"×", "−", "·", "high", "some concerns", "not appraised", "of bias"} <= set(texts(figure))
         assert check_figure(figure) == []
 
     def test_year_column_only_where_labels_are_silent(self):
-        data, _ = review()
+        review = bundled_review()
         assert "Year" not in texts(self.plot(False))
-        studies = data["studies"].assign(label=data["studies"]["study_id"].str.replace(r"\d+", "", regex=True))
-        needed = (data[part] for part in ("arms", "pooled", "study_levels"))
-        figure = forest_plot("diltiazem", *needed, studies, data["therapies"], data["diseases"])
+        studies = review["studies"].assign(label=review["studies"]["study_id"].str.replace(r"\d+", "", regex=True))
+        figure = forest_plot(review.with_tables(studies=studies), "diltiazem")
         assert row_of(figure, "balin")[1] == "2012"
 
 
-def arms_of(k, seed=5):
+def with_arms(k, seed=5):
+    """The bundled review where diltiazem has k arms, with the test of small studies done."""
     rng = np.random.default_rng(seed)
     n = rng.integers(4, 90, k)
-    return pd.DataFrame(
-        {
-            "analysis": "diltiazem",
-            "entered": "yes",
-            "responders": rng.binomial(n, 0.55).astype(float),
-            "n": n.astype(float),
-        }
-    )
+    review = bundled_review()
+    arms = pd.concat([review.analysis("diltiazem").entered.head(1)] * k)
+    arms = arms.assign(n=n.astype(float), responders=rng.binomial(n, 0.55).astype(float))
+    tests = pd.DataFrame({"analysis": ["diltiazem"], "factor": ["small_studies"], "chi2": 2.5, "p": 0.114})
+    return review.with_results({"arms": arms, "heterogeneity": tests}), arms
 
 
 class TestSensitivity:
@@ -246,7 +251,7 @@ class TestSensitivity:
     def test_every_method_with_the_primary_marked(self):
         figure = draw("methods_diltiazem")
         assert row_of(figure, "Profile, calibrated (primary)")[1:] == ["0.46", "54.8 [18.8, 91.4]"]
-        methods = review()[0]["sensitivity"].query("analysis == 'diltiazem' and variant == 'method'")
+        methods = bundled_review()["sensitivity"].query("analysis == 'diltiazem' and variant == 'method'")
         assert len(marks(figure)) == len(methods)
         assert "interval of the primary analysis" in texts(figure)
         assert "Logit, DL, Wald" in texts(figure)
@@ -262,20 +267,17 @@ class TestSensitivity:
     @pytest.mark.parametrize("kind", ON_DEMAND)
     def test_not_pooled_says_why(self, kind):
         figure = draw(f"{kind}minocycline")
-        assert "Not pooled: 2 studies, 3 needed" in texts(figure)
+        assert figure.absent == "Not pooled: 2 studies, 3 needed"
+        assert "Not pooled: 2 studies, 3 needed." in texts(figure)
         assert figure.axis is None
         assert "Not pooled: 2 studies, 3 needed" in figure.alt_text
 
     def test_no_funnel_below_ten_studies(self):
-        assert "No funnel plot: 4 studies, 10 needed" in texts(draw("funnel_diltiazem"))
+        assert draw("funnel_diltiazem").absent == "No funnel plot: 4 study arms, 10 needed"
 
     def test_funnel_from_ten_studies_on(self):
-        data, _ = review()
-        arms = arms_of(12)
-        tests = pd.DataFrame(
-            {"analysis": ["diltiazem"], "factor": ["small studies"], "chi2": [2.5], "df": [1.0], "p": [0.114]}
-        )
-        figure = funnel_plot("diltiazem", arms, data["pooled"], tests, data["therapies"])
+        review, arms = with_arms(12)
+        figure = funnel_plot(review, "diltiazem")
         assert "Small-study effects, log odds against 1/n: χ² = 2.50, df = 1, P = 0.11." in texts(figure)
         range_, *dots = marks(figure)
         assert len(dots) == 12
@@ -289,25 +291,24 @@ class TestSensitivity:
 
 class TestEvidenceMap:
     def test_sign_size_and_hatching(self):
-        data, _ = review()
+        review = bundled_review()
         figure = draw("evidence_map")
         assert row_of(figure, "Warfarin (low dose)")[1:] == ["IB", "4", "7"]
         minocycline = row_of(figure, "Minocycline")
         assert minocycline[-3:] == ["IV", "2", "87"]
-        shown = set(data["pooled"].query("scope == 'therapy' and disease != 'all'")["therapy"])
-        labels = data["therapies"].set_index("therapy")["label"]
-        assert all(labels[slug] in whole_text(figure) for slug in shown)
+        shown = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease != "all"]
+        assert all(review.labels.therapy[one.therapy] in whole_text(figure) for one in shown)
         glyphs = figure.shapes("glyphs")
         assert {bool(item.hatch) for item in glyphs} == {False, True}
-        assert "hatched: no usable counts in hand" in texts(figure)
+        assert "hatched: no usable counts available" in texts(figure)
         assert max(map(width_of, glyphs)) == pytest.approx(3.6 * SCREEN.size)
 
     def test_area_is_in_proportion_to_patients(self):
-        data, _ = review()
-        levels = data["therapy_levels"].copy()
+        review = bundled_review()
+        levels = review["therapy_levels"]
         chosen = (levels["therapy"] == "minocycline") | (levels["therapy"] == "surgical_excision")
         levels = levels[chosen]
-        figure = evidence_map(data["pooled"], levels, data["therapies"], data["diseases"])
+        figure = evidence_map(review.with_results({"therapy_levels": levels}))
         widths = sorted(map(width_of, figure.shapes("glyphs")))
         patients = levels.query("disease == 'ctd_mixed'")["patients_IV"].iloc[0]
         assert (widths[-2] / widths[-1]) ** 2 == pytest.approx(patients / 87)
@@ -319,9 +320,10 @@ class TestEvidenceMap:
         assert min(np.diff(lightness)) > 8
 
     def test_a_review_without_studies(self):
-        data, _ = review()
-        nothing = evidence_map(data["pooled"][:0], data["therapy_levels"][:0], data["therapies"], data["diseases"])
-        assert "No treatment has a study" in texts(nothing)
+        review = bundled_review()
+        nothing = evidence_map(review.with_results({"therapy_levels": review["therapy_levels"][:0]}))
+        assert nothing.absent == "No treatment has a study of a named disease"
+        assert check_figure(nothing) == []
 
 
 class TestAdverseEvents:
@@ -333,20 +335,21 @@ class TestAdverseEvents:
         assert row_of(figure, "mild infection at calcinosis sites")[-2:] == ["2/NR", "patients watched not reported"]
         assert "unclear in the source" in texts(figure)
         words = whole_text(figure)
-        assert "No statement on adverse events seen, which does not mean that there were none" in words
+        assert "No statement on adverse events found, which does not mean that there were none" in words
         assert "Verapamil" in words.split("No statement")[1]
         assert "Minocycline;" not in words.split("No statement")[1]
 
     def test_one_mark_for_each_pair_of_counts(self):
-        events = review()[0]["adverse_events"]
+        events = bundled_review()["adverse_events"]
         known = events[events["n_patients"].str.isdigit() & events["n_at_risk"].str.isdigit()]
-        status = review()[0]["studies"].set_index("study_id")["status"]
+        status = bundled_review()["studies"].set_index("study_id")["status"]
         known = known[known["study_id"].map(status) != "excluded"]
         assert len(marks(draw("adverse_events"))) == len(known)
 
     def test_nothing_stated(self):
-        figure = draw("adverse_events", adverse_events=review()[0]["adverse_events"][:0])
-        assert "No source states anything on adverse events" in texts(figure)
+        review = bundled_review()
+        figure = adverse_event_plot(review.with_tables(adverse_events=review["adverse_events"][:0]))
+        assert figure.absent == "No source states anything on adverse events"
         assert figure.axis is None
 
 
@@ -369,6 +372,10 @@ OTHER = {
 }  # fmt: skip
 
 
+def flow_of(table, style=SCREEN):
+    return prisma_flow(bundled_review().with_tables(screening=table), style)
+
+
 class TestFlow:
     def test_what_is_not_reported_stays_so(self):
         words = texts(draw("prisma_flow"))
@@ -379,43 +386,47 @@ class TestFlow:
         assert "doi:10.1016/j.jaad.2019.07.006" in " ".join(words)
 
     def test_optional_boxes_and_reasons(self):
-        figure = prisma_flow(screening(**OTHER))
+        figure = flow_of(screening(**OTHER))
         words = texts(figure)
         assert "MEDLINE (n\u00a0=\u00a0700)" in words
         assert "no counts (n\u00a0=\u00a020)" in words
         assert "Studies pooled (n\u00a0=\u00a012)" in words
         assert "Records from other methods:" in words
         assert check_figure(figure) == []
-        plain = prisma_flow(screening())
+        plain = flow_of(screening())
         assert "Records from other methods:" not in texts(plain)
         assert "NR: " not in whole_text(plain)
 
     def test_numbers_that_do_not_add_up_are_said_so(self):
-        assert "add up" not in whole_text(prisma_flow(screening()))
-        assert "add up" not in whole_text(prisma_flow(screening(**OTHER)))
-        words = whole_text(prisma_flow(screening(**{"Records screened": 790})))
+        assert "add up" not in whole_text(flow_of(screening()))
+        assert "add up" not in whole_text(flow_of(screening(**OTHER)))
+        words = whole_text(flow_of(screening(**{"Records screened": 790})))
         sums = "100, but 790 (Records screened) − 700 (Records excluded) is 90."
         assert f"The numbers do not add up: {sums}" in words
-        assert "add up" not in whole_text(prisma_flow(screening(**{"Records screened": "NR"})))
+        assert "add up" not in whole_text(flow_of(screening(**{"Records screened": "NR"})))
 
     def test_reasons_without_their_total(self):
         table = screening()
-        figure = prisma_flow(table[table["label"] != "Reports excluded with reasons"])
+        figure = flow_of(table[table["label"] != "Reports excluded with reasons"])
         assert "Reports excluded with reasons (n\u00a0=\u00a050)" in texts(figure)
 
     def test_too_narrow(self):
         with pytest.raises(ReviewError, match=r"^60 mm is too narrow for this figure; it needs \d+ mm$"):
-            prisma_flow(screening(), style=replace(SCREEN, width_mm=60))
+            flow_of(screening(), replace(SCREEN, width_mm=60))
 
 
-def appraisals():
+def appraisals(tool="jbi_case_series"):
     rows = [
         ("balin2012", "J1", "yes", "", "consensus"), ("balin2012", "J2", "no", "", "consensus"),
         ("balin2012", "overall", "", "high", "consensus"), ("palmieri1995", "J1", "unclear", "", "A"),
         ("palmieri1995", "J1", "no", "", "B"), ("palmieri1995", "overall", "", "low", "A"),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["study_id", "item", "answer", "judgement", "rater"])
-    return table.assign(tool="jbi_case_series", result="")
+    return table.assign(tool=tool, result="")
+
+
+def appraised(table, **tables):
+    return bundled_review().with_tables(risk_of_bias=table, **tables)
 
 
 class TestRiskOfBias:
@@ -427,21 +438,19 @@ class TestRiskOfBias:
         known = one_judgement(pd.concat([more, table], ignore_index=True)).set_index(["study_id", "item"])["judgement"]
         assert known["balin2012", "J1"] == "yes"
         assert known["palmieri1995", "J1"] == "no"
-        assert overall_judgements(table).to_dict("records") == [
+        assert overall_judgements(appraised(table)).to_dict("records") == [
             {"study_id": "balin2012", "judgement": "high"},
             {"study_id": "palmieri1995", "judgement": "low"},
         ]
 
     def test_traffic_light(self):
-        data, _ = review()
-        figure = traffic_light(judged_items(appraisals(), INSTRUMENTS), data["studies"])
+        figure = traffic_light(appraised(appraisals()))
         assert row_of(figure, "Study") == ["Study", "J1", "J2", "Overall"]
         assert {"Y", "N", "×", "+"} <= set(texts(figure))
         assert "Instrument: JBI checklist for case series. J1, Clear inclusion criteria; J2" in whole_text(figure)
         assert check_figure(figure) == []
 
     def test_several_instruments_share_numbered_columns(self):
-        data, _ = review()
         answers = {
             "newcastle_ottawa_cohort": "aaaaaaaa", "newcastle_ottawa_case_control": "aaaaabaa", "jbi_case_series": "",
         }  # fmt: skip
@@ -451,33 +460,30 @@ class TestRiskOfBias:
             for place, item in enumerate(parts(INSTRUMENTS[tool]))
         ]
         table = pd.DataFrame(rows).assign(rater="A", judgement="", result="")
-        figure = traffic_light(judged_items(table, INSTRUMENTS), data["studies"])
+        figure = traffic_light(appraised(table))
         assert row_of(figure, "Study") == ["Study", *map(str, range(1, 11))]
         assert check_figure(figure) == []
         words = whole_text(figure)
         # S1 is another item in each of the two scales
         assert "Instrument: Newcastle-Ottawa Scale, cohort studies. 1, Exposed cohort representative;" in words
         assert "Instrument: Newcastle-Ottawa Scale, case-control studies. 1, Case definition adequate;" in words
-        summary = whole_text(risk_of_bias_summary(judged_items(table, INSTRUMENTS), data["studies"]))
+        summary = whole_text(risk_of_bias_summary(appraised(table)))
         assert "Exposed cohort representative" in summary
         assert "Case definition adequate" in summary
 
     def test_a_row_for_each_result_that_is_judged(self):
-        data, _ = review()
         table = appraisals().assign(tool="rob2", result="response at 12 months")
         table = pd.concat([table, table.assign(result="pain")])
-        words = texts(traffic_light(table, data["studies"]))
+        words = texts(traffic_light(appraised(table)))
         assert {"Balin 2012: response at 12 months", "Balin 2012: pain"} <= set(words)
-        assert overall_judgements(table)["study_id"].tolist() == ["balin2012", "palmieri1995"]
+        assert overall_judgements(appraised(table))["study_id"].tolist() == ["balin2012", "palmieri1995"]
 
     def test_any_number_of_items(self):
-        data, _ = review()
         table = pd.concat([appraisals().assign(item=f"J{number}") for number in range(1, 17)])
-        assert check_figure(traffic_light(table, data["studies"])) == []
+        assert check_figure(traffic_light(appraised(table))) == []
 
     def test_summary_counts_studies(self):
-        data, _ = review()
-        figure = risk_of_bias_summary(appraisals(), data["studies"])
+        figure = risk_of_bias_summary(appraised(appraisals()))
         assert "1 yes, 1 no" in texts(figure)
         assert "1 low, 1 high" in texts(figure)
         widths = [width_of(shape) for shape in figure.shapes("glyphs")]
@@ -486,18 +492,17 @@ class TestRiskOfBias:
 
     @pytest.mark.parametrize("draw_it", [traffic_light, risk_of_bias_summary])
     def test_studies_without_an_appraisal_are_counted_and_excluded_ones_left_out(self, draw_it):
-        studies = review()[0]["studies"].head(4).assign(status=["included", "awaiting", "excluded", "included"])
+        studies = bundled_review()["studies"].head(4).assign(status=["included", "awaiting", "excluded", "included"])
         ids = studies["study_id"].tolist()
-        judged = pd.DataFrame({"study_id": [ids[0], ids[2]], "item": "J1", "judgement": ["yes", "no"]})
-        words = texts(draw_it(judged, studies))
+        judged = appraisals().query("item == 'J1'").head(2).assign(study_id=[ids[0], ids[2]], answer=["yes", "no"])
+        words = texts(draw_it(appraised(judged, studies=studies)))
         assert "Not appraised: 2 of 3 eligible studies." in words
         assert not {"N", "no", "1 yes, 1 no"} & set(words)
 
     @pytest.mark.parametrize("draw_it", [traffic_light, risk_of_bias_summary])
     def test_not_appraised(self, draw_it):
-        data, _ = review()
-        eligible = data["studies"]["status"].ne("excluded").sum()
-        words = texts(draw_it(appraisals()[:0], data["studies"]))
+        eligible = bundled_review()["studies"]["status"].ne("excluded").sum()
+        words = texts(draw_it(appraised(appraisals()[:0])))
         assert f"Not appraised: the review has no risk-of-bias judgements ({eligible} eligible studies)." in words
 
 
@@ -607,18 +612,15 @@ class TestPresets:
     def test_spare_columns_make_way_for_a_single_column(self):
         figure = draw("forest_diltiazem", read_style(PRESETS, "bmj/single"))
         words = whole_text(figure)
-        assert "Weight" not in texts(figure)
-        assert "Left out for want of width: weight" in words
-        assert {"Responders", "of n", "54.8 [18.8, 91.4]"} <= set(texts(figure))
+        assert "Patients,\u00a0%" not in texts(figure)
+        assert "Left out for want of width: patients" in words
+        assert {"Responders/n", "54.8 [18.8, 91.4]"} <= set(texts(figure))
         assert check_figure(figure) == []
 
     @pytest.mark.parametrize("preset", NAMES)
     def test_diamonds_of_different_meaning_can_be_told_apart(self, preset, tmp_path):
         style = read_style(PRESETS, preset)
-        data, _ = review()
-        needed = (data[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
-        probes = {"heterogeneity": data["heterogeneity"], "sensitivity": data["sensitivity"]}
-        figure = forest_plot("diltiazem", *needed, subgroups="disease", style=style, **probes)
+        figure = forest_plot(bundled_review(), "diltiazem", style, subgroups="disease")
         assert {"pooled", "subgroup", "without"} <= set(figure.meanings)
         save_figure(figure, tmp_path / "a.svg")
         (row,) = check_file(figure, [tmp_path / "a.svg"])
@@ -716,4 +718,4 @@ class TestPreflight:
         assert "text across the edge of a shape: '+'" in check_figure(replace(figure, items=moved))
 
     def test_frame_of_nothing(self):
-        assert preflight_frame([]).columns[-1] == "faults"
+        assert list(preflight_frame([]).columns[-3:]) == ["faults", "absent", "content"]

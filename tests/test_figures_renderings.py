@@ -24,7 +24,7 @@ DRAWN = ["forest_diltiazem", "summary_forest", "evidence_map", "prisma_flow"]
 
 
 def drawing_of(name):
-    return review_figure(name, *bundled_review(), SCREEN)
+    return review_figure(bundled_review(), name)
 
 
 def corners(item):

@@ -1,25 +1,27 @@
-"""Figures of the review: every drawing function returns a Drawing, `render.save_figure` writes it."""
+"""Figures of a review: every drawing function takes a `Review` and returns a `Drawing`; `save_figure` writes it.
+
+The registries name the figures: those of the whole review, and those of one analysis, whose names go on with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from small_evidence import ReviewError
+from small_evidence.extraction.schema import ALL
 from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.evidence_map import evidence_map
 from small_evidence.figures.flow import prisma_flow
-from small_evidence.figures.forest import forest_plot, scheme_note
+from small_evidence.figures.forest import forest_plot
 from small_evidence.figures.page import TooNarrowError
-from small_evidence.figures.preflight import check_file, preflight_frame
-from small_evidence.figures.render import save_figure
-from small_evidence.figures.risk_of_bias import overall_judgements, risk_of_bias_summary, traffic_light
+from small_evidence.figures.preflight import absent_row, check_file, preflight_frame, read_preflight
+from small_evidence.figures.render import content_of, save_figure
+from small_evidence.figures.risk_of_bias import risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import (
     cumulative_forest,
     funnel_plot,
@@ -27,17 +29,31 @@ from small_evidence.figures.sensitivity import (
     methods_forest,
     posterior_plot,
 )
-from small_evidence.figures.style import SCREEN, Style
+from small_evidence.figures.style import SCREEN, Style, named_style
 from small_evidence.figures.summary import summary_forest
-from small_evidence.review import save_csv
+from small_evidence.review import Analysis, Review, save_csv
 
-# stems of files: those of the whole review, and beginnings of those that go on with an analysis
-WHOLE = ("summary_forest", "evidence_map", "adverse_events", "prisma_flow", "risk_of_bias", "risk_of_bias_summary")
+WHOLE: Mapping[str, Callable[[Review, Style], Drawing]] = {
+    "summary_forest": summary_forest,
+    "evidence_map": evidence_map,
+    "adverse_events": adverse_event_plot,
+    "prisma_flow": prisma_flow,
+    "risk_of_bias": traffic_light,
+    "risk_of_bias_summary": risk_of_bias_summary,
+}
+ON_DEMAND = ("risk_of_bias_summary",)
 FOREST = "forest_"
-OF_ANALYSIS = (FOREST, "leave_one_out_", "cumulative_", "methods_", "posterior_", "funnel_")
+OF_ANALYSIS: Mapping[str, Callable[[Review, str, Style], Drawing]] = {
+    FOREST: forest_plot,
+    "leave_one_out_": leave_one_out_forest,
+    "cumulative_": cumulative_forest,
+    "methods_": methods_forest,
+    "posterior_": posterior_plot,
+    "funnel_": funnel_plot,
+}
 
 
-def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style = SCREEN) -> Drawing:
+def review_figure(review: Review, name: str, style: Style = SCREEN) -> Drawing:
     """A figure of a review by the stem of its file, such as "summary_forest" or "forest_diltiazem".
 
     Where it does not fit the width of the style, it is drawn at the next one that the preset offers, as a wide figure
@@ -45,155 +61,118 @@ def review_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping
 
     Parameters
     ----------
-    name : str; one of WHOLE, or one of OF_ANALYSIS and an analysis of results/tables/pooled.csv
-    frames : mapping; checked tables and results by name, as `review.read_review` gives them; `judged_items` from
-        `appraisal.judged_items` for the wording of the instruments
-    config : mapping; the review's choices
+    review : Review with results
+    name : str; a key of WHOLE, or a key of OF_ANALYSIS and the name of an analysis
     style : Style
 
     Raises
     ------
     ReviewError: the review has no such figure, or every width of the preset is too narrow for it
     """
+    draw = _drawer(review, name)
     for wider in style.wider_mm:
         try:
-            return _drawn(name, frames, config, style)
+            return draw(style)
         except TooNarrowError:
             style = replace(style, width_mm=wider)
-    return _drawn(name, frames, config, style)
+    return draw(style)
 
 
-def _drawn(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Drawing:
-    """The figure at the width of the style."""
+def _drawer(review: Review, name: str) -> Callable[[Style], Drawing]:
+    """What draws the figure of that name."""
     if name in WHOLE:
-        return _whole_figure(name, frames, config, style)
-    kind = next((kind for kind in OF_ANALYSIS if name.startswith(kind)), "")
-    analysis = name.removeprefix(kind)
-    if not kind or analysis not in set(frames["pooled"]["analysis"]):
+        return partial(WHOLE[name], review)
+    kind, analysis = kind_of(name)
+    if analysis not in review.analyses:
         raise ReviewError(
             f"no figure {name}: its name is one of {', '.join(WHOLE)}, or one of {', '.join(OF_ANALYSIS)} and then an "
             "analysis of results/tables/pooled.csv"
         )
-    common = {
-        "class_labels": config["review"]["class_labels"],
-        "reference": config["grading"]["response_threshold"],
-        "style": style,
-    }
-    arms, pooled, studies, therapies = (frames[part] for part in ("arms", "pooled", "studies", "therapies"))
-    tests, variants = frames.get("heterogeneity"), frames.get("sensitivity")
-    if kind == FOREST:
-        needed = (arms, pooled, frames["study_levels"], studies, therapies, frames["diseases"])
-        appraised = frames.get("risk_of_bias")
-        return forest_plot(
-            analysis,
-            *needed,
-            order=config["figures"]["order"],
-            heterogeneity=tests,
-            sensitivity=variants,
-            risk_of_bias=None if appraised is None else overall_judgements(appraised),
-            **common,
-        )
-    if kind == "leave_one_out_":
-        return leave_one_out_forest(analysis, variants, pooled, studies, therapies, **common)
-    if kind == "cumulative_":
-        return cumulative_forest(analysis, variants, pooled, studies, therapies, **common)
-    if kind == "methods_":
-        return methods_forest(analysis, variants, pooled, therapies, **common)
-    if kind == "funnel_":
-        return funnel_plot(analysis, arms, pooled, tests, therapies, **common)
-    priors = config["synthesis"]["priors"]
-    return posterior_plot(analysis, arms, pooled, variants, therapies, priors=priors, **common)
+    return partial(OF_ANALYSIS[kind], review, analysis)
 
 
-def _whole_figure(name: str, frames: Mapping[str, pd.DataFrame], config: Mapping, style: Style) -> Drawing:
-    therapies, studies = frames["therapies"], frames["studies"]
-    if name == "summary_forest":
-        return summary_forest(
-            frames["pooled"],
-            frames["arms"],
-            frames["therapy_levels"],
-            therapies,
-            class_labels=config["review"]["class_labels"],
-            sensitivity=frames.get("sensitivity"),
-            level_note=scheme_note(frames["study_levels"]),
-            reference=config["grading"]["response_threshold"],
-            style=style,
-        )
-    if name == "evidence_map":
-        return evidence_map(frames["pooled"], frames["therapy_levels"], therapies, frames["diseases"], style=style)
-    if name == "adverse_events":
-        conf_level = config["synthesis"]["conf_level"]
-        events = frames["adverse_events"]
-        return adverse_event_plot(events, studies, frames["responses"], therapies, conf_level=conf_level, style=style)
-    if name == "prisma_flow":
-        return prisma_flow(frames["screening"], style=style)
-    draw = traffic_light if name == "risk_of_bias" else risk_of_bias_summary
-    return draw(frames.get("judged_items", frames["risk_of_bias"]), studies, style=style)
+def kind_of(name: str) -> tuple[str, str]:
+    """The kind of a figure of one analysis and its analysis; both empty where the name is not of that form.
+
+    >>> kind_of("leave_one_out_drug_a"), kind_of("summary_forest")
+    (('leave_one_out_', 'drug_a'), ('', ''))
+    """
+    kind = next((kind for kind in OF_ANALYSIS if name.startswith(kind)), "")
+    return kind, name.removeprefix(kind) if kind else ""
 
 
-def save_review_figures(
-    paths: Iterable[str | Path],
-    names: Iterable[str],
-    frames: Mapping[str, pd.DataFrame],
-    config: Mapping,
-    style: Style,
-    preflight: str | Path | None = None,
-    numbers: str | Path | None = None,
-    workers: int = 1,
-) -> None:
-    """Draw each figure once and write it to every path that has its name.
+def figure_names(review: Review) -> list[str]:
+    """Figures that a run draws: those of the whole review, and a forest plot of each therapy and class."""
+    whole = [name for name in WHOLE if name not in ON_DEMAND]
+    forests = [f"{FOREST}{name}" for name, one in review.analyses.items() if one.disease == ALL and has_counts(one)]
+    return [*whole, *forests]
 
-    When all figures of the review are drawn, those made on demand are dropped where their analysis is gone or their
-    numbers are older than those of now.
+
+def has_counts(one: Analysis) -> bool:
+    """Whether a forest plot of an analysis has a row."""
+    return len(one.entered) + len(one.left_out) > 0
+
+
+def draw_figures(review: Review, preflight: str | Path, style: Style | None = None) -> None:
+    """Draw the figures of a run beside `preflight`, which lists and checks them; what did not change keeps its file.
+
+    A figure that has nothing to show is not written; its row says why. Files of the last run whose figure is gone are
+    deleted.
 
     Parameters
     ----------
-    paths : files to write; the stem says which figure, the suffix which format
-    names : stems of all figures that the review has
-    frames, config, style : as of `review_figure`
-    preflight : file for what was checked after drawing, one row a file; none if None
-    numbers : file with the results that are drawn, for its age
-    workers : int; processes that share the drawing
+    review : Review with results
+    preflight : file to write; the figures stand beside it
+    style : Style; that of the config if None
 
     Raises
     ------
     ReviewError: a figure cannot be drawn; the message begins with its name
     """
-    paths = [Path(path) for path in paths]
-    stems = dict.fromkeys(path.stem for path in paths)
-    if set(names) <= set(stems):
-        _drop_old(paths, set(frames["pooled"]["analysis"]), Path(numbers).stat().st_mtime if numbers else 0.0)
-    order = {name: place for place, name in enumerate(stems)}
-    shares = [share for share in (list(stems)[start::workers] for start in range(workers)) if share]
-    draw = partial(_save_figures, paths=paths, frames=frames, config=config, style=style, check=preflight is not None)
-    if len(shares) > 1:
-        with ProcessPoolExecutor(len(shares)) as pool:
-            rows = [row for found in pool.map(draw, shares) for row in found]
-    else:
-        rows = [row for share in shares for row in draw(share)]
-    if preflight is not None:
-        save_csv(preflight_frame(sorted(rows, key=lambda row: order[row["figure"]])), preflight)
-
-
-def _save_figures(names: list[str], paths: list[Path], frames, config, style: Style, check: bool) -> list[dict]:
-    """Draw the named figures and write them to their paths; what was checked of each file."""
+    preflight, style = Path(preflight), style or style_of(review)
+    formats = review.config["figures"]["formats"]
+    before = read_preflight(preflight)
     rows = []
-    for name in names:
-        mine = [path for path in paths if path.stem == name]
-        try:
-            figure = review_figure(name, frames, config, style)
-        except ReviewError as error:
-            raise ReviewError(f"figure {name}: {error}") from error
-        for path in mine:
-            save_figure(figure, path)
-        rows += check_file(figure, mine) if check else []
-    return rows
+    for name in figure_names(review):
+        drawing = _drawn(review, name, style)
+        paths = [preflight.with_name(f"{name}.{ending}") for ending in formats]
+        rows += [absent_row(name, drawing)] if drawing.absent else _written(drawing, paths, before)
+    kept = {f"{row['figure']}.{row['format']}" for row in rows}
+    for name in before:
+        if name not in kept:
+            preflight.with_name(name).unlink(missing_ok=True)
+    save_csv(preflight_frame(rows), preflight)
 
 
-def _drop_old(paths: list[Path], analyses: set[str], age: float) -> None:
-    """Delete figures beside `paths` of analyses that are gone, and others that were made before `age` (seconds)."""
-    for old in (old for folder in {path.parent for path in paths} for old in folder.iterdir()):
-        kind = next((kind for kind in OF_ANALYSIS if old.stem.startswith(kind)), "")
-        analysis = old.stem.removeprefix(kind)
-        if kind and old not in paths and (analysis not in analyses or old.stat().st_mtime < age):
-            old.unlink()
+def save_review_figure(review: Review, path: str | Path, style: Style | None = None) -> None:
+    """Draw one figure; the stem of the path says which, its ending the format.
+
+    Raises
+    ------
+    ReviewError: there is no such figure, or it cannot be drawn; the message begins with its name
+    """
+    save_figure(_drawn(review, Path(path).stem, style or style_of(review)), path)
+
+
+def style_of(review: Review) -> Style:
+    """The style of the preset that the config names."""
+    return named_style(review.standards.journals, review.config["figures"]["preset"])
+
+
+def _drawn(review: Review, name: str, style: Style) -> Drawing:
+    try:
+        return review_figure(review, name, style)
+    except ReviewError as error:
+        raise ReviewError(f"figure {name}: {error}") from error
+
+
+def _written(drawing: Drawing, paths: list[Path], before: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Write a drawing to the paths where it is not yet; what was checked of each file."""
+    content = content_of(drawing)
+    old = [path for path in paths if path.exists() and before.get(path.name, {}).get("content") == content]
+    new = [path for path in paths if path not in old]
+    for path in new:
+        save_figure(drawing, path)
+    checked = {row["format"]: row for row in check_file(drawing, new)} if new else {}
+    rows = [checked.get(path.suffix[1:]) or before[path.name] for path in paths]
+    return [{**row, "content": content} for row in rows]

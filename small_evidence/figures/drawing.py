@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from small_evidence.figures.style import SCREEN, Style
+from small_evidence.figures.style import Style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+STEPS = (25, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1)  # per cent between ticks
+LEAST_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,18 @@ class Axis:
         """Place of a proportion."""
         return self.left + (proportion - self.lower) / (self.upper - self.lower) * (self.right - self.left)
 
+    @property
+    def ticks(self) -> list[float]:
+        """Per cent at which it has ticks.
+
+        >>> Axis(0, 1, 0, 1).ticks, Axis(0, 1, 0, 1, 0, 0.2).ticks, Axis(0, 1, 0, 1, 0.5, 1).ticks
+        ([0, 25, 50, 75, 100], [0, 5, 10, 15, 20], [50, 60, 70, 80, 90, 100])
+        """
+        width = round(100 * (self.upper - self.lower), 6)
+        step = next((step for step in STEPS if width / step >= LEAST_STEPS), width)
+        ends = round(100 * self.lower / step, 6), round(100 * self.upper / step, 6)
+        return [round(number * step, 6) for number in range(math.ceil(ends[0]), math.floor(ends[1]) + 1)]
+
     def proportion(self, x: float) -> float:
         """Proportion at a place."""
         return self.lower + (x - self.left) / (self.right - self.left) * (self.upper - self.lower)
@@ -97,6 +114,7 @@ class Drawing:
     meanings: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # colour, and the shape or sign with it
     title: str = ""
     alt_text: str = ""
+    absent: str = ""  # why there is nothing to draw, which the drawing then says
     pages: tuple[Drawing, ...] = ()
 
     @property
@@ -142,8 +160,3 @@ def describe(drawing: Drawing, title: str, words: str) -> Drawing:
 def pages_of(drawing: Drawing) -> tuple[Drawing, ...]:
     """The pages of a drawing that is too high for one, otherwise the drawing itself."""
     return drawing.pages or (drawing,)
-
-
-def blank(height: float, style: Style = SCREEN) -> Drawing:
-    """A drawing with nothing on it."""
-    return Drawing(style, height, ())

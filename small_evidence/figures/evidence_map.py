@@ -2,83 +2,56 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from typing import Any
 
-import pandas as pd
-
-from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.figures.drawing import Drawing, describe
-from small_evidence.figures.forest import scheme_note, short_level
-from small_evidence.figures.layout import draw_sheet
+from small_evidence.figures.layout import absent, draw_sheet
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.page import Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.wording import counted, labels_of, level_text, missing, short_labels
+from small_evidence.figures.words import count_text, level_note, short_level
+from small_evidence.review import Review
+from small_evidence.wording import NOTHING, counted
 
 UNGRADED = "?"
 
 
-def evidence_map(
-    pooled: pd.DataFrame,
-    therapy_levels: pd.DataFrame,
-    therapies: pd.DataFrame,
-    diseases: pd.DataFrame,
-    *,
-    title: str = "Evidence map",
-    style: Style = SCREEN,
-) -> Drawing:
+def evidence_map(review: Review, style: Style = SCREEN, *, title: str = "Evidence map") -> Drawing:
     """A circle for each treatment and disease that was studied, in the order of Table IV.
 
     Area is the number of patients, colour and letter the best level of evidence, hatching says that no usable counts
-    are in hand. An empty place means that no study was found.
+    are available. An empty place means that no study was found.
 
     Parameters
     ----------
-    pooled : DataFrame; from `synthesis.pool_arms`
-    therapy_levels : DataFrame; from `grading.grade_therapies`
-    therapies, diseases : DataFrame; checked extraction tables
-    title : str; printed only by presets that print titles
+    review : Review with results
     style : Style
+    title : str; printed only by presets that print titles
     """
-    scale = [column.removeprefix("k_") for column in therapy_levels if column.startswith("k_")]
-    scale = [level for level in scale if f"patients_{level}" in therapy_levels]
-    patients = therapy_levels[[f"patients_{level}" for level in scale]].sum(axis=1)
-    cells = therapy_levels.assign(patients=patients)[therapy_levels["scope"] == "therapy"]
-    keys = ["therapy", "disease"]
-    counts = pooled[pooled["scope"] == "therapy"].set_index(keys)[["k", "k_left_out", "k_awaiting"]]
-    cells = cells.drop(columns="k").set_index(keys).join(counts, how="inner")
-    by_disease = cells[cells.index.get_level_values("disease") != ALL]
-    largest = max(by_disease["patients"].max(), 1) if len(by_disease) else 1
-
-    whole, short = labels_of(diseases, "disease"), short_labels(diseases)
-    used = set(by_disease.index.get_level_values("disease"))
-    shown = [slug for slug in whole if slug in used]
-    labels = labels_of(therapies, "therapy")
-    order = numbers(therapies["display_order"]).fillna(math.inf)
-    ordered = therapies.assign(_order=order).sort_values("_order", kind="stable")["therapy"]
+    scale = list(review.scheme["order"])
+    cells = {
+        (therapy, disease): level
+        for _, members in review.classes
+        for therapy in members
+        for disease in review.diseases
+        if (level := review.level_of("therapy", therapy, disease)) and review.analysis_of("therapy", therapy, disease)
+    }
+    if not cells:
+        return absent(title, "No treatment has a study of a named disease", style)
+    patients = {key: _patients(level, scale) for key, level in cells.items()}
+    largest = max(*patients.values(), 1)
+    labels, short = review.labels, review.labels.disease_short
+    shown = [slug for slug in review.diseases if any(disease == slug for _, disease in cells)]
     rows, words = [], []
-    for slug in ordered:
-        here = {disease: by_disease.loc[(slug, disease)] for disease in shown if (slug, disease) in by_disease.index}
-        if not here:
-            continue
-        glyphs = {disease: _glyph(cell, scale, largest, style) for disease, cell in here.items()}
-        total = cells.loc[(slug, ALL)]
-        studies = f"{total['k'] + total['k_left_out'] + total['k_awaiting']:.0f}"
-        rows.append(
-            Row(
-                {
-                    "therapy": labels[slug],
-                    "level": short_level(total["level"]),
-                    "studies": studies,
-                    "patients": _known(total["patients"]),
-                },
-                glyphs=glyphs,
-            )
-        )
-        parts = [
-            f"{short[disease]} {glyphs[disease].sign}, {_known(cell['patients'])}" for disease, cell in here.items()
-        ]
-        words.append(f"{labels[slug]}: {'; '.join(parts)}")
+    for therapy in dict.fromkeys(therapy for therapy, _ in cells):
+        here = [disease for disease in shown if (therapy, disease) in cells]
+        glyphs = {
+            disease: _glyph(review, therapy, disease, patients[therapy, disease] / largest, style) for disease in here
+        }
+        rows.append(Row(_overall(review, therapy, scale), glyphs=glyphs))
+        parts = [f"{short[disease]} {glyphs[disease].sign}, {_known(patients[therapy, disease])}" for disease in here]
+        words.append(f"{labels.therapy[therapy]}: {'; '.join(parts)}")
     columns = [
         Column("therapy", "Treatment"),
         *(Column(slug, _lines(short[slug]), "center", least=3.6 * style.size) for slug in shown),
@@ -86,33 +59,30 @@ def evidence_map(
         Column("studies", "Studies", "right", spare=2),
         Column("patients", "Patients", "right", spare=1),
     ]
-    drawn = {glyph.sign: glyph for row in rows for glyph in row.glyphs.values()}
-    signs = [level for level in [*scale, UNGRADED] if level in drawn]
-    circles = [
-        (Glyph(sign, drawn[sign].colour), "not gradable" if sign == UNGRADED else f"level {sign}") for sign in signs
-    ]
-    hatched = [glyph for row in rows for glyph in row.glyphs.values() if glyph.hatched]
-    if hatched:
-        circles.append((Glyph(" ", hatched[0].colour, hatched=True), "hatched: no usable counts in hand"))
-    abbreviations = [f"{short[slug]}, {whole[slug]}" for slug in shown if short[slug] not in whole[slug]]
-    notes = [
-        f"Area in proportion to the patients of the graded studies (largest: {counted(int(largest), 'patient')}); the "
-        "smallest circles are drawn larger, so that their letter fits. Letter and colour: best level among the "
-        "studies of that disease; the level overall counts those too that do not state the disease. No circle: no "
-        "study found. NR: number of patients not reported."
-    ]
-    notes += [f"{'; '.join(abbreviations)}."] if abbreviations else []
-    note = scheme_note(therapy_levels)
-    notes += [f"Level of evidence: {note}"] if note else []
-    if not rows:
-        rows = [Row({"therapy": "No treatment has a study"}, quiet=True)]
-    figure = draw_sheet(columns, rows, Sheet(title=title, keys=circles, notes=notes), style)
+    sheet = Sheet(title=title, keys=_keys(rows, scale), notes=_notes(review, rows, shown, int(largest)))
     described = f"{title}: level and patients of each treatment by disease. {'. '.join(words)}."
-    return describe(figure, title, described)
+    return describe(draw_sheet(columns, rows, sheet, style), title, described)
+
+
+def _overall(review: Review, therapy: str, scale: list[str]) -> dict[str, str]:
+    """Cells of a treatment over all diseases."""
+    level, whole = review.level_of("therapy", therapy), review.analysis_of("therapy", therapy)
+    result = whole.result if whole else {"k": 0, "k_left_out": 0, "k_awaiting": 0}
+    return {
+        "therapy": review.labels.therapy[therapy],
+        "level": short_level(level.get("level", "")),
+        "studies": f"{result['k'] + result['k_left_out'] + result['k_awaiting']:.0f}",
+        "patients": _known(_patients(level, scale)),
+    }
+
+
+def _patients(level: Mapping[str, Any], scale: list[str]) -> float:
+    """Patients of the graded studies."""
+    return sum(float(level.get(f"patients_{name}", 0)) for name in scale)
 
 
 def _known(patients: float) -> str:
-    return f"{patients:.0f}" if patients > 0 else "NR"
+    return count_text(patients) if patients > 0 else "NR"
 
 
 def _lines(label: str) -> str:
@@ -120,13 +90,42 @@ def _lines(label: str) -> str:
     return "\n".join(label.split())
 
 
-def _glyph(cell, scale: list[str], largest: float, style: Style) -> Glyph:
-    level = "" if missing(cell["level"]) else level_text(cell["level"])
-    sign = level if level in scale else UNGRADED
-    colour = level_colour(scale.index(level), len(scale), style) if level in scale else style.colours["unknown"]
-    meaning = f"level {level}" if level in scale else "not gradable"
-    no_counts = cell["k"] + cell["k_left_out"] == 0
-    return Glyph(sign, colour, meaning, cell["patients"] / largest, hatched=bool(no_counts))
+def _glyph(review: Review, therapy: str, disease: str, share: float, style: Style) -> Glyph:
+    scale = list(review.scheme["order"])
+    level = short_level(review.level_of("therapy", therapy, disease)["level"])
+    graded = level in scale
+    colour = level_colour(scale.index(level), len(scale), style) if graded else style.colours["unknown"]
+    one = review.analysis_of("therapy", therapy, disease)
+    no_counts = one is None or one.result["k"] + one.result["k_left_out"] == 0
+    meaning = f"level {level}" if graded else "not gradable"
+    return Glyph(level if graded else UNGRADED, colour, meaning, share, hatched=no_counts)
+
+
+def _keys(rows: list[Row], scale: list[str]) -> list[tuple[Glyph, str]]:
+    drawn = {glyph.sign: glyph for row in rows for glyph in row.glyphs.values()}
+    signs = [level for level in [*scale, UNGRADED] if level in drawn]
+    keys = [(Glyph(sign, drawn[sign].colour), drawn[sign].meaning) for sign in signs]
+    hatched = [glyph for row in rows for glyph in row.glyphs.values() if glyph.hatched]
+    return (
+        [*keys, (Glyph(" ", hatched[0].colour, hatched=True), "hatched: no usable counts available")]
+        if hatched
+        else keys
+    )
+
+
+def _notes(review: Review, rows: list[Row], shown: list[str], largest: int) -> list[str]:
+    labels = review.labels
+    pairs = [(labels.disease_short[slug], labels.disease[slug]) for slug in shown]
+    abbreviations = [f"{short}, {label}" for short, label in pairs if short not in label]
+    ungraded = any(row.cells["level"] == NOTHING for row in rows)
+    notes = [
+        f"Area in proportion to the patients of the graded studies (largest: {counted(largest, 'patient')}); the "
+        "smallest circles are drawn larger, so that their letter fits. Letter and colour: best level among the "
+        "studies of that disease; the level overall includes studies that do not report the disease. No circle: no "
+        "study found. NR: number of patients not reported." + f" {NOTHING}, not gradable." * ungraded
+    ]
+    notes += [f"{'; '.join(abbreviations)}."] if abbreviations else []
+    return [*notes, f"Level of evidence: {level_note(review)}"]
 
 
 def level_colour(rank: int, count: int, style: Style) -> str:

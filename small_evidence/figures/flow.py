@@ -17,6 +17,7 @@ from small_evidence.figures.drawing import Drawing, Shape, describe
 from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.page import BASELINE, LINE, MARGIN, Page, Sheet, TooNarrowError
 from small_evidence.figures.style import MM, SCREEN, Style
+from small_evidence.review import Review
 from small_evidence.wording import joined
 
 TITLE = "Flow of records and studies"
@@ -31,7 +32,7 @@ class _Box:
     column: str  # main, side, other
 
 
-def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = SCREEN) -> Drawing:
+def prisma_flow(review: Review, style: Style = SCREEN, *, title: str = TITLE) -> Drawing:
     """PRISMA 2020 flow diagram from the table of screening.
 
     Rows with a label of `screening.BOXES` fill its box, and a box that no row fills says NR. Other rows are optional:
@@ -40,14 +41,15 @@ def prisma_flow(screening: pd.DataFrame, *, title: str = TITLE, style: Style = S
 
     Parameters
     ----------
-    screening : DataFrame: stage (identification, screening, included), label, n, source; NR where not reported
-    title : str; printed only by presets that print titles
+    review : Review; of its table screening: stage, label, n, source; NR where not reported
     style : Style
+    title : str; printed only by presets that print titles
 
     Raises
     ------
     TooNarrowError: the style is too narrow
     """
+    screening = review["screening"]
     counts, extra = _read(screening)
     boxes = _boxes(counts, extra)
     page = Page(style)

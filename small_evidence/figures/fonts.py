@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
+import pyphen
 import typst
 from fontTools.pens.boundsPen import BoundsPen
 from fontTools.ttLib import TTFont
@@ -113,23 +115,48 @@ def missing_letters(text: str, style: Style, bold: bool = False) -> list[str]:
 
 
 def wrap_text(text: str, style: Style, size: float, width: float, bold: bool = False) -> list[str]:
-    """Break text into lines of at most `width` points: at spaces, a longer word at its hyphens, at worst anywhere."""
+    """Break text into lines of at most `width` points: at spaces, a longer word after its hyphens or between syllables.
+
+    A syllable that is wider stands alone on its line.
+    """
+
+    def fits(words: str) -> bool:
+        return text_width(words, style, size, bold) <= width
+
     lines: list[str] = []
     line = ""
     for word in re.split(r"[ \t\r\n]+", text.strip()):  # not at a no-break space
         longer = f"{line} {word}" if line else word
-        if text_width(longer, style, size, bold) <= width:
+        if fits(longer):
             line = longer
             continue
-        if line:
-            lines.append(line)
-        while text_width(word, style, size, bold) > width and len(word) > 1:
-            cut = len(word) - 1
-            while cut > 1 and text_width(word[:cut], style, size, bold) > width:
-                cut -= 1
-            hyphen = max(word.rfind(sign, 0, cut) for sign in BREAKS)
-            cut = hyphen + 1 if hyphen > 0 else cut
-            lines.append(word[:cut])
-            word = word[cut:]
-        line = word
+        lines += [line] if line else []
+        line, sign = "", ""
+        for part, mark in [(word, "")] if fits(word) else _parts(word):
+            if line and not fits(line + part + mark):
+                lines.append(line + sign)
+                line = ""
+            line, sign = line + part, mark
     return [*lines, line] if line else lines
+
+
+@cache
+def _parts(word: str) -> list[tuple[str, str]]:
+    """Where a long word may break: its parts, each with the sign to add if the line ends after it."""
+    found = []
+    for piece in re.findall(rf"[^{BREAKS}]*[{BREAKS}]+|[^{BREAKS}]+", word):
+        cuts = [0, *_syllables().positions(piece), len(piece)]
+        ends = ["-"] * (len(cuts) - 2) + [""]
+        found += [(piece[start:end], sign) for (start, end), sign in zip(pairwise(cuts), ends, strict=True)]
+    return found
+
+
+@cache
+def _syllables() -> pyphen.Pyphen:
+    return pyphen.Pyphen(lang="en_GB", left=3, right=3)
+
+
+def widest_part(text: str, style: Style, size: float, bold: bool = False) -> float:
+    """Width in points that a text needs at least, where its words break only as they may."""
+    parts = [f"{part}{sign}" for word in text.split() for part, sign in _parts(word)]
+    return max((text_width(part, style, size, bold) for part in parts), default=0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -14,184 +15,185 @@ from small_evidence.figures.judgements import judgement_glyph, judgement_keys
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import LEAST_SIDE, Mark, square_side
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
+from small_evidence.figures.risk_of_bias import overall_judgements
+from small_evidence.figures.scale import span_note, span_of
 from small_evidence.figures.style import SCREEN, Style
+from small_evidence.figures.words import (
+    axis_label,
+    capital,
+    count_column,
+    counts_text,
+    estimate_column,
+    estimate_text,
+    is_estimated,
+    level_note,
+    model_note,
+    short_level,
+    threshold_note,
+)
+from small_evidence.pooling.heterogeneity import TEST_CODES
 from small_evidence.pooling.record import STATUSES
+from small_evidence.review import Analysis, Review
 from small_evidence.wording import (
     NOTHING,
     SILENT,
-    class_label,
+    VARIANTS,
+    arm_reason,
     counted,
     ids_in,
-    interval_label,
-    labels_of,
-    level_text,
-    method_label,
+    joined,
     missing,
+    not_pooled_reason,
     per_cent,
-    percent,
-    scheme_name,
-    short_labels,
     variance,
     word,
 )
 
-WITHOUT = "without secondary sources"  # the variant of `synthesis.sensitivity`
-FACTORS = ("disease", "design", "level")
-AXIS_LABEL = "Patients with a response,\u00a0%"
+WITHOUT = "without_secondary"  # the variant without counts from secondary sources
+FACTORS = {"disease": "diseases", "design": "study designs", "level": "levels of evidence"}  # what arms are grouped by
+ORDERS = ("year", "effect", "n", "level")
+FURTHER = {"dose": "Dose", "follow_up": "Follow-up", "outcome": "Outcome", "time_point": "Months"}  # columns on request
 FIXED = ("fixed",)  # methods without a variance between studies
 
 
 def forest_plot(
+    review: Review,
     analysis: str,
-    arms: pd.DataFrame,
-    pooled: pd.DataFrame,
-    study_levels: pd.DataFrame,
-    studies: pd.DataFrame,
-    therapies: pd.DataFrame,
-    diseases: pd.DataFrame,
-    *,
-    class_labels: Mapping[str, str] | None = None,
-    title: str | None = None,
-    axis_label: str = AXIS_LABEL,
-    level_note: str | None = None,
-    order: str = "year",
-    subgroups: str | bool | None = None,
-    heterogeneity: pd.DataFrame | None = None,
-    sensitivity: pd.DataFrame | None = None,
-    risk_of_bias: pd.DataFrame | None = None,
-    reference: float = 0.5,
     style: Style = SCREEN,
+    *,
+    order: str = "",
+    subgroups: str | bool | None = None,
+    columns: Sequence[str] = (),
+    title: str = "",
 ) -> Drawing:
     """Forest plot of one therapy or class: its study arms, what they pool to, and what did not enter.
 
     Parameters
     ----------
-    analysis : str; a row of `pooled`, such as "diltiazem", "diltiazem-ssc" or "class-bisphosphonate"
-    arms, pooled : DataFrame; from `synthesis.select_arms` and `synthesis.pool_arms`, whole or only this analysis
-    study_levels : DataFrame; from `grading.grade_studies`
-    studies, therapies, diseases : DataFrame; checked extraction tables, for the labels
-    class_labels : mapping; class slug to label
-    title : str; the label of the therapy if None (printed only by presets that print titles)
-    axis_label : str; what the axis counts
-    level_note : str; scheme of the levels and its caveat; the note of `study_levels` if None
-    order : "year", "effect", "n" or "level"
-    subgroups : "disease", "design" or "level", or False for none. If None: by disease when there are at least two
-        diseases with two arms each on average; with fewer, a column says the disease
-    heterogeneity : DataFrame; from `synthesis.heterogeneity`, for diamonds of subgroups and the test between them.
-        Without it, a disease has a diamond where `pooled` has an analysis of these very arms
-    sensitivity : DataFrame; from `synthesis.sensitivity`. Where an analysis uses counts from secondary sources, a row
-        shows it without them
-    risk_of_bias : DataFrame; study_id, judgement, one row a study; a column of signs
-    reference : float; proportion with a light line
+    review : Review with results
+    analysis : str; its name, such as "diltiazem", "diltiazem-ssc" or "class-bisphosphonate"
     style : Style
+    order : one of ORDERS; that of the config if empty
+    subgroups : one of FACTORS, or False for none. If None: by disease when there are at least two diseases with two
+        arms each on average; with fewer, a column says the disease
+    columns : some of FURTHER, beside those that every forest plot has; those of the config if empty
+    title : str; the label of the analysis if empty (printed only by presets that print titles)
 
     Returns
     -------
-    Drawing with one axis (none when no arm entered), 0 to 100 per cent, y in points downwards
+    Drawing with one axis (none when no arm entered)
 
     Raises
     ------
-    ReviewError: no such analysis, an order or subgroups that are not known, a style too narrow for the columns
+    ReviewError: no such analysis, an order, subgroups or columns that are not known, a style too narrow
     """
-    found = pooled[pooled["analysis"] == analysis]
-    if found.empty:
-        raise ReviewError(f"no analysis {analysis!r} in the pooled results")
-    result = found.iloc[0]
-    here = arms[arms["analysis"] == analysis]
-    names = _Names(studies, therapies, diseases, class_labels or {}, study_levels)
-    entered = _sorted(here[here["entered"] == "yes"], order, names)
-    left_out = here[(here["entered"] == "no") & here["responders"].notna() & here["n"].notna()]
-    left_out = _sorted(left_out, order, names)
-    factor = _factor(subgroups, result, entered)
-    tests = _of_analysis(heterogeneity, analysis)
-    without = _of_analysis(sensitivity, analysis)
-    without = without[without["variant"] == WITHOUT] if len(without) else without
-    judged = dict(zip(risk_of_bias["study_id"], risk_of_bias["judgement"], strict=True)) if _has(risk_of_bias) else {}
-
-    label = title or names.therapy(result["scope"], result["therapy"], result["disease"])
-    years = _years(pd.concat([entered, left_out]), names)
-    columns = _columns(result, entered, factor, len(diseases) > 1, bool(years), bool(judged), style)
-    rows = _study_rows(entered, pooled, tests, result, names, factor, years, judged, style)
-    rows += _summary_rows(result, without, style)
-    tested = factor or ("disease" if any(column.key == "disease" for column in columns) else "")
-    statements = [_heterogeneity(result, style)] if result["pooled"] == "yes" else []
-    statements += _test_between(tests, tested, style)
-    is_pooled = result["pooled"] == "yes"
+    one = review.analysis(analysis)
+    arms = _Arms(review, one, columns or review.config["figures"]["columns"])
+    entered = in_order(review, one.entered, order)
+    left_out = in_order(review, one.left_out, order)
+    factor = _factor(subgroups, one)
+    shown = _columns(arms, factor, style)
+    rows = _study_rows(arms, entered, factor, style)
+    rows += _summary_rows(review, one, style)
+    tested = factor or ("disease" if any(column.key == "disease" for column in shown) else "")
+    statements = [_heterogeneity(one.result, style)] if one.pooled else []
+    statements += _test_between(one.tests, tested, style)
+    label = title or one.label
+    span = span_of(review, rows)
     sheet = Sheet(
         title=label,
-        axis_label=axis_label,
-        reference=reference,
-        centre=float(result["estimate"]) if is_pooled else math.nan,
+        axis_label=axis_label(review),
+        span=span,
+        reference=review.response_threshold,
+        centre=float(one.result["estimate"]) if one.pooled else math.nan,
         statements=statements,
-        below_heading="Counts that did not enter the analysis",
-        below=[_left_out_row(arm, names, factor, years) for arm in left_out.itertuples()],
-        keys=[*_keys(rows, result, factor), *judgement_keys((judged.get(slug) for slug in entered["study_id"]), style)],
-        notes=_notes(result, entered, left_out, names, factor, level_note, reference, style),
+        below_heading="Counts that are not in the analysis",
+        below=[_left_out_row(arms, arm, factor) for arm in left_out.to_dict("records")],
+        keys=[*_keys(review, rows, one, factor), *judgement_keys(map(arms.judged.get, entered["study_id"]), style)],
+        notes=[*_notes(arms, entered, left_out, factor, style), *span_note(span, rows)],
     )
-    words = _words(label, result, without, names)
-    return describe(draw_sheet(columns, rows, sheet, style), f"Forest plot: {label}", words)
+    return describe(draw_sheet(shown, rows, sheet, style), f"Forest plot: {label}", _words(review, one, label))
 
 
-def _has(frame: pd.DataFrame | None) -> bool:
-    return frame is not None and len(frame) > 0
+def in_order(review: Review, arms: pd.DataFrame, order: str = "") -> pd.DataFrame:
+    """Arms sorted as a forest plot has them; that of the config if no order is given.
+
+    Raises
+    ------
+    ReviewError: an order that is not one of ORDERS
+    """
+    order = order or review.config["figures"]["order"]
+    levels = dict(zip(review["study_levels"]["study_id"], review["study_levels"]["level"], strict=True))
+    keys = {
+        "year": (arms["year"], True),
+        "effect": (arms["responders"] / arms["n"], False),
+        "n": (arms["n"], False),
+        # The levels of every scheme sort as text, best first: IA, IB, IIA ... V; 1a, 1b ... 5.
+        "level": (arms["study_id"].map(levels).map(short_level).replace(NOTHING, "~"), True),
+    }
+    if order not in keys:
+        raise ReviewError(f"order {order!r} is not known; one of {', '.join(keys)}")
+    values, ascending = keys[order]
+    labels = arms["study_id"].map(lambda slug: review.labels.study.get(slug, slug).casefold())
+    keyed = arms.assign(_key=values, _label=labels)
+    keyed = keyed.sort_values(["_key", "_label"], ascending=[ascending, True], na_position="last", kind="stable")
+    return keyed.drop(columns=["_key", "_label"])
 
 
-def _of_analysis(frame: pd.DataFrame | None, analysis: str) -> pd.DataFrame:
-    """The rows of one analysis; none where the frame was not given."""
-    return frame[frame["analysis"] == analysis] if _has(frame) else pd.DataFrame()
-
-
-def _factor(subgroups: str | bool | None, result, entered: pd.DataFrame) -> str:
+def _factor(subgroups: str | bool | None, one: Analysis) -> str:
     """What the arms are grouped by; "" for nothing."""
     if subgroups is None:
-        groups = entered["arm_disease"].nunique()
-        subgroups = result["scope"] == "therapy" and 2 <= groups <= len(entered) / 2
+        groups = one.entered["arm_disease"].nunique()
+        subgroups = one.scope == "therapy" and 2 <= groups <= len(one.entered) / 2
     factor = {True: "disease", False: ""}.get(subgroups, subgroups)
     if factor and factor not in FACTORS:
         raise ReviewError(f"subgroups {factor!r} are not known; one of {', '.join(FACTORS)}")
-    return factor
+    return str(factor)
 
 
-def _years(arms: pd.DataFrame, names: _Names) -> dict[str, str]:
-    """Year of each study, when most labels do not carry it; a column that repeats the labels says nothing."""
-    known = arms[arms["year"].notna()]
-    years = {arm.study_id: f"{arm.year:.0f}" for arm in known.itertuples()}
-    silent = [study for study, year in years.items() if year not in names.study(study)]
-    return years if 2 * len(silent) > len(years) else {}
+class _Arms:
+    """What is printed of the arms of one analysis, in words."""
 
-
-class _Names:
-    """Slugs to words."""
-
-    def __init__(self, studies, therapies, diseases, class_labels, study_levels):
-        self.studies = labels_of(studies, "study_id")
-        self.therapies = labels_of(therapies, "therapy")
-        self.classes = class_labels
-        self.diseases = labels_of(diseases, "disease")
-        self.short = short_labels(diseases)
-        levels = study_levels["level"].map(short_level)
-        self.levels = dict(zip(study_levels["study_id"], levels, strict=True))
-        self.designs = dict(zip(study_levels["study_id"], study_levels.get("design", ""), strict=False))
-        self.level_note = scheme_note(study_levels)
+    def __init__(self, review: Review, one: Analysis, further: Sequence[str]):
+        unknown = [name for name in further if name not in FURTHER]
+        if unknown:
+            raise ReviewError(f"column {unknown[0]!r} is not known; one of {', '.join(FURTHER)}")
+        graded = review["study_levels"].set_index("study_id")
+        self.review, self.one, self.further = review, one, tuple(further)
+        self.levels = graded["level"].map(short_level).to_dict()
+        self.designs = graded["design"].to_dict()
+        overall = overall_judgements(review)
+        self.judged = dict(zip(overall["study_id"], overall["judgement"], strict=True))
+        self.responses = review["responses"].set_index("response_id")
+        self.years = self._silent_years()
 
     def study(self, slug: str) -> str:
-        return self.studies.get(slug) or slug
+        return self.review.labels.study.get(slug) or slug
 
-    def therapy(self, scope: str, slug: str, disease: str = ALL) -> str:
-        label = class_label(slug, self.classes) if scope == "class" else self.therapies.get(slug) or humanise(slug)
-        return label if disease == ALL else f"{label}: {self.diseases.get(disease) or humanise(disease)}"
+    def _silent_years(self) -> dict[str, str]:
+        """Year of each study, when most labels do not carry it; a column that repeats the labels says nothing."""
+        shown = pd.concat([self.one.entered, self.one.left_out])
+        known = shown[shown["year"].notna()]
+        years = {arm.study_id: f"{arm.year:.0f}" for arm in known.itertuples()}
+        silent = [study for study, year in years.items() if year not in self.study(study)]
+        return years if 2 * len(silent) > len(years) else {}
 
     def disease(self, slugs: str) -> str:
         if slugs in SILENT:
-            return "Disease not stated"
-        return " + ".join(self.diseases.get(slug) or humanise(slug) for slug in slugs.split(";"))
+            return "Disease not reported"
+        return " + ".join(self.review.labels.disease.get(slug) or humanise(slug) for slug in slugs.split(";"))
 
-    def group_of(self, arm, factor: str) -> str:
+    def short_disease(self, slugs: str) -> str:
+        if slugs in SILENT:
+            return "NR" if slugs == "NR" else NOTHING
+        return ", ".join(self.review.labels.disease_short.get(slug) or humanise(slug) for slug in slugs.split(";"))
+
+    def group_of(self, arm: Mapping[str, Any], factor: str) -> str:
         """The subgroup of an arm, as the subgroup analysis names it."""
         if factor == "disease":
-            return arm.arm_disease
+            return str(arm["arm_disease"])
         known = self.designs if factor == "design" else self.levels
-        return known.get(arm.study_id, NOTHING) or NOTHING
+        return known.get(arm["study_id"], NOTHING) or NOTHING
 
     def group(self, factor: str, value: str) -> str:
         """A subgroup in words."""
@@ -199,242 +201,196 @@ class _Names:
             return self.disease(value)
         if factor == "level":
             return "Level of evidence not gradable" if value == NOTHING else f"Level of evidence {value}"
-        words = "design not reported" if value in (*SILENT, NOTHING) else word("design", value)
-        return words[:1].upper() + words[1:]
+        return "Design not reported" if value in (*SILENT, NOTHING) else capital(word("design", value))
 
-    def short_disease(self, slugs: str) -> str:
-        if slugs in SILENT:
-            return "NR" if slugs == "NR" else NOTHING
-        return ", ".join(self.short.get(slug) or humanise(slug) for slug in slugs.split(";"))
+    def facts(self, arm: Mapping[str, Any]) -> dict[str, str]:
+        """Cells of an arm, also of one that is not in the analysis."""
+        labels, study = self.review.labels, arm["study_id"]
+        therapies = str(arm["arm_therapy"]).split(";")
+        cells = {
+            "study": self.study(study) + ("\u00a0†" if is_secondary(arm) else ""),
+            "therapy": ", ".join(labels.therapy.get(slug) or humanise(slug) for slug in therapies),
+            "disease": self.short_disease(arm["arm_disease"]),
+            "level": self.levels.get(study, NOTHING),
+            "count": counts_text(arm["responders"], arm["n"]),
+        }
+        if self.years:
+            cells["year"] = self.years.get(study, NOTHING)
+        rows = self.responses.reindex(ids_in(arm["response_ids"]))
+        return cells | {name: self._further(name, rows) for name in self.further}
 
-
-def scheme_note(levels: pd.DataFrame) -> str:
-    """What is printed beside levels: the caveat of their scheme, or its name when there is nothing to warn of."""
-    if levels.empty:
-        return ""
-    note = _text(levels["note"].iloc[0]) if "note" in levels else ""
-    return note or f"{scheme_name(levels['scheme'].iloc[0])} scheme."
-
-
-def short_level(value) -> str:
-    """A level for a narrow column, where a dash stands for not gradable."""
-    return NOTHING if missing(value) else level_text(value)
-
-
-def _level_of(result) -> float:
-    level = result.get("conf_level", math.nan)
-    return level if isinstance(level, float) and not math.isnan(level) else 0.95
-
-
-def _sorted(arms: pd.DataFrame, order: str, names: _Names) -> pd.DataFrame:
-    labels = arms["study_id"].map(names.study).str.casefold()
-    keys = {
-        "year": (arms["year"], True),
-        "effect": (arms["responders"] / arms["n"], False),
-        "n": (arms["n"], False),
-        # The levels of every scheme sort as text, best first: IA, IB, IIA ... V; 1a, 1b ... 5.
-        "level": (arms["study_id"].map(names.levels).replace(NOTHING, "~").fillna("~"), True),
-    }
-    if order not in keys:
-        raise ValueError(f"order {order!r} is not known; one of {', '.join(keys)}")
-    values, ascending = keys[order]
-    keyed = arms.assign(_key=values, _label=labels)
-    keyed = keyed.sort_values(["_key", "_label"], ascending=[ascending, True], na_position="last", kind="stable")
-    return keyed.drop(columns=["_key", "_label"])
+    def _further(self, name: str, rows: pd.DataFrame) -> str:
+        column = "time_point_months" if name == "time_point" else name
+        values = [value for value in rows[column].dropna() if value not in SILENT]
+        if name == "outcome":
+            values = [self.review.outcome(value).label for value in values]
+        return joined(values, ", ") or NOTHING
 
 
-def _columns(
-    result, entered, factor: str, several_diseases: bool, years: bool, judged: bool, style: Style
-) -> list[Column]:
-    percent = f"{_level_of(result):.0%} CI"
-    bracket = f"({percent})" if style.interval == "parentheses" else f"[{percent}]"
+def is_secondary(arm: Mapping[str, Any]) -> bool:
+    """Whether the counts are known from a secondary source only."""
+    return "secondary" in str(arm["evidence_basis"]).split(";")
+
+
+def _columns(arms: _Arms, factor: str, style: Style) -> list[Column]:
+    one, review = arms.one, arms.review
+    entered = len(one.entered)
+    several_diseases = len(review.diseases) > 1
     columns = [Column("study", "Study")]
-    if result["scope"] == "class":
+    if one.scope == "class":
         columns.append(Column("therapy", "Treatment", wrap=0.2))
-    if years:
+    if arms.years:
         columns.append(Column("year", "Year", "center", spare=1))
-    if result["scope"] != "class" and factor != "disease" and result["disease"] == ALL and several_diseases:
+    if one.scope != "class" and factor != "disease" and one.disease == ALL and several_diseases:
         columns.append(Column("disease", "Disease", wrap=0.15, spare=2))
+    columns += [Column(name, FURTHER[name], wrap=0.14, spare=5) for name in arms.further]
     if factor != "level":
         columns.append(Column("level", "Level", "center", spare=3))
-    if judged:
+    if arms.judged:
         columns.append(Column("bias", "Risk\nof bias", "center"))
-    columns += [Column("count", "Responders/n", "right", narrow="Responders\nof n"), Column(AXIS)]
-    if len(entered):
-        columns.append(Column("estimate", f"% {bracket}", "right", narrow=f"%\n{bracket}"))
-    if len(entered) > 1:
-        columns.append(Column("weight", "Weight", "right", spare=4))
+    columns += [count_column(review, style), Column(AXIS)]
+    if entered:
+        columns.append(estimate_column(review, style))
+    if entered > 1:
+        columns.append(Column("share", "Patients,\u00a0%", "right", narrow="Patients,\n%", spare=4))
     return columns
 
 
-def _facts(arm, names: _Names, years: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "year": years.get(arm.study_id, NOTHING) if years else "",
-        "study": names.study(arm.study_id) + ("\u00a0†" if is_secondary(arm) else ""),
-        "therapy": ", ".join(names.therapy("therapy", slug) for slug in str(arm.arm_therapy).split(";")),
-        "disease": names.short_disease(arm.arm_disease),
-        "level": names.levels.get(arm.study_id, NOTHING),
-        "count": counts_text(arm.responders, arm.n),
-    }
-
-
-def is_secondary(arm) -> bool:
-    """Whether the counts are known from someone else's account only."""
-    return "secondary" in str(arm.evidence_basis).split(";")
-
-
-def _study_rows(
-    entered, pooled, tests, result, names: _Names, factor: str, years: Mapping, judged: Mapping, style: Style
-) -> list[Row]:
+def _study_rows(arms: _Arms, entered: pd.DataFrame, factor: str, style: Style) -> list[Row]:
     if entered.empty:
-        reason = _text(result["reason"])
-        words = "No arm entered the analysis" + (f": {reason}" if reason not in ("", "no arm entered") else "")
+        reason = not_pooled_reason(arms.one.result, arms.review)
+        words = "No study arm is in the analysis" + (f": {reason}" if reason else "")
         return [Row({"study": words}, span="count", quiet=True)]
     largest, patients = entered["n"].max(), entered["n"].sum()
 
-    def study_row(arm, indent):
-        cells = _facts(arm, names, years) | {
-            "estimate": estimate_text(arm.responders / arm.n, arm.ci_lb, arm.ci_ub, style),
-            "weight": percent(arm.n / patients),
+    def study_row(arm: Mapping[str, Any], indent: float) -> Row:
+        share = arm["responders"] / arm["n"]
+        cells = arms.facts(arm) | {
+            "estimate": estimate_text(share, arm["ci_lb"], arm["ci_ub"], style),
+            "share": per_cent(arm["n"] / patients),
         }
-        mark = Mark("study", arm.responders / arm.n, arm.ci_lb, arm.ci_ub, arm.n / largest)
-        glyphs = {"bias": judgement_glyph(judged.get(arm.study_id, ""), style)} if judged else {}
+        mark = Mark("study", share, arm["ci_lb"], arm["ci_ub"], arm["n"] / largest)
+        glyphs = {"bias": judgement_glyph(arms.judged.get(arm["study_id"], ""), style)} if arms.judged else {}
         return Row(cells, mark, indent=indent, glyphs=glyphs)
 
+    records = entered.to_dict("records")
     if not factor:
-        return [study_row(arm, 0.0) for arm in entered.itertuples()]
-    rows = []
-    known = list(names.diseases) if factor == "disease" else sorted(set(names.levels.values()) - {NOTHING})
-    keyed = entered.assign(_group=[names.group_of(arm, factor) for arm in entered.itertuples()])
-    groups = sorted(
-        keyed.groupby("_group", sort=False),
-        key=lambda group: known.index(group[0]) if group[0] in known else len(known),
-    )
-    for slug, group in groups:
-        rows.append(Row({"study": names.group(factor, slug)}, bold=True, span="count", gap=0.3 if rows else 0.0))
-        rows += [study_row(arm, 1.2) for arm in group.itertuples()]
-        if len(group) > 1:
-            rows.append(_subgroup_row(factor, slug, group, pooled, tests, result, patients, style))
+        return [study_row(arm, 0.0) for arm in records]
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for arm in records:
+        groups.setdefault(arms.group_of(arm, factor), []).append(arm)
+    ranked = list(arms.review.labels.disease) if factor == "disease" else sorted({*arms.levels.values()} - {NOTHING})
+    rows: list[Row] = []
+    for slug in sorted(groups, key=lambda slug: ranked.index(slug) if slug in ranked else len(ranked)):
+        rows.append(Row({"study": arms.group(factor, slug)}, bold=True, span="count", gap=0.3 if rows else 0.0))
+        rows += [study_row(arm, 1.2) for arm in groups[slug]]
+        if len(groups[slug]) > 1:
+            rows.append(_subgroup_row(arms, factor, slug, pd.DataFrame(groups[slug]), style))
     return rows
 
 
-def _subgroup_row(factor: str, slug: str, group, pooled, tests, result, patients: float, style: Style) -> Row:
+def _subgroup_row(arms: _Arms, factor: str, slug: str, group: pd.DataFrame, style: Style) -> Row:
     """Diamond of a subgroup when it was pooled from these very arms, its summed counts and the reason otherwise."""
-    if len(tests):
-        same = (tests["factor"] == factor) & (tests["subgroup"].astype(str) == slug)
-        own = tests[same & (tests["k"] == len(group))].assign(pooled="yes", reason=tests["note"])
-    else:
-        same = (pooled["scope"] == result["scope"]) & (pooled["therapy"] == result["therapy"])
-        own = pooled[same & (pooled["disease"] == slug) & (pooled["k"] == len(group)) & (factor == "disease")]
+    review, one = arms.review, arms.one
     events, n = group["responders"].sum(), group["n"].sum()
-    cells = {"study": "Subgroup", "count": counts_text(events, n), "weight": percent(n / patients)}
-    if len(own) and own.iloc[0]["pooled"] == "yes" and not missing(own.iloc[0]["estimate"]):
-        row = own.iloc[0]
-        cells["estimate"] = estimate_text(row["estimate"], row["ci_lb"], row["ci_ub"], style)
-        mark = Mark("subgroup", row["estimate"], row["ci_lb"], row["ci_ub"])
-        return Row(cells, mark, indent=1.2, span="level")
-    reason = _text(own.iloc[0]["reason"]) if len(own) else ""
+    share = per_cent(n / one.entered["n"].sum())
+    cells = {"study": "Subgroup", "count": counts_text(events, n), "share": share}
+    own = _pooled_group(review, one, factor, slug)
+    if own and own["k"] == len(group):
+        if is_estimated(own):
+            values = own["estimate"], own["ci_lb"], own["ci_ub"]
+            cells["estimate"] = estimate_text(*values, style)
+            return Row(cells, Mark("subgroup", *values), indent=1.2, span="level")
+        reason = not_pooled_reason(own, review)
+    else:
+        reason = ""
     reason = reason or "no analysis of these arms alone"
     return Row(cells, note=f"Not pooled: {reason}", indent=1.2, span="level")
 
 
-def _summary_rows(result, without: pd.DataFrame, style: Style) -> list[Row]:
+def _pooled_group(review: Review, one: Analysis, factor: str, slug: str) -> Mapping[str, Any]:
+    """Result of a subgroup: of the subgroup analysis where that was done, else of the analysis of that disease."""
+    if len(one.tests):
+        found = one.tests[(one.tests["factor"] == factor) & (one.tests["subgroup"].astype(str) == slug)]
+        return {**found.iloc[0], "pooled": "yes", "reason": ""} if len(found) else {}
+    alone = review.analysis_of(one.scope, one.therapy, slug) if factor == "disease" else None
+    return alone.result if alone else {}
+
+
+def _summary_rows(review: Review, one: Analysis, style: Style) -> list[Row]:
+    result = one.result
     if not result["k"]:
         return []
     counts = counts_text(result["events"], result["n"])
     rows = []
-    if result["pooled"] == "yes" and not missing(result["estimate"]):
+    if is_estimated(result):
         effects = "common effect" if result["method"] in FIXED else "random effects"
-        cells = {
-            "study": f"Pooled, {effects}",
-            "count": counts,
-            "estimate": estimate_text(result["estimate"], result["ci_lb"], result["ci_ub"], style),
-            "weight": "100%",
-        }
-        mark = Mark("pooled", result["estimate"], result["ci_lb"], result["ci_ub"])
-        rows.append(Row(cells, mark, bold=True, span="level", gap=0.25, rule=True))
+        values = result["estimate"], result["ci_lb"], result["ci_ub"]
+        cells = {"study": f"Pooled, {effects}", "count": counts, "estimate": estimate_text(*values, style)}
+        cells["share"] = per_cent(1.0)
+        rows.append(Row(cells, Mark("pooled", *values), bold=True, span="level", gap=0.25, rule=True))
         if not missing(result["pi_lb"]):
-            cells = {
-                "study": "Prediction interval",
-                "estimate": style.percent_interval(result["pi_lb"], result["pi_ub"]),
-            }
-            middle = (result["pi_lb"] + result["pi_ub"]) / 2
-            mark = Mark("prediction", middle, result["pi_lb"], result["pi_ub"])
-            rows.append(Row(cells, mark, span="count"))
+            bounds = result["pi_lb"], result["pi_ub"]
+            cells = {"study": "Prediction interval", "estimate": style.percent_interval(*bounds)}
+            rows.append(Row(cells, Mark("prediction", sum(bounds) / 2, *bounds), span="count"))
     else:
-        reason = _text(result["reason"]) or _text(result["note"]) or STATUSES.get(result["status"], "no estimate")
-        rows.append(
-            Row({"study": "Pooled"}, note=f"Not pooled: {reason}", bold=True, span="level", gap=0.25, rule=True)
-        )
+        reason = not_pooled_reason(result, review) or STATUSES.get(result["status"], "no estimate")
+        note = f"Not pooled: {reason}"
+        rows.append(Row({"study": "Pooled"}, note=note, bold=True, span="level", gap=0.25, rule=True))
     if result["k"] > 1:
-        cells = {
-            "study": "Crude, summed counts",
-            "count": counts,
-            "estimate": estimate_text(result["crude"], result["crude_ci_lb"], result["crude_ci_ub"], style),
-        }
-        mark = Mark("crude", result["crude"], result["crude_ci_lb"], result["crude_ci_ub"])
-        rows.append(Row(cells, mark, span="level"))
-    if len(without):
-        rows.append(_without_row(without.iloc[0], style))
-    return rows
+        values = result["crude"], result["crude_ci_lb"], result["crude_ci_ub"]
+        cells = {"study": "Crude, summed counts", "count": counts, "estimate": estimate_text(*values, style)}
+        rows.append(Row(cells, Mark("crude", *values), span="level"))
+    without = without_secondary(one)
+    return [*rows, _without_row(without, style)] if without else rows
 
 
-def _without_row(variant, style: Style) -> Row:
-    """The analysis once more without the counts that are known from secondary sources only."""
+def without_secondary(one: Analysis) -> Mapping[str, Any]:
+    """The analysis once more without the counts that are known from secondary sources only; empty where it has none."""
+    found = one.variants[one.variants["variant"] == WITHOUT] if len(one.variants) else one.variants
+    return found.iloc[0].to_dict() if len(found) else {}
+
+
+def _without_row(variant: Mapping[str, Any], style: Style) -> Row:
     k = int(variant["k"])
     if not k:
-        return Row({"study": "Without secondary sources"}, note="No study is left", span="level")
-    cells = {"study": f"Without secondary sources: {counted(k, 'study', 'studies')}"}
-    cells["count"] = counts_text(variant["events"], variant["n"])
+        return Row({"study": VARIANTS[WITHOUT]}, note="No study is left", span="level")
     mark = without_mark(variant)
+    cells = {"study": f"{VARIANTS[WITHOUT]}: {counted(k, 'study', 'studies')}"}
+    cells["count"] = counts_text(variant["events"], variant["n"])
+    cells["estimate"] = estimate_text(mark.estimate, mark.lower, mark.upper, style)
     if mark.kind == "crude":
         cells["study"] += ", not pooled, crude"
-    return Row(cells | {"estimate": estimate_text(mark.estimate, mark.lower, mark.upper, style)}, mark, span="level")
+    return Row(cells, mark, span="level")
 
 
-def without_mark(variant) -> Mark:
+def without_mark(variant: Mapping[str, Any]) -> Mark:
     """A lighter diamond where the variant could be pooled, the crude proportion otherwise."""
-    if variant["pooled"] == "yes" and not missing(variant["estimate"]):
+    if is_estimated(variant):
         return Mark("without", variant["estimate"], variant["ci_lb"], variant["ci_ub"])
     return Mark("crude", variant["crude"], variant["crude_ci_lb"], variant["crude_ci_ub"])
 
 
 def _test_between(tests: pd.DataFrame, factor: str, style: Style) -> list[str]:
     """The test for differences between subgroups in words, or why there is none."""
-    own = tests[tests["factor"] == factor] if len(tests) and factor else tests
-    if not factor or own.empty:
+    own = tests[tests["factor"] == factor] if len(tests) and factor else tests[:0]
+    if own.empty:
         return []
-    first = own.iloc[0]
-    words = {"disease": "diseases", "design": "study designs", "level": "levels of evidence"}[factor]
-    note = _text(first["test_note"])
+    first, note = own.iloc[0], ""
+    note = "" if missing(first["test_note"]) else TEST_CODES.get(first["test_note"], first["test_note"])
     if missing(first["chi2"]):
-        return [f"Test for differences between {words}: not done ({note or 'not estimable'})."]
+        return [f"Test for differences between {FACTORS[factor]}: not done ({note or 'not estimable'})."]
     numbers = f"χ² = {first['chi2']:.2f}, df = {first['df']:.0f}, P {style.p_value(first['p'])}"
-    return [f"Test for differences between {words}: {numbers}{f'; {note}' if note else ''}"]
+    return [f"Test for differences between {FACTORS[factor]}: {numbers}{f'; {note}' if note else ''}"]
 
 
-def _left_out_row(arm, names: _Names, factor: str, years: Mapping[str, str]) -> Row:
+def _left_out_row(arms: _Arms, arm: Mapping[str, Any], factor: str) -> Row:
     """An arm under the plot; where no column says the disease, the reason begins with it."""
-    disease = f"{names.short_disease(arm.arm_disease)}: " if factor == "disease" else ""
-    return Row(_facts(arm, names, years), note=f"{disease}{arm.reason}")
+    disease = f"{arms.short_disease(arm['arm_disease'])}: " if factor == "disease" else ""
+    return Row(arms.facts(arm), note=f"{disease}{arm_reason(arm, arms.review)}")
 
 
-def counts_text(responders: float, n: float) -> str:
-    """Responders of patients, as 5/8."""
-    return f"{responders:.0f}/{n:.0f}"
-
-
-def estimate_text(proportion: float, lower: float, upper: float, style: Style) -> str:
-    """Per cent with its interval: 62.5 [24.5, 91.5]."""
-    return f"{per_cent(proportion)} {style.percent_interval(lower, upper)}"
-
-
-def _text(value) -> str:
-    """A text cell; an empty one comes back from a CSV file as NaN."""
-    return value if isinstance(value, str) else ""
-
-
-def _heterogeneity(result, style: Style) -> str:
+def _heterogeneity(result: Mapping[str, Any], style: Style) -> str:
     """Between-study variance in words; I2 last, as it says least."""
     if missing(result["tau2"]):
         status = STATUSES.get(result["status"], "")
@@ -444,20 +400,20 @@ def _heterogeneity(result, style: Style) -> str:
     if not missing(result["tau2_lb"]):
         upper = result["tau2_ub"]
         words = "no upper bound" if math.isinf(upper) else variance(upper)
-        parts[0] += f" ({_level_of(result):.0%} CI {variance(result['tau2_lb'])} to {words})"
+        parts[0] += f" ({result['conf_level']:.0%} CI {variance(result['tau2_lb'])} to {words})"
     if result["status"] == "tau2_zero":
         parts[0] += ", at the edge of its range"
     if not missing(result["q"]):
-        parts.append(f"Q = {result['q']:.2f}, df = {result['q_df']:.0f}, P {style.p_value(result['q_p'])}")
+        parts.append(f"Q = {result['q']:.2f}, df = {result['q_df']:.0f}, exact P {style.p_value(result['q_p'])}")
     if not missing(result["i2"]):
         parts.append(f"I² = {100 * result['i2']:.0f}%")
     return f"Heterogeneity: {'; '.join(parts)}."
 
 
-def _keys(rows: list[Row], result, factor: str) -> list[tuple[str, str]]:
-    percent = f"{_level_of(result):.0%}"
+def _keys(review: Review, rows: list[Row], one: Analysis, factor: str) -> list[tuple[str, str]]:
+    percent = f"{review.conf_level:.0%}"
     drawn = {row.mark.kind for row in rows if row.mark}
-    several = "; area in proportion to patients" if result["k"] > 1 else ""
+    several = "; area in proportion to patients" if one.result["k"] > 1 else ""
     words = {
         "study": f"study arm, exact {percent} CI{several}",
         "pooled": f"pooled, {percent} CI",
@@ -469,82 +425,84 @@ def _keys(rows: list[Row], result, factor: str) -> list[tuple[str, str]]:
     return [(kind, text) for kind, text in words.items() if kind in drawn]
 
 
-def _notes(result, entered, left_out, names: _Names, factor, level_note, reference, style: Style) -> list[str]:
+def _notes(arms: _Arms, entered: pd.DataFrame, left_out: pd.DataFrame, factor: str, style: Style) -> list[str]:
+    one, review = arms.one, arms.review
+    shown = pd.concat([entered, left_out])
     notes = []
     if len(entered):
         words = []
         if len(entered) > 1:
-            words.append("Weight: share of the patients, as the model has no inverse-variance weights.")
-        if result["pooled"] == "yes" and not missing(result["estimate"]):
-            model = method_label(result["method"])
-            kind = interval_label(result["interval"])
-            words.append(f"Pooled: {model}; interval by {kind}. Dotted line: pooled value.")
+            words.append("Patients, %: share of the patients, as the model has no inverse-variance weights.")
+        if is_estimated(one.result):
+            words.append(f"Pooled: {model_note(one.result)} Dotted line: pooled value.")
         if square_side(entered["n"].min() / entered["n"].max(), 1.5 * style.size) <= LEAST_SIDE:
             words.append("The smallest squares are drawn larger than in proportion, so that they can be seen.")
-        if not math.isnan(reference):
-            words.append(f"Grey line: {100 * reference:g}%.")
-        notes.append(" ".join(words))
-    used = []
-    if result["scope"] == "therapy" and result["disease"] == ALL:
-        used = [*left_out["arm_disease"], *([] if factor == "disease" else entered["arm_disease"])]
-        used = used if len(names.diseases) > 1 else []
-    shown = {slug for slugs in used for slug in slugs.split(";")}
-    pairs = [
-        f"{short}, {names.diseases[slug]}"
-        for slug, short in names.short.items()
-        if slug in shown and short not in names.diseases[slug]
-    ]
-    if any(is_secondary(arm) for arm in pd.concat([entered, left_out]).itertuples()):
+        notes.append(" ".join([*words, threshold_note(review)]))
+    notes += _summed_outcomes(review, entered)
+    if any(is_secondary(arm) for arm in shown.to_dict("records")):
         notes.append("† Counts known from a secondary source only.")
-    level = f"Level of evidence: {names.level_note if level_note is None else level_note}"
-    shown_studies = {*entered["study_id"], *left_out["study_id"]}
-    if shown_studies and (names.level_note or level_note):
-        ungraded = any(names.levels.get(slug, NOTHING) == NOTHING for slug in shown_studies)
-        notes.append(f"{level} {NOTHING}, not gradable." if ungraded else level)
-    if pairs:
-        notes.append("; ".join(pairs) + ".")
-    awaiting = ids_in(result["awaiting"])
+    if len(shown):
+        ungraded = any(arms.levels.get(slug, NOTHING) == NOTHING for slug in shown["study_id"])
+        notes.append(f"Level of evidence: {level_note(review)}" + f" {NOTHING}, not gradable." * ungraded)
+    if one.scope == "therapy" and one.disease == ALL and len(review.diseases) > 1:
+        used = [*left_out["arm_disease"], *([] if factor == "disease" else entered["arm_disease"])]
+        labels, slugs = review.labels, {slug for several in used for slug in several.split(";")}
+        pairs = [
+            f"{short}, {labels.disease[slug]}"
+            for slug, short in labels.disease_short.items()
+            if slug in slugs and short not in labels.disease[slug]
+        ]
+        notes += [f"{'; '.join(pairs)}."] if pairs else []
+    awaiting = sorted((arms.study(slug) for slug in ids_in(one.result["awaiting"])), key=str.casefold)
     if awaiting:
-        labels = sorted((names.study(slug) for slug in awaiting), key=str.casefold)
-        notes.append(f"Awaiting counts ({len(labels)}): {', '.join(labels)}.")
+        notes.append(f"Awaiting counts ({len(awaiting)}): {', '.join(awaiting)}.")
     return notes
 
 
-def _words(label: str, result, without: pd.DataFrame, names: _Names) -> str:
+def _summed_outcomes(review: Review, entered: pd.DataFrame) -> list[str]:
+    """Which outcomes are summed, where there is more than one."""
+    sums = entered.groupby("outcome", sort=False)[["responders", "n"]].sum()
+    if len(sums) < 2:
+        return []
+    parts = (f"{review.outcome(slug).label.lower()} {counts_text(*row)}" for slug, row in sums.iterrows())
+    return [f"Different outcomes are summed: {', '.join(parts)}."]
+
+
+def _words(review: Review, one: Analysis, label: str) -> str:
     """The figure in words, for readers who cannot see it."""
+    result = one.result
     k = int(result["k"])
     words = [f"Forest plot of {label}."]
     if not k:
-        words.append("No study arm entered the analysis.")
+        words.append("No study arm is in the analysis.")
     else:
         crude = estimate_text(result["crude"], result["crude_ci_lb"], result["crude_ci_ub"], SCREEN)
-        responded = counts_text(result["events"], result["n"])
-        words.append(f"{k} study {'arm' if k == 1 else 'arms'}, {responded} responded, {crude} per cent.")
-        if result["pooled"] == "yes" and not missing(result["estimate"]):
+        counts = f"{counts_text(result['events'], result['n'])} {review.response.event_plural}"
+        words.append(f"{counted(k, 'study arm')}, {counts}, {crude} per cent.")
+        if is_estimated(result):
             pooled = estimate_text(result["estimate"], result["ci_lb"], result["ci_ub"], SCREEN)
             words.append(f"Pooled {pooled} per cent.")
             if not missing(result["pi_lb"]):
-                words.append(
-                    f"Prediction interval {SCREEN.percent_interval(result['pi_lb'], result['pi_ub'])} per cent."
-                )
+                predicted = SCREEN.percent_interval(result["pi_lb"], result["pi_ub"])
+                words.append(f"Prediction interval {predicted} per cent.")
         else:
-            words.append(f"Not pooled: {_text(result['reason']) or 'no estimate'}.")
-    if len(without):
-        words.append(without_words(without.iloc[0]))
+            words.append(f"Not pooled: {not_pooled_reason(result, review) or 'no estimate'}.")
+    without = without_secondary(one)
+    if without:
+        words.append(without_words(without))
     if result["k_left_out"]:
-        words.append(f"Studies with counts that did not enter: {int(result['k_left_out'])}.")
+        words.append(f"Studies with counts that are not in the analysis: {int(result['k_left_out'])}.")
     if result["k_awaiting"]:
         words.append(f"Studies awaiting counts: {int(result['k_awaiting'])}.")
     return " ".join(words)
 
 
-def without_words(variant) -> str:
+def without_words(variant: Mapping[str, Any]) -> str:
     """The analysis without secondary sources in one sentence."""
     if not variant["k"]:
         return "Without secondary sources no study is left."
     mark = without_mark(variant)
     kind = "crude" if mark.kind == "crude" else "pooled"
     counts = f"{counted(int(variant['k']), 'study', 'studies')}, {counts_text(variant['events'], variant['n'])}"
-    return (
-        f"Without secondary sources: {counts}, {kind} {estimate_text(mark.estimate, mark.lower, mark.upper, SCREEN)}."
-    )
+    value = estimate_text(mark.estimate, mark.lower, mark.upper, SCREEN)
+    return f"Without secondary sources: {counts}, {kind} {value}."

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from small_evidence.appraisal.risk_of_bias import NOT_APPRAISED
 from small_evidence.extraction.schema import humanise
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.wording import SIGNS, SILENT, judgement_sign
 
+NOT_APPRAISED = "not appraised"
 COLOURS = {  # of the style, by sign
     "+": "low", "Y": "low", "PY": "low", "/": "apart", "−": "some", "?": "unknown", "PN": "high", "N": "high",
     "×": "high", "!": "critical",

@@ -8,13 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from small_evidence.figures.drawing import Drawing
+from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.page import ROOMY, Column, Page, Row, Sheet, TooNarrowError
 from small_evidence.figures.style import Style
 
 CROWDED = (20, 60)  # rows from which a figure is drawn closer, and at which it is as close as DENSE
 DENSE = 1.5
 CLOSER = (1.65, 1.5, 1.4, 1.3)  # pitches in type sizes that are tried where a page would be too high
+
+
+def absent(title: str, reason: str, style: Style) -> Drawing:
+    """What stands in place of a figure that has nothing to show: the reason."""
+    drawing = draw_sheet([Column("reason", "")], [], Sheet(title=title, statements=[f"{reason}."]), style)
+    return replace(describe(drawing, title, f"{title}. {reason}."), absent=reason)
 
 
 def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Style) -> Drawing:
@@ -53,7 +59,7 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
 
 def _page(rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], places: Mapping, style: Style) -> Page:
     """Rows on a page; its columns stand at the places that were measured for the rows of all pages."""
-    page = Page(style, pitch)
+    page = Page(style, pitch, sheet.span)
     page.places = places
     if sheet.title and style.title:
         page.heading(sheet.title)
@@ -97,9 +103,14 @@ def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], M
             if number == len(tries) - 1:
                 raise
             continue
-        dropped = [column.header.replace("\n", " ").lower() for column in spare[: max(0, number - 1)]]
+        dropped = [_named(column.header) for column in spare[: max(0, number - 1)]]
         return chosen, page.places, dropped
     raise AssertionError("no column was tried")
+
+
+def _named(head: str) -> str:
+    """A head of a column inside a sentence."""
+    return head.replace("\n", " ").removesuffix(",\u00a0%").removesuffix(", %").lower()
 
 
 def _respanned(row: Row, columns: list[Column]) -> Row:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from small_evidence.figures.drawing import Axis, Item, Line, Shape
 from small_evidence.figures.style import Style, contrast
 
 LEAST_SIDE = 1.6  # points; a smaller square cannot be seen on its line
@@ -61,70 +62,160 @@ def letter_colour(face: str, style: Style) -> str:
     return max(style.colours["ink"], "#FFFFFF", key=lambda colour: contrast(colour, face))
 
 
-def mark_shapes(mark: Mark, x: Callable, y: float, pitch: float, style: Style, room: float = 0.0) -> tuple[list, list]:
-    """Shapes and lines of a mark in points; `x` turns a proportion into points, `room` is the height of a curve."""
-    ink, thin = style.colours["ink"], style.line
-    shapes, lines = [], []
-    known = not math.isnan(mark.lower)
-    centre = x(mark.estimate)
+def mark_items(
+    mark: Mark, axis: Axis, y: float, pitch: float, style: Style, *, room: float = 0.0, key: bool = False
+) -> list[Item]:
+    """Shapes and lines of a mark whose row has its middle at `y`; `room` is the height of a curve or a cloud.
 
-    def square(half):
-        return [
-            (centre - half, y - half),
-            (centre + half, y - half),
-            (centre + half, y + half),
-            (centre - half, y + half),
-        ]
+    What lies beyond the axis is cut off there, with an arrow. `key` is for the mark beside its words.
+    """
+    pen = _Pen(mark, axis, y, pitch, style, room, key)
+    if not axis.lower <= mark.estimate <= axis.upper:
+        pen.interval(mark.lower, mark.upper, style.line)
+        return pen.items
+    DRAWN[mark.kind](pen)
+    return pen.items
 
-    def diamond(lower, upper, half):
-        return [(lower, y), (centre, y - half), (upper, y), (centre, y + half)]
 
-    if mark.kind == "study":
-        if known:
-            lines.append((x(mark.lower), y, x(mark.upper), y, 1.5 * thin))
-        shapes.append((square(square_side(mark.share, pitch) / 2), style.colours["study"], style.colours["study"], 0))
-    elif mark.kind in ("pooled", "subgroup", "without"):
-        half = (0.34 if mark.kind == "pooled" else 0.26) * pitch
-        shapes.append((diamond(x(mark.lower), x(mark.upper), half), style.colours[mark.kind], ink, thin))
-    elif mark.kind == "prediction":
-        half, left, right = 0.13 * pitch, x(mark.lower), x(mark.upper)
-        bar = [(left, y - half), (right, y - half), (right, y + half), (left, y + half)]
-        shapes.append((bar, style.colours["prediction"], ink, thin))
-    elif mark.kind == "crude":
-        lines.append((x(mark.lower), y, x(mark.upper), y, thin))
-        radius = 0.22 * pitch
-        turns = [math.pi * step / 12 for step in range(24)]
-        circle = [(centre + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
-        shapes.append((circle, style.colours["crude"], ink, 1.5 * thin))
-    elif mark.kind == "pooled_row":
-        if not math.isnan(mark.pi_lower):
-            lines.append((x(mark.pi_lower), y, x(mark.pi_upper), y, thin))
-        lines.append((x(mark.lower), y, x(mark.upper), y, 4 * thin))
-        half = 0.36 * pitch
-        shapes.append((diamond(centre - half, centre + half, half), style.colours["pooled"], ink, thin))
-    elif mark.kind == "crude_row":
-        lines.append((x(mark.lower), y, x(mark.upper), y, thin))
-        shapes.append((square(0.22 * pitch), style.colours["crude"], ink, 1.5 * thin))
-    elif mark.kind in ("variant", "without_row"):
-        if known:
-            lines.append((x(mark.lower), y, x(mark.upper), y, 1.5 * thin))
-        half = 0.27 * pitch
-        face = style.colours["study" if mark.kind == "variant" else "without"]
-        shapes.append((diamond(centre - half, centre + half, half), face, ink, thin))
-    elif mark.kind == "density":
-        base = y + room / 2
-        prior = [(x(p), base - height * room) for p, height in mark.limits]
-        lines += [(*one, *other, 1.5 * thin) for one, other in zip(prior[::2], prior[1::2], strict=False)]  # dashed
-        curve = [(x(p), base - height * room) for p, height in mark.points]
-        shapes.append(([(curve[0][0], base), *curve, (curve[-1][0], base)], style.colours["subgroup"], ink, thin))
-    elif mark.kind == "cloud":
-        base, radius = y + room / 2, 0.16 * pitch
-        limits = [(x(p), base - height * room) for p, height in mark.limits]
-        if limits:
-            shapes.append((limits, style.colours["shade"], style.colours["rule"], thin))
-        turns = [math.pi * step / 8 for step in range(16)]
-        for p, height in mark.points:
-            middle, level = x(p), base - height * room
-            dot = [(middle + radius * math.cos(turn), level + radius * math.sin(turn)) for turn in turns]
-            shapes.append((dot, style.colours["study"], ink, thin))
-    return shapes, lines
+@dataclass
+class _Pen:
+    """Draws one mark."""
+
+    mark: Mark
+    axis: Axis
+    y: float
+    pitch: float
+    style: Style
+    room: float
+    key: bool
+    items: list[Item] = field(default_factory=list)
+
+    def interval(self, lower: float, upper: float, width: float, colour: str = "") -> None:
+        """A line between two proportions, nothing where they are not known."""
+        if math.isnan(lower):
+            return
+        left, right = self.inside(lower), self.inside(upper)
+        colour = colour or self.style.colours["ink"]
+        self.items.append(Line(left, self.y, right, self.y, width, colour, "key_lines" if self.key else "intervals"))
+        self.arrows(lower, upper)
+
+    def arrows(self, lower: float, upper: float) -> None:
+        """An arrow at each end of the axis beyond which an interval goes on."""
+        for beyond, x, way in (
+            (lower < self.axis.lower, self.axis.left, -1),
+            (upper > self.axis.upper, self.axis.right, 1),
+        ):
+            if beyond:
+                head = 0.22 * self.pitch
+                tip = ((x + way * head, self.y), (x, self.y - 0.7 * head), (x, self.y + 0.7 * head))
+                self.polygon(tip, self.style.colours["ink"])
+
+    def polygon(
+        self, points: Iterable[tuple[float, float]], face: str, width: float = 0.0, edge: str = "", role: str = "marks"
+    ) -> None:
+        """A shape with an edge of ink where it has a width."""
+        edge = edge or (self.style.colours["ink"] if width else face)
+        self.items.append(Shape(tuple(points), face, edge, width, "keys" if self.key else role))
+
+    def square(self, half: float, face: str, width: float = 0.0, role: str = "marks") -> None:
+        x, y = self.centre, self.y
+        self.polygon(
+            ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)),
+            face,
+            width,
+            role=role,
+        )
+
+    def diamond(self, left: float, right: float, half: float, face: str) -> None:
+        x, y = self.centre, self.y
+        self.polygon(((left, y), (x, y - half), (right, y), (x, y + half)), face, self.style.line)
+
+    def circle(self, x: float, y: float, radius: float, face: str, width: float, corners: int = 24) -> None:
+        turns = [2 * math.pi * step / corners for step in range(corners)]
+        self.polygon(((x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns), face, width)
+
+    @property
+    def centre(self) -> float:
+        return self.axis.x(self.mark.estimate)
+
+    def inside(self, proportion: float) -> float:
+        """Place of a proportion, or the end of the axis beyond which it lies."""
+        return self.axis.x(min(max(proportion, self.axis.lower), self.axis.upper))
+
+    def curve(self, points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Places of points of a curve, as far as they are on the axis."""
+        base = self.y + self.room / 2
+        shown = [(p, height) for p, height in points if self.axis.lower <= p <= self.axis.upper]
+        return [(self.axis.x(p), base - height * self.room) for p, height in shown]
+
+
+def _study(pen: _Pen) -> None:
+    """A square with its interval on it, so that a large square does not hide a narrow one."""
+    half = square_side(pen.mark.share, pen.pitch) / 2
+    pen.square(half, pen.style.colours["study"], role="squares")
+    hidden = not math.isnan(pen.mark.lower) and pen.inside(pen.mark.upper) - pen.inside(pen.mark.lower) < 2 * half
+    colour = letter_colour(pen.style.colours["study"], pen.style) if hidden else ""
+    pen.interval(pen.mark.lower, pen.mark.upper, 1.5 * pen.style.line, colour)
+
+
+def _pooled(pen: _Pen) -> None:
+    mark, half = pen.mark, (0.34 if pen.mark.kind == "pooled" else 0.26) * pen.pitch
+    pen.diamond(pen.inside(mark.lower), pen.inside(mark.upper), half, pen.style.colours[mark.kind])
+    pen.arrows(mark.lower, mark.upper)
+
+
+def _prediction(pen: _Pen) -> None:
+    half, left, right = 0.13 * pen.pitch, pen.inside(pen.mark.lower), pen.inside(pen.mark.upper)
+    y = pen.y
+    bar = ((left, y - half), (right, y - half), (right, y + half), (left, y + half))
+    pen.polygon(bar, pen.style.colours["prediction"], pen.style.line)
+    pen.arrows(pen.mark.lower, pen.mark.upper)
+
+
+def _crude(pen: _Pen) -> None:
+    pen.interval(pen.mark.lower, pen.mark.upper, pen.style.line)
+    pen.circle(pen.centre, pen.y, 0.22 * pen.pitch, pen.style.colours["crude"], 1.5 * pen.style.line)
+
+
+def _pooled_row(pen: _Pen) -> None:
+    pen.interval(pen.mark.pi_lower, pen.mark.pi_upper, pen.style.line)
+    pen.interval(pen.mark.lower, pen.mark.upper, 4 * pen.style.line)
+    half = 0.36 * pen.pitch
+    pen.diamond(pen.centre - half, pen.centre + half, half, pen.style.colours["pooled"])
+
+
+def _crude_row(pen: _Pen) -> None:
+    pen.interval(pen.mark.lower, pen.mark.upper, pen.style.line)
+    pen.square(0.22 * pen.pitch, pen.style.colours["crude"], 1.5 * pen.style.line)
+
+
+def _variant(pen: _Pen) -> None:
+    pen.interval(pen.mark.lower, pen.mark.upper, 1.5 * pen.style.line)
+    half = 0.27 * pen.pitch
+    face = pen.style.colours["study" if pen.mark.kind == "variant" else "without"]
+    pen.diamond(pen.centre - half, pen.centre + half, half, face)
+
+
+def _density(pen: _Pen) -> None:
+    base, curve = pen.y + pen.room / 2, pen.curve(pen.mark.points)
+    outline = [(curve[0][0], base), *curve, (curve[-1][0], base)]
+    pen.polygon(outline, pen.style.colours["subgroup"], pen.style.line)
+    prior = pen.curve(pen.mark.limits)
+    role = "key_lines" if pen.key else "lines"
+    for one, other in zip(prior[::2], prior[1::2], strict=False):  # dashed
+        pen.items.append(Line(*one, *other, 1.5 * pen.style.line, pen.style.colours["ink"], role))
+
+
+def _cloud(pen: _Pen) -> None:
+    limits = pen.curve(pen.mark.limits)
+    if limits:
+        pen.polygon(limits, pen.style.colours["shade"], pen.style.line, pen.style.colours["rule"])
+    for x, y in pen.curve(pen.mark.points):
+        pen.circle(x, y, 0.16 * pen.pitch, pen.style.colours["study"], pen.style.line, corners=16)
+
+
+DRAWN: Mapping[str, Callable[[_Pen], None]] = {
+    "study": _study, "pooled": _pooled, "subgroup": _pooled, "without": _pooled, "prediction": _prediction,
+    "crude": _crude, "pooled_row": _pooled_row, "crude_row": _crude_row, "variant": _variant, "without_row": _variant,
+    "density": _density, "cloud": _cloud,
+}  # fmt: skip

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from small_evidence import ReviewError
 from small_evidence.figures.drawing import Axis, Drawing, Item, Line, Shape, Text
-from small_evidence.figures.fonts import text_width, wrap_text
-from small_evidence.figures.marks import KEY_POINTS, SHAPES, Glyph, Mark, letter_colour, mark_shapes
+from small_evidence.figures.fonts import text_width, widest_part, wrap_text
+from small_evidence.figures.marks import KEY_POINTS, SHAPES, Glyph, Mark, letter_colour, mark_items
 from small_evidence.figures.style import MM, Style
 
 MARGIN = 4.0
@@ -23,12 +23,13 @@ LINE = 1.24  # line pitch within a cell or a paragraph, in type sizes; more than
 LEAST_AXIS, MOST_AXIS = 0.26, 0.48  # width of the axis as a share of the figure's
 TIGHT_AXIS = 0.20  # the axis gives way to this before the first column wraps to a third line
 BASELINE = 0.36  # half the height of capitals, in type sizes: centres text on its row
-TICKS = (0, 25, 50, 75, 100)
 TICK = 3.0  # points; length of a tick
 PAINTING = (  # roles, what is painted later covers what was painted before; texts come last
-    "bands", "rules", "guides", "axis", "intervals", "marks", "lines", "glyphs", "patches", "key_lines", "keys",
+    "bands", "rules", "guides", "axis", "squares", "intervals", "marks", "lines", "glyphs", "patches", "key_lines",
+    "keys",
 )  # fmt: skip
 AXIS = "axis"  # key of the column that holds the axis
+LEAST_FIRST = 6.0  # type sizes; least width of the first column
 NARROWEST_AXIS = 60.0  # points; less leaves no room for the numbers under the axis
 LARGEST_GLYPH = 3.6  # its side in type sizes
 LETTER_ROOM = 1.35  # side of a glyph in type sizes, so that two capitals fit inside
@@ -80,6 +81,7 @@ class Sheet:
 
     title: str = ""
     axis_label: str = ""
+    span: tuple[float, float] = (0.0, 1.0)  # proportions at the ends of the axis
     reference: float = math.nan  # proportion with a light line
     centre: float = math.nan  # proportion with a dotted line, the pooled estimate
     band: tuple[float, float] | None = None  # proportions with a shade between them
@@ -95,8 +97,9 @@ class Sheet:
 class Page:
     """Texts, lines and shapes in points, collected from the top down until the height is known."""
 
-    def __init__(self, style: Style, pitch: float = ROOMY):
+    def __init__(self, style: Style, pitch: float = ROOMY, span: tuple[float, float] = (0.0, 1.0)):
         self.style = style
+        self.span = span
         self.y = MARGIN
         self.pitch = pitch * style.size
         self.items: list[Item] = []
@@ -134,16 +137,17 @@ class Page:
                 width -= sum(others[key] + GAP for key in crossed)
             wanted.append(width)
         widest = max(wanted)
+        least = max([LEAST_FIRST * style.size, *(self._least(row, first.key) for row in [*rows, *below])])
         in_two_lines = min(0.55 * widest + 4 * style.size, free - TIGHT_AXIS * style.width if has_axis else free)
-        width = max(min(widest, max(free - least_axis, in_two_lines)), 6 * style.size)
+        width = max(min(widest, max(free - least_axis, in_two_lines)), least)
         if has_axis and free - width < NARROWEST_AXIS:
-            width = max(free - NARROWEST_AXIS, 6 * style.size)
+            width = max(free - NARROWEST_AXIS, least)
             short = NARROWEST_AXIS - (free - width)
             if short > 0:
                 needed = math.ceil((style.width + short) / MM)
                 raise TooNarrowError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
-        if not has_axis and free < 6 * style.size:
-            needed = math.ceil((style.width + 6 * style.size - free) / MM)
+        if not has_axis and free < least:
+            needed = math.ceil((style.width + least - free) / MM)
             raise TooNarrowError(f"{style.width_mm:g} mm is too narrow for this figure; it needs {needed} mm")
         if has_axis and free - width > widest_axis * style.width:
             width = free - widest_axis * style.width
@@ -162,6 +166,13 @@ class Page:
         limit = max([limit, *(text_width(word, style, size, bold) for word, bold in words)])
         lines = ((line, bold) for text, bold in cells for line in wrap_text(text, style, size, limit, bold))
         return max((text_width(line, style, size, bold) for line, bold in lines), default=0.0)
+
+    def _least(self, row: Row, key: str) -> float:
+        """Width that the first cell of a row needs, where its words break only as they may; one that spans has more."""
+        style = self.style
+        if row.span:
+            return 0.0
+        return widest_part(row.cells.get(key, ""), style, style.size, row.bold) + row.indent * style.size + 0.5
 
     def _side(self, glyph: Glyph) -> float:
         """Side of a glyph in points: that of a letter, or by its area where that is more."""
@@ -319,10 +330,10 @@ class Page:
         if row.mark and not math.isnan(row.mark.estimate):
             left, right = self.places[AXIS]
             room = (row.height - 0.3) * self.pitch if row.height > 1 else self.pitch
-            axis = Axis(left, right, 0, 0)
-            shapes, lines_ = mark_shapes(row.mark, axis.x, middle, self.pitch, style, room)
-            self._mark(shapes, lines_, "marks", "intervals")
-            self._note_meaning(row.mark.kind, shapes)
+            axis = Axis(left, right, 0, 0, *self.span)
+            drawn = mark_items(row.mark, axis, middle, self.pitch, style, room=room)
+            self.items += drawn
+            self._note_meaning(row.mark.kind, drawn)
             self._scale(row.mark, left, middle, room)
         for key, glyph in row.glyphs.items():
             left, right = self.places[key]
@@ -331,14 +342,10 @@ class Page:
             self.plain.append((self.y, self.y + height))
         self.y += height
 
-    def _mark(self, shapes: list, lines: list, role: str, role_of_lines: str) -> None:
-        for *ends, width in lines:
-            self.line(tuple(ends), role_of_lines, width)
-        self.items += [Shape(tuple(points), face, edge, width, role) for points, face, edge, width in shapes]
-
-    def _note_meaning(self, kind: str, shapes: list) -> None:
-        if shapes:
-            self.meanings[kind] = (shapes[-1][1], SHAPES.get(kind, kind))
+    def _note_meaning(self, kind: str, drawn: list[Item]) -> None:
+        faces = [item.face for item in drawn if isinstance(item, Shape)]
+        if faces:
+            self.meanings[kind] = (faces[-1] if kind == "cloud" else faces[0], SHAPES[kind])
 
     def _scale(self, mark: Mark, left: float, middle: float, room: float) -> None:
         """Ticks with their words left of a curve or a cloud."""
@@ -356,24 +363,24 @@ class Page:
         style, size = self.style, self.style.size
         left, right = self.places[AXIS]
         bottom = self.y + 2
-        self.axis = Axis(left, right, top, bottom)
+        self.axis = Axis(left, right, top, bottom, *self.span)
         spans = _joined(self.plain, top, bottom)
         if sheet.band:
-            lower, upper = map(self.axis.x, sheet.band)
+            lower, upper = (self.axis.x(min(max(bound, sheet.span[0]), sheet.span[1])) for bound in sheet.band)
             for start, end in spans:
                 self.box((lower, start, upper, end), "guides", style.colours["shade"])
-        for start, end in spans if not math.isnan(sheet.reference) else ():
+        for start, end in spans if sheet.span[0] <= sheet.reference <= sheet.span[1] else ():
             x = self.axis.x(sheet.reference)
             self.line((x, start, x, end), "guides", 1.6 * style.line, style.colours["grid"])
-        for start, end in spans if not math.isnan(sheet.centre) else ():
+        for start, end in spans if sheet.span[0] <= sheet.centre <= sheet.span[1] else ():
             x, dash = self.axis.x(sheet.centre), (1.5 * style.line, 2 * style.line)
             self.items.append(Line(x, start, x, end, style.line, style.colours["rule"], "guides", dash))
         self.line((left, bottom, right, bottom), "axis")
         baseline = bottom + TICK + 2 + 0.95 * size
-        for tick in TICKS:
+        for tick in self.axis.ticks:
             x = self.axis.x(tick / 100)
             self.line((x, bottom, x, bottom + TICK), "axis")
-            self.text(x, baseline, str(tick), "center")
+            self.text(x, baseline, f"{tick:g}", "center")
         self.y = bottom + TICK + 1.7 * size
         for line in wrap_text(sheet.axis_label, style, size, 1.35 * (right - left)):
             self.text((left + right) / 2, self.y + 0.95 * size, line, "center")
@@ -396,8 +403,8 @@ class Page:
                 self.box((x, middle - 0.5 * size, x + wide, middle + 0.5 * size), "keys", style.colours["shade"])
             else:
                 mark = Mark(kind, 0.5, 0.08, 0.92, 0.55, 0.0, 1.0, KEY_POINTS.get(kind, ()))
-                shapes, lines = mark_shapes(mark, lambda p, x=x: x + p * wide, middle, 1.5 * size, style, 1.2 * size)
-                self._mark(shapes, lines, "keys", "key_lines")
+                place = Axis(x, x + wide, 0, 0)
+                self.items += mark_items(mark, place, middle, 1.5 * size, style, room=1.2 * size, key=True)
             lines = wrap_text(words, style, size, style.width - MARGIN - x - wide - 0.6 * size)
             for number, line in enumerate(lines):
                 self.y += number and LINE * size

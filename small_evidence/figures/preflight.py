@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,32 @@ PAGE = "#FFFFFF"
 SLACK = 0.18  # points that two boxes may share, half a pixel of a screen
 COLUMNS = [
     "figure", "format", "width_mm", "height_mm", "pages", "dpi", "smallest_type", "fonts", "contrast", "alt_text",
-    "bytes", "faults",
+    "bytes", "faults", "absent", "content",
 ]  # fmt: skip
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def preflight_frame(rows: Iterable[dict]) -> pd.DataFrame:
-    """Rows of `check_file` as a table, a row a file; `faults` is empty where there is none."""
+    """Rows of `check_file` as a table, a row a file; `faults` is empty where there is none.
+
+    A figure that has nothing to show has one row without a format; `absent` says why. `content` is the hash of what
+    the files of a figure are made of.
+    """
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def absent_row(name: str, drawing: Drawing) -> dict[str, Any]:
+    """Row of a figure that has nothing to show."""
+    return dict.fromkeys(COLUMNS, "") | {"figure": name, "absent": drawing.absent}
+
+
+def read_preflight(path: str | Path) -> dict[str, dict[str, str]]:
+    """Rows of an earlier preflight by the name of the file; none where there is no such table."""
+    if not Path(path).exists():
+        return {}
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).reindex(columns=COLUMNS, fill_value="")
+    return {f"{row['figure']}.{row['format']}": row for row in rows.to_dict("records") if row["format"]}
 
 
 def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict]:
@@ -74,7 +92,7 @@ def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict]:
                 "pages": len(printed) if has_pages else 1, "dpi": dpi,
                 "smallest_type": round(min((text.size for page in pages for text in page.texts), default=np.nan), 2),
                 "fonts": fonts, "contrast": round(least, 1), "alt_text": "yes" if drawing.alt_text else "no",
-                "bytes": path.stat().st_size, "faults": "; ".join([*faults, *own]),
+                "bytes": path.stat().st_size, "faults": "; ".join([*faults, *own]), "absent": "", "content": "",
             }
         )  # fmt: skip
     return rows
@@ -104,7 +122,7 @@ def text_box(drawing: Drawing, text: Text) -> Box:
 def _check_page(drawing: Drawing, least_size: float) -> list[str]:
     texts = [text for text in drawing.texts if text.words.strip()]
     boxes = [text_box(drawing, text) for text in texts]
-    marks = [shape.box for shape in drawing.shapes("marks")]
+    marks = [shape.box for shape in drawing.shapes("squares", "marks")]
     marks += [(min(line.x0, line.x1), line.y0, max(line.x0, line.x1), line.y1) for line in drawing.lines("intervals")]
     glyphs = [shape.box for shape in drawing.shapes("glyphs")]
     faults = []
@@ -159,7 +177,7 @@ def _faint_shapes(drawing: Drawing) -> list[str]:
     def strongest(shape: Shape) -> float:
         return max(contrast(colour, PAGE) for colour in (shape.face, shape.edge if shape.width else PAGE))
 
-    found = [strongest(shape) for shape in drawing.shapes("marks", "glyphs")]
+    found = [strongest(shape) for shape in drawing.shapes("squares", "marks", "glyphs")]
     return [
         f"a shape of contrast {value:.1f}, at least {LEAST_SHAPE_CONTRAST:g}"
         for value in found

@@ -15,6 +15,8 @@ import io
 import json
 from dataclasses import asdict
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -109,6 +111,12 @@ def _compiled(drawing: Drawing, pages: tuple[Drawing, ...], ending: str, **optio
     }
     inputs = {"drawing": json.dumps(data)}
     return _compiler(needs_system(wanted)).compile(format=ending, sys_inputs=inputs, **options)
+
+
+def content_of(drawing: Drawing) -> str:
+    """SHA-256 of all that a drawing's files are made of: its data, its style and the renderer."""
+    parts = (asdict(drawing), version("typst"), TEMPLATE.read_text("utf-8"))
+    return sha256(json.dumps(parts, default=float).encode()).hexdigest()
 
 
 def _plain(item: Item) -> dict:

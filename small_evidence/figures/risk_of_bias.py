@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import pandas as pd
 
+from small_evidence.appraisal.risk_of_bias import judged_items
 from small_evidence.extraction.appraisals import CONSENSUS, OVERALL
 from small_evidence.extraction.schema import humanise
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.judgements import judgement_glyph, judgement_keys, judgement_slug
-from small_evidence.figures.layout import draw_sheet
+from small_evidence.figures.layout import absent, draw_sheet
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.page import Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.wording import SIGNS, counted, labels_of
+from small_evidence.review import Review
+from small_evidence.wording import SIGNS, counted
 
 NONE = "Not appraised: the review has no risk-of-bias judgements"
 
@@ -49,11 +51,12 @@ def one_judgement(appraisals: pd.DataFrame) -> pd.DataFrame:
     return kept[[*keys, "judgement", "label"]].reset_index(drop=True)
 
 
-def overall_judgements(appraisals: pd.DataFrame) -> pd.DataFrame:
+def overall_judgements(review: Review) -> pd.DataFrame:
     """Overall judgement of each study (study_id, judgement) for the column of a forest plot; the gravest of its tools'.
 
     Empty where the review appraised nothing.
     """
+    appraisals = review["risk_of_bias"]
     if appraisals.empty:
         return pd.DataFrame({"study_id": [], "judgement": []})
     overall = appraisals[appraisals["item"].str.casefold() == OVERALL]
@@ -61,33 +64,25 @@ def overall_judgements(appraisals: pd.DataFrame) -> pd.DataFrame:
     return together.loc[together["judgement"] != "", ["study_id", "judgement"]].reset_index(drop=True)
 
 
-def traffic_light(
-    appraisals: pd.DataFrame,
-    studies: pd.DataFrame,
-    *,
-    title: str = "Risk of bias",
-    style: Style = SCREEN,
-) -> Drawing:
+def traffic_light(review: Review, style: Style = SCREEN, *, title: str = "Risk of bias") -> Drawing:
     """A row a study, a sign an item; any number of items that the width has room for.
 
     Parameters
     ----------
-    appraisals : DataFrame; see `one_judgement`. A column `label` says what each item asks, for the notes
-    studies : DataFrame; checked extraction table, for the labels
-    title : str; printed only by presets that print titles
+    review : Review
     style : Style
+    title : str; printed only by presets that print titles
 
     Raises
     ------
     ReviewError: more items than the width has room for
     """
-    studies = _eligible(studies)
-    known = one_judgement(appraisals[appraisals["study_id"].isin(studies["study_id"])])
+    studies, known = _eligible(review), _judged(review)
     if known.empty:
         return _nothing(title, studies, style)
-    labels = labels_of(studies, "study_id")
+    labels = review.labels.study
     several = len(set(known["tool"])) > 1
-    if several:  # the columns are numbered then, since one name may be different items; the notes tell which
+    if several:  # the columns are numbered then, since one name may be different items; the notes say which
         known["label"] = known["label"].where(known["label"] != "", known["item"])
     rows, notes, headings = [], [], {}
     for tool, judged in known.groupby("tool", sort=False):
@@ -118,16 +113,9 @@ def traffic_light(
     return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
 
 
-def risk_of_bias_summary(
-    appraisals: pd.DataFrame,
-    studies: pd.DataFrame,
-    *,
-    title: str = "Risk of bias, summary",
-    style: Style = SCREEN,
-) -> Drawing:
+def risk_of_bias_summary(review: Review, style: Style = SCREEN, *, title: str = "Risk of bias, summary") -> Drawing:
     """A bar an item: how many studies got which judgement. Parameters as of `traffic_light`."""
-    studies = _eligible(studies)
-    known = one_judgement(appraisals[appraisals["study_id"].isin(studies["study_id"])])
+    studies, known = _eligible(review), _judged(review)
     if known.empty:
         return _nothing(title, studies, style)
     order = list(SIGNS)
@@ -172,8 +160,14 @@ def _items(known: pd.DataFrame) -> list[str]:
     return sorted(items, key=lambda item: item.casefold() == OVERALL)
 
 
-def _eligible(studies: pd.DataFrame) -> pd.DataFrame:
-    return studies[studies["status"] != "excluded"]
+def _eligible(review: Review) -> pd.DataFrame:
+    return review["studies"][review["studies"]["status"] != "excluded"]
+
+
+def _judged(review: Review) -> pd.DataFrame:
+    """One judgement an item of the eligible studies, with what the item asks."""
+    appraisals = judged_items(review)
+    return one_judgement(appraisals[appraisals["study_id"].isin(_eligible(review)["study_id"])])
 
 
 def _without(known: pd.DataFrame, studies: pd.DataFrame) -> list[str]:
@@ -183,6 +177,4 @@ def _without(known: pd.DataFrame, studies: pd.DataFrame) -> list[str]:
 
 
 def _nothing(title: str, studies: pd.DataFrame, style: Style) -> Drawing:
-    words = f"{NONE} ({counted(len(studies), 'eligible study', 'eligible studies')})."
-    figure = draw_sheet([Column("study", "")], [], Sheet(title=title, statements=[words]), style)
-    return describe(figure, title, f"{title}. {words}")
+    return absent(title, f"{NONE} ({counted(len(studies), 'eligible study', 'eligible studies')})", style)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -104,12 +106,13 @@ def read_style(path: str | Path, name: str) -> Style:
     ------
     ReviewError: no such preset or width, or a field that no figure knows; the message lists what there is
     """
-    presets = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["presets"]
+    return named_style(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["presets"], name)
+
+
+def named_style(presets: Mapping[str, Any], name: str) -> Style:
+    """A style among presets, "bmj" or "bmj/single"; see `read_style`."""
+    path = "journal_figures.yaml"
     name, _, width = name.partition("/")
-    return _style(presets, name, width, path)
-
-
-def _style(presets: dict, name: str, width: str, path: str | Path) -> Style:
     if name not in presets:
         raise ReviewError(f"{path}: no figure preset {name!r}; there are {', '.join(presets)}")
     chain = []

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-import pandas as pd
-
-from small_evidence.extraction.schema import ALL, numbers
+from small_evidence.extraction.schema import LABELS
 from small_evidence.figures.drawing import Drawing, describe
-from small_evidence.figures.forest import (
-    AXIS_LABEL,
-    WITHOUT,
-    counts_text,
-    estimate_text,
-    scheme_note,
-    short_level,
-    without_mark,
-)
+from small_evidence.figures.forest import WITHOUT, without_mark, without_secondary
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
+from small_evidence.figures.scale import span_note, span_of
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.wording import NOTHING, all_of, class_label, interval_label, labels_of, level_text, method_label
+from small_evidence.figures.words import (
+    axis_label,
+    capital,
+    count_column,
+    counts_text,
+    estimate_column,
+    estimate_text,
+    is_estimated,
+    level_note,
+    model_note,
+    short_level,
+    threshold_note,
+)
+from small_evidence.review import Analysis, Review
+from small_evidence.wording import NOTHING, VARIANTS, all_of, level_text
 
 INDENT = 1.2  # of the members of a class, in type sizes
+WITHOUT_WORDS = VARIANTS[WITHOUT].lower()
+SMALL = "small_arm"  # the reason of an arm that has too few patients
+OTHER_UNIT = "other_unit"  # and of one that counts something else, with what it counts as its detail
 
 
-def summary_forest(
-    pooled: pd.DataFrame,
-    arms: pd.DataFrame,
-    therapy_levels: pd.DataFrame,
-    therapies: pd.DataFrame,
-    *,
-    class_labels: Mapping[str, str] | None = None,
-    sensitivity: pd.DataFrame | None = None,
-    title: str = "Response by treatment",
-    axis_label: str = AXIS_LABEL,
-    level_note: str = "",
-    reference: float = 0.5,
-    style: Style = SCREEN,
-) -> Drawing:
+def summary_forest(review: Review, style: Style = SCREEN, *, title: str = "") -> Drawing:
     """All treatments of the review on one page, grouped and ordered as in Table IV.
 
     A row a treatment with study arms that entered: pooled (filled diamond, thick line, bold) or with its crude
@@ -52,117 +46,95 @@ def summary_forest(
 
     Parameters
     ----------
-    pooled, arms : DataFrame; from `synthesis.pool_arms` and `synthesis.select_arms`
-    therapy_levels : DataFrame; from `grading.grade_therapies`
-    therapies : DataFrame; checked extraction table
-    class_labels : mapping; class slug to label
-    sensitivity : DataFrame; from `synthesis.sensitivity`, for the rows without secondary sources
-    title : str; printed only by presets that print titles
-    axis_label : str; what the axis counts
-    level_note : str; scheme of the levels and its caveat; the name of the scheme if empty
-    reference : float; proportion with a light line
+    review : Review with results
     style : Style
+    title : str; names the outcome if empty (printed only by presets that print titles)
 
     Returns
     -------
-    Drawing with one axis (none when no arm entered anywhere), 0 to 100 per cent, y in points downwards
+    Drawing with one axis (none when no arm entered anywhere)
     """
-    whole = pooled[pooled["disease"] == ALL].set_index(["scope", "therapy"])
-    kept_out = arms[
-        (arms["disease"] == ALL) & (arms["entered"] == "no") & arms["responders"].notna() & arms["n"].notna()
-    ]
-    kept_out = dict(list(kept_out.groupby(["scope", "therapy"])))
-    grades = therapy_levels[therapy_levels["disease"] == ALL].set_index(["scope", "therapy"])
-    levels = {key: short_level(value) for key, value in grades["level"].items()}
-    labels = labels_of(therapies, "therapy")
-
-    variants = sensitivity if sensitivity is not None else pd.DataFrame({"variant": [], "analysis": []})
-    variants = variants[variants["variant"] == WITHOUT].set_index("analysis")
-
-    def row_of(scope: str, slug: str, label: str, note: str = "") -> Row:
-        result = whole.loc[(scope, slug)]
-        cells = {
-            "therapy": label,
-            "level": levels.get((scope, slug), NOTHING),
-            "studies": f"{result['k']:.0f}",
-            "awaiting": f"{result['k_awaiting']:.0f}" if result["k_awaiting"] else NOTHING,
-        }
-        cells["count"] = counts_text(result["events"], result["n"])
-        if note:
-            return Row(cells, note=note, indent=INDENT)
-        is_pooled = result["pooled"] == "yes" and not math.isnan(result["estimate"])
-        if is_pooled:
-            value = (result["estimate"], result["ci_lb"], result["ci_ub"])
-            mark = Mark("pooled_row", *value, pi_lower=result["pi_lb"], pi_upper=result["pi_ub"])
-        else:
-            value = (result["crude"], result["crude_ci_lb"], result["crude_ci_ub"])
-            mark = Mark("crude_row", *value)
-        return Row(cells | {"estimate": estimate_text(*value, style)}, mark, indent=INDENT, bold=is_pooled)
-
-    def rows_of(slug: str) -> list[Row]:
-        analysis = whole.loc[("therapy", slug)]["analysis"]
-        rows = [row_of("therapy", slug, labels[slug])]
-        return [*rows, _without_row(variants.loc[analysis], style)] if analysis in variants.index else rows
-
-    rows: list[Row] = []
-    small, held, without = [], [], []
-    order = numbers(therapies["display_order"]).fillna(math.inf)
-    ordered = therapies.assign(_order=order).sort_values("_order", kind="stable")
-    for slug, members in ordered.groupby("therapy_class", sort=False):
-        here = [therapy for therapy in members["therapy"] if ("therapy", therapy) in whole.index]
-        shown = [therapy for therapy in here if whole.loc[("therapy", therapy)]["k"]]
-        for therapy in here:
-            if therapy in shown:
-                continue
-            level = levels.get(("therapy", therapy), NOTHING)
-            level = level_text("") if level == NOTHING else level
-            own = kept_out.get(("therapy", therapy))
-            if own is None:
-                studies = whole.loc[("therapy", therapy)]["k_awaiting"]
-                without.append(f"{labels[therapy]} ({level};\u00a0{studies:.0f})")
-            else:
-                counts = ", ".join(_counts_with_unit(arm) for arm in own.itertuples())
-                chosen = small if own["reason"].str.startswith("fewer than").all() else held
-                chosen.append(f"{labels[therapy]} ({level}) {counts}")
-        if not shown:
-            continue
-        label = class_label(slug, class_labels or {})
-        rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
-        rows += [row for therapy in shown for row in rows_of(therapy)]
-        if ("class", slug) in whole.index and whole.loc[("class", slug)]["k"]:
-            rows.append(row_of("class", slug, all_of(label), _same_arms(slug, shown, whole, labels)))
-
+    title = title or f"{capital(review.response.noun_plural)} by treatment"
+    rows, others = _rows(review, style), _others(review)
     waiting = any(row.cells.get("awaiting", NOTHING) != NOTHING for row in rows)
     columns = [
         Column("therapy", "Treatment"),
         Column("level", "Level", "center", spare=1),
         Column("studies", "Studies", "right", spare=2),
         *([Column("awaiting", "Awaiting\ncounts", "right", spare=3)] if waiting else []),
-        Column("count", "Responders/n", "right", narrow="Responders\nof n"),
+        count_column(review, style),
         Column(AXIS),
-        Column("estimate", f"% {_bracket(pooled, style)}", "right", narrow=f"%\n{_bracket(pooled, style)}"),
+        estimate_column(review, style),
     ]
-    closing = [
-        ("Only arms too small to enter: treatment (level) counts of each arm", small),
-        ("Counts held back, for the reasons given in the tables: treatment (level) counts of each arm", held),
-        ("No usable counts yet: treatment (level; studies awaiting counts)", without),
-    ]
+    headings = (
+        "Only arms too small to enter: treatment (level) counts of each arm",
+        "Counts left out, for the reasons given in the tables: treatment (level) counts of each arm",
+        "No usable counts yet: treatment (level; studies awaiting counts)",
+    )
+    span = span_of(review, rows)
     sheet = Sheet(
         title=title,
-        axis_label=axis_label,
-        reference=reference,
-        keys=_keys(rows, pooled),
-        closing=[(heading, "; ".join(names) + ".") for heading, names in closing if names],
-        notes=_notes(rows, whole, therapy_levels, level_note, reference, waiting),
+        axis_label=axis_label(review),
+        span=span,
+        reference=review.response_threshold,
+        keys=_keys(review, rows),
+        closing=[(head, "; ".join(names) + ".") for head, names in zip(headings, others, strict=True) if names],
+        notes=[*_notes(review, rows, waiting), *span_note(span, rows)],
     )
+    words = _words(rows, others, title)
     if not rows:
         rows = [Row({"therapy": "No treatment has usable counts"}, span="count", quiet=True)]
-    return describe(draw_sheet(columns, rows, sheet, style), title, _words(rows, small + held, without, title))
+    return describe(draw_sheet(columns, rows, sheet, style), title, words)
 
 
-def _without_row(variant, style: Style) -> Row:
+def _whole(review: Review, members: Sequence[str]) -> list[Analysis]:
+    """Analyses of therapies over all diseases, in the order given."""
+    found = (review.analysis_of("therapy", therapy) for therapy in members)
+    return [one for one in found if one]
+
+
+def _rows(review: Review, style: Style) -> list[Row]:
+    rows: list[Row] = []
+    for therapy_class, members in review.classes:
+        shown = [one for one in _whole(review, members) if one.result["k"]]
+        if not shown:
+            continue
+        label = review.labels.of("class", therapy_class)
+        rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
+        for one in shown:
+            rows.append(_row(one, one.label, style))
+            without = without_secondary(one)
+            rows += [_without_row(without, style)] if without else []
+        whole = review.analysis_of("class", therapy_class)
+        if whole and whole.result["k"]:
+            rows.append(_row(whole, all_of(label), style, _same_arms(whole, shown)))
+    return rows
+
+
+def _row(one: Analysis, label: str, style: Style, note: str = "") -> Row:
+    result = one.result
+    cells = {
+        "therapy": label,
+        "level": short_level(one.level.get("level", "")),
+        "studies": f"{result['k']:.0f}",
+        "awaiting": f"{result['k_awaiting']:.0f}" if result["k_awaiting"] else NOTHING,
+        "count": counts_text(result["events"], result["n"]),
+    }
+    if note:
+        return Row(cells, note=note, indent=INDENT)
+    if is_estimated(result):
+        values = result["estimate"], result["ci_lb"], result["ci_ub"]
+        mark = Mark("pooled_row", *values, pi_lower=result["pi_lb"], pi_upper=result["pi_ub"])
+    else:
+        values = result["crude"], result["crude_ci_lb"], result["crude_ci_ub"]
+        mark = Mark("crude_row", *values)
+    cells["estimate"] = estimate_text(*values, style)
+    return Row(cells, mark, indent=INDENT, bold=mark.kind == "pooled_row")
+
+
+def _without_row(variant: Mapping[str, Any], style: Style) -> Row:
     """A treatment once more without the counts that are known from secondary sources only."""
-    cells = {"therapy": WITHOUT, "studies": f"{variant['k']:.0f}"}
+    cells = {"therapy": WITHOUT_WORDS, "studies": f"{variant['k']:.0f}"}
     if not variant["k"]:
         return Row(cells, note="no study is left", indent=2 * INDENT, quiet=True)
     mark = without_mark(variant)
@@ -172,77 +144,67 @@ def _without_row(variant, style: Style) -> Row:
     return Row(cells, replace(mark, kind=kind), indent=2 * INDENT)
 
 
-def _counts_with_unit(arm) -> str:
-    """Counts of an arm that did not enter, with the unit when that is why ("lesions, not patients")."""
-    other_unit = re.fullmatch(r"(\w+), not \w+", arm.reason)
-    return counts_text(arm.responders, arm.n) + (f" {other_unit[1]}" if other_unit else "")
-
-
-def _same_arms(slug: str, members: list[str], whole: pd.DataFrame, labels: Mapping[str, str]) -> str:
+def _same_arms(whole: Analysis, members: Sequence[Analysis]) -> str:
     """Words in place of a mark when a class has no other arms than one of its members, so that none is drawn twice."""
-    studies = whole.loc[("class", slug)]["studies"]
-    for therapy in members:
-        if studies == whole.loc[("therapy", therapy)]["studies"]:
-            return f"no other arms than {labels[therapy]}"
-    return ""
+    same = [one.label for one in members if one.result["studies"] == whole.result["studies"]]
+    return f"no other arms than {same[0]}" if same else ""
 
 
-def _level(pooled: pd.DataFrame) -> str:
-    known = pooled["conf_level"].dropna()
-    return f"{known.iloc[0] if len(known) else 0.95:.0%}"
+def _others(review: Review) -> tuple[list[str], list[str], list[str]]:
+    """Treatments without a row, in words: of arms that are too small, of counts left out, without counts."""
+    small: list[str] = []
+    held: list[str] = []
+    without: list[str] = []
+    for _, members in review.classes:
+        for one in (one for one in _whole(review, members) if not one.result["k"]):
+            level = level_text(one.level.get("level", ""))
+            if one.left_out.empty:
+                without.append(f"{one.label} ({level};\u00a0{one.result['k_awaiting']:.0f})")
+                continue
+            counts = ", ".join(_counts_with_unit(arm) for arm in one.left_out.to_dict("records"))
+            chosen = small if (one.left_out["reason"] == SMALL).all() else held
+            chosen.append(f"{one.label} ({level}) {counts}")
+    return small, held, without
 
 
-def _bracket(pooled: pd.DataFrame, style: Style) -> str:
-    return f"({_level(pooled)} CI)" if style.interval == "parentheses" else f"[{_level(pooled)} CI]"
+def _counts_with_unit(arm: Mapping[str, Any]) -> str:
+    """Counts of an arm that did not enter, with the unit when that is why."""
+    counts = counts_text(arm["responders"], arm["n"])
+    return f"{counts} {LABELS['unit'].get(arm['detail'], arm['detail'])}" if arm["reason"] == OTHER_UNIT else counts
 
 
-def _keys(rows: list[Row], pooled: pd.DataFrame) -> list[tuple[str, str]]:
-    drawn = {row.mark.kind for row in rows if row.mark}
+def _keys(review: Review, rows: list[Row]) -> list[tuple[str, str]]:
+    drawn, percent = {row.mark.kind for row in rows if row.mark}, f"{review.conf_level:.0%}"
     words = {
-        "pooled_row": f"pooled (bold), {_level(pooled)} CI thick, prediction interval thin",
-        "without_row": f"pooled without secondary sources, {_level(pooled)} CI",
-        "crude_row": f"not pooled: crude proportion, exact {_level(pooled)} CI",
+        "pooled_row": f"pooled (bold), {percent} CI thick, prediction interval thin",
+        "without_row": f"pooled without secondary sources, {percent} CI",
+        "crude_row": f"not pooled: crude proportion, exact {percent} CI",
     }
     return [(kind, text) for kind, text in words.items() if kind in drawn]
 
 
-def _notes(rows: list[Row], whole, therapy_levels, level_note: str, reference: float, waiting: bool) -> list[str]:
-    notes = []
+def _notes(review: Review, rows: list[Row], waiting: bool) -> list[str]:
     words = ["Studies: arms that entered" + ("; awaiting counts: studies without usable counts." if waiting else ".")]
-    done = whole[whole["pooled"] == "yes"]
-    if len(done):
-        first = done.iloc[0]
-        model = method_label(first["method"])
-        kind = interval_label(first["interval"])
-        words.append(f"Pooled: {model}; interval by {kind}.")
-    if any(row.mark for row in rows) and not math.isnan(reference):
-        words.append(f"Grey line: {100 * reference:g}%.")
-    if any(row.cells.get("level") == NOTHING for row in rows):
-        words.append(f"Level {NOTHING}: not gradable.")
-    notes.append(" ".join(words))
-    level_note = level_note or scheme_note(therapy_levels)
-    if level_note:
-        notes.append(f"Level of evidence: {level_note}")
-    return notes
+    pooled = [one.result for one in review.analyses.values() if one.pooled]
+    words += [f"Pooled: {model_note(pooled[0])}"] if pooled else []
+    words += [threshold_note(review)] if any(row.mark for row in rows) else []
+    words += [f"Level {NOTHING}: not gradable."] if any(row.cells.get("level") == NOTHING for row in rows) else []
+    return [" ".join(words), f"Level of evidence: {level_note(review)}"]
 
 
-def _words(rows: list[Row], kept_out: list[str], without: list[str], title: str) -> str:
+def _words(rows: list[Row], others: tuple[list[str], list[str], list[str]], title: str) -> str:
     """The figure in words, for readers who cannot see it."""
-    words = [f"{title}: forest plot of all treatments."]
     kinds = {"pooled_row": "Pooled", "crude_row": "Crude only", "without_row": "Pooled without secondary sources"}
     values: dict[str, list[str]] = {name: [] for name in kinds.values()}
     treatment = ""
-    for row in rows:
-        if not row.mark:
-            continue
-        without = row.cells["therapy"] == WITHOUT
+    for row in (row for row in rows if row.mark):
+        without = row.cells["therapy"] == WITHOUT_WORDS
         treatment = treatment if without else row.cells["therapy"]
-        label = f"{treatment} {WITHOUT}" if without else treatment
-        value = f"{label} {row.cells['count']}, {row.cells['estimate']}"
-        values[kinds[row.mark.kind]].append(value)
+        label = f"{treatment} {WITHOUT_WORDS}" if without else treatment
+        values[kinds[row.mark.kind]].append(f"{label} {row.cells['count']}, {row.cells['estimate']}")
+    small, held, none = others
+    words = [f"{title}: forest plot of all treatments."]
     words += [f"{name}, per cent: {'; '.join(found)}." for name, found in values.items() if found]
-    if kept_out:
-        words.append(f"Treatments with counts that did not enter: {len(kept_out)}.")
-    if without:
-        words.append(f"Treatments without usable counts: {len(without)}.")
+    words += [f"Treatments with counts that did not enter: {len(small + held)}."] if small or held else []
+    words += [f"Treatments without usable counts: {len(none)}."] if none else []
     return " ".join(words)
