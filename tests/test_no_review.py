@@ -18,7 +18,7 @@ CODE = [PROJECT / "Snakefile"] + [
 NOT_YET = {
     "small_evidence/presentation/export.py", "small_evidence/tables/table.py",
     "small_evidence/extraction/bibliography.py", "small_evidence/review.py", "small_evidence/figures/forest.py",
-    "small_evidence/figures/__init__.py", "small_evidence/synthesis/analyses.py", "small_evidence/synthesis/claims.py",
+    "small_evidence/figures/__init__.py", "small_evidence/synthesis/analyses.py",
     "small_evidence/wording.py", "workflow/rules/presentation.smk",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from small_evidence.extraction.agreement import drop_comparison
 from small_evidence.extraction.schema import columns, empty_table
 from small_evidence.review import read_result, save_csv
 from small_evidence.standards import read_instruments
-from small_evidence.tables.lists import agreement_table
+from small_evidence.tables.agreement import agreement_table
 from small_evidence.tables.parts import appraisal_words
 from small_evidence.tables.risk_of_bias import risk_of_bias_table
 

@@ -22,7 +22,8 @@ from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
 from small_evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
 from small_evidence.review import Review
-from small_evidence.synthesis.claims import claim_results
+from small_evidence.synthesis.awaiting import awaiting_list
+from small_evidence.synthesis.claims import contradictions, reconcile_claims
 from small_evidence.synthesis.policy import select_arms
 from small_evidence.synthesis.trace import trace_rows
 
@@ -56,7 +57,13 @@ def synthesise(review: Review) -> Review:
     review = review.with_results(
         {"therapy_levels": grade_therapies(review), "level_sensitivity": level_sensitivity(review)}
     )
-    return review.with_results(claim_results(review))
+    return review.with_results(
+        {
+            "reconciliation": reconcile_claims(review),
+            "contradictions": contradictions(review),
+            "awaiting": awaiting_list(review),
+        }
+    )
 
 
 def over_all(frame: pd.DataFrame) -> pd.DataFrame:

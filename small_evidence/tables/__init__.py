@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from small_evidence.extraction.schema import empty_table
+from small_evidence.extraction.schema import TABLES, empty_table
+from small_evidence.review import Review
+from small_evidence.tables.agreement import agreement_table
+from small_evidence.tables.awaiting import awaiting_table
 from small_evidence.tables.characteristics import table_i, table_ii
+from small_evidence.tables.claims import contradictions_table, reconciliation_table
 from small_evidence.tables.findings import findings_table
 from small_evidence.tables.harms import adverse_event_table
 from small_evidence.tables.levels import level_table
-from small_evidence.tables.lists import agreement_table, awaiting_table, reconciliation_table
 from small_evidence.tables.responses import table_iii, table_iv
 from small_evidence.tables.risk_of_bias import risk_of_bias_table
 from small_evidence.tables.scenarios import scenario_table
@@ -61,10 +64,15 @@ def evidence_tables(
     ]  # fmt: skip
     if instruments is not None:
         made.append(risk_of_bias_table(studies, frames["risk_of_bias"], instruments))
+    whole = Review(
+        {name: frame for name, frame in frames.items() if name in TABLES},
+        config,
+        {name: frame for name, frame in frames.items() if name not in TABLES},
+    )
     if "reconciliation" in frames:
-        made.append(reconciliation_table(frames["reconciliation"]))
+        made += [reconciliation_table(whole), contradictions_table(whole)]
     if "awaiting" in frames:
-        made.append(awaiting_table(frames["awaiting"], schemes, config["grading"]["scheme"]))
+        made.append(awaiting_table(whole))
     if "agreement" in frames:
         made.append(agreement_table(frames["agreement"], frames["disagreements"], policy["conf_level"]))
     return made

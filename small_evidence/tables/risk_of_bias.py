@@ -6,15 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from small_evidence.appraisal.risk_of_bias import (
-    CONSENSUS,
-    NOT_APPRAISED,
-    OVERALL,
-    judged_items,
-    most_stars,
-    parts,
-    summarise_appraisals,
-)
+from small_evidence.appraisal.risk_of_bias import judged_items, most_stars, summarise_appraisals
+from small_evidence.extraction.appraisals import CONSENSUS, OVERALL, parts
 from small_evidence.extraction.schema import LABELS, MISSING, humanise
 from small_evidence.tables.parts import appraisal_words
 from small_evidence.tables.table import Column, Table
@@ -90,7 +83,7 @@ def _row(row: Mapping, signs: Mapping[tuple, dict], support: Mapping[tuple, str]
     items = list(parts(instruments[row["tool"]])) if row["tool"] else []
     own = [signs[key].get(item, "") for item in items] + [""] * (most - len(items))
     return {
-        "Instrument": row["tool_label"] or humanise(NOT_APPRAISED),
+        "Instrument": row["tool_label"] or "Not appraised",
         "Study": f"{row['name']}: {cell(row['result'])}" if row["result"] else row["name"],
         "Design": word("design", row["design"]),
         **{str(number): sign or judgement_sign("") for number, sign in enumerate(own, start=1)},

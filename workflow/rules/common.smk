@@ -103,7 +103,12 @@ PRINTED = [
     "levels",
     "risk_of_bias",
 ]
-LISTS = ["reconciliation", "awaiting", *["agreement"] * bool(SECOND)]
+LISTS = [
+    "reconciliation",
+    "contradictions",
+    "awaiting",
+    *["agreement"] * bool(SECOND),
+]
 DOCUMENTS = [
     *expand("results/tables/{table}.csv", table=PRINTED),
     *expand(
