@@ -62,12 +62,16 @@ def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_present_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of an older version under the names that its keys have now, complete."""
-    renamed = {
+    """The config of an older version under the names that its keys have now; what it does not name is not there."""
+    return {
         section: {RENAMED_KEYS.get(section, {}).get(key, key): value for key, value in choices.items()}
         for section, choices in config.items()
     }
-    filled: dict[str, Any] = _filled(renamed, schema())
+
+
+def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of an older version with a default where a key is missing, not checked."""
+    filled: dict[str, Any] = _filled(config, schema())
     return filled
 
 

@@ -27,7 +27,7 @@ from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.render import svg
 from small_evidence.figures.style import SCREEN
 from small_evidence.presentation.manuscript import claim_words, methods_text
-from small_evidence.release.changes import changes_text
+from small_evidence.release.sentences import changes_text
 from small_evidence.synthesis.analyses import analysis_id, over_all
 from small_evidence.tables import evidence_tables
 from small_evidence.tables.parts import appraisal_words, by_key, scheme_of, therapy_order

@@ -1,484 +1,394 @@
-"""What changed between two sets of results of one review: the only module that knows which change a reader is told.
+"""The difference between two sets of results of one review, as data; `sentences` words it.
 
-A change is told where people would read another word or number: neither the order of rows nor a digit that nobody
-prints is one. What a changed choice or a changed program did, and no study, is said so.
+A change is one that a reader would see: neither the order of rows nor a digit that is not printed counts. Each has the
+codes of what caused it: changed data, changed choices, or the program.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
-from small_evidence.appraisal.levels import as_text
-from small_evidence.documents.text import Heading, Item, Text
-from small_evidence.extraction.schema import ALL, LABELS, SILENT, humanise, numbers
-from small_evidence.synthesis.analyses import analysis_id, over_all
-from small_evidence.wording import (
-    NOTHING,
-    all_of,
-    cell,
-    class_label,
-    counted,
-    fraction,
-    interval,
-    interval_label,
-    joined,
-    labels_of,
-    level_text,
-    method_label,
-    missing,
-    percent,
-    scheme_name,
-    short_labels,
-    with_labels,
-    word,
-)
+from small_evidence.extraction.schema import ALL, LABELS, SILENT
+from small_evidence.wording import missing, per_cent
 
-CHANGES = ["about", "id", "label", "column", "before", "after", "words"]
+CHANGES = ["kind", "about", "id", "column", "before", "after", "cause"]
+# Every kind of change, most important first
+KINDS = (
+    "direction", "newly_pooled", "no_longer_pooled", "treatment_added", "treatment_removed", "level", "study_level",
+    "study_added", "study_removed", "study_status", "row_added", "row_removed",
+    "pooled_result", "sum_of_counts", "prediction_interval", "analysis_added", "analysis_removed", "arm_entered",
+    "arm_left", "event_result",
+    "row_corrected", "study_corrected", "event_added", "event_removed", "event_corrected", "appraisal",
+    "claim_verdict", "claim_added", "claim_removed",
+    "choice",
+)  # fmt: skip
+CAUSES = ("data", "choices", "program")  # joined by ";"; program: neither the data nor the choices changed
 
-# What is told, most important first, and under which heading; a column that is not named has the place of its table.
-ORDER = {
-    ("pooled", "direction"): "Conclusions",
-    ("pooled", "pooled"): "Conclusions",
-    ("pooled", "treatment"): "Conclusions",
-    ("levels", ""): "Conclusions",
-    ("studies", "study"): "Studies",
-    ("studies", "status"): "Studies",
-    ("responses", "row"): "Studies",
-    ("pooled", "response"): "Numbers",
-    ("pooled", "prediction_interval"): "Numbers",
-    ("pooled", "analysis"): "Numbers",
-    ("arms", ""): "Numbers",
-    ("responses", ""): "Corrections",
-    ("studies", ""): "Corrections",
-    ("claims", ""): "Published claims",
-    ("choices", ""): "Choices",
-}
-RANK = {kind: place for place, kind in enumerate(ORDER)}
+# Columns of results that print as per cent; a difference that is not printed is none
+SHARES = ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub")
+RESULT = ("estimate", "ci_lb", "ci_ub", "k", "events", "n")
+SUMMED = ("k", "events", "n")  # where nothing is pooled
+PREDICTION = ("pi_lb", "pi_ub")
+# Cells of which a reader learns when they are corrected; notes and places on a page are not among them.
+STUDY_CELLS = ("label", "year", "design", "controlled", "n_patients", "cohort_id", "level_override")
+RESPONSE_CELLS = (
+    "study_id", "therapy", "disease", "arm", "role", "outcome", "primary_outcome", "unit", "dose", "follow_up",
+    "time_point_months", "responders", "n", "n_treated", "n_complete", "n_partial", "n_none", "response_definition",
+    "evidence_basis", "source", "confidence", "pool", "pool_reason_code",
+)  # fmt: skip
+EVENT_CELLS = ("reporting", "n_patients", "n_at_risk", "serious")
+# Cells on which a number or a level can depend
+STUDY_DATA = ("status", *STUDY_CELLS[1:])
+RESPONSE_DATA = RESPONSE_CELLS
+NOT_COMPARED = ("figures", "review.class_labels")  # choices of how results look
 
-# How many there are, in this order; where a kind has two directions, the first word of `after` tells them apart
-COUNTED = {
-    ("studies", "study", "new"): ("study added", "studies added"),
-    ("studies", "study", "gone"): ("study removed", "studies removed"),
-    ("studies", "status"): ("study with another status", "studies with another status"),
-    ("responses", "row", "new"): ("result added to a known study", "results added to known studies"),
-    ("responses", "row", "gone"): ("result of a known study removed", "results of known studies removed"),
-    "corrected": ("row corrected", "rows corrected"),
-    ("pooled", "treatment", "new"): ("new treatment or group", "new treatments or groups"),
-    ("pooled", "treatment", "gone"): ("treatment or group gone", "treatments or groups gone"),
-    ("pooled", "direction"): ("direction changed", "directions changed"),
-    ("pooled", "pooled", "pooled"): ("result newly pooled", "results newly pooled"),
-    ("pooled", "pooled", "not"): ("result no longer pooled", "results no longer pooled"),
-    ("levels", ""): ("level of evidence changed", "levels of evidence changed"),
-    ("pooled", "response", "pooled"): ("pooled result changed", "pooled results changed"),
-    ("pooled", "response", "not"): ("sum of counts changed", "sums of counts changed"),
-    ("pooled", "prediction_interval"): ("prediction interval changed", "prediction intervals changed"),
-    ("pooled", "analysis"): ("analysis by disease new or gone", "analyses by disease new or gone"),
-    ("arms", ""): ("study in or out of an analysis", "studies in or out of an analysis"),
-    ("claims", ""): ("verdict on a published claim changed", "verdicts on published claims changed"),
-    ("choices", ""): ("choice changed", "choices changed"),
-}
-
-# Cells that a reader is told of when they are corrected, in words; notes and places on a page are not told.
-STUDY_CELLS = {
-    "label": "name",
-    "year": "year",
-    "design": "design",
-    "controlled": "control group",
-    "n_patients": "number of patients",
-    "cohort_id": "cohort",
-    "level_override": "level set by hand",
-}
-RESPONSE_CELLS = {
-    "study_id": "study",
-    "therapy": "treatment",
-    "disease": "disease",
-    "outcome": "outcome",
-    "primary_outcome": "primary outcome",
-    "unit": "what is counted",
-    "dose": "dose",
-    "follow_up": "follow-up",
-    "counts": "responders",
-    "n_complete": "complete responses",
-    "n_partial": "partial responses",
-    "n_none": "patients without response",
-    "response_definition": "definition of response",
-    "evidence_basis": "what was read",
-    "source": "source",
-    "confidence": "confidence of the extraction",
-    "pool": "offered for pooling",
-}
-# Cells that a number or a level can rest on
-STUDY_DATA = ["status", *(column for column in STUDY_CELLS if column != "label")]
-RESPONSE_DATA = ["n", "responders", *(column for column in RESPONSE_CELLS if column != "counts")]
-UNTOLD_CHOICES = ("figures", "review.class_labels")  # how results look, not what they are
+Row = Mapping[str, Any]
+Change = dict[str, str]
 
 
-def compare_results(
-    before: Mapping[str, pd.DataFrame],
-    now: Mapping[str, pd.DataFrame],
-    choices_before: Mapping,
-    choices: Mapping,
-    meanings: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Release:
+    """Tables, results and choices of a review at one time.
+
+    Attributes
+    ----------
+    frames : mapping of name to DataFrame; checked tables and results. One that was not kept is not there
+    config : mapping; the choices under the names that their keys have now
+    """
+
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def compare_results(before: Release, now: Release) -> pd.DataFrame:
     """What changed from one set of results of a review to another.
 
-    Parameters
-    ----------
-    before, now : mapping; checked tables (studies, responses, therapies, diseases, overlaps) and results
-        (study_levels, arms, pooled, therapy_levels, reconciliation) by name. A table or a column that only one of them
-        has is not compared; without any table in `before` nothing is
-    choices_before, choices : mapping; the review's choices (its config) then and now
-    meanings : mapping; what a choice means by its dotted name ("synthesis.conf_level"), from `review.read_meanings`
+    Compared are studies, responses, adverse_events, risk_of_bias, overlaps, study_levels, arms, pooled, pooled_events,
+    therapy_levels, reconciliation and the choices. A table or a column that only one of them has is not compared.
 
     Returns
     -------
-    DataFrame with the columns CHANGES, a row a change, most important first: about ("studies", "responses", "arms",
-    "pooled", "levels", "claims", "choices"), id (of the study, response row, analysis, claim or choice), label, column
-    (what of it), before and after as printed, words (a sentence). No row: nothing changed.
+    DataFrame with the columns CHANGES, a row a changed cell, most important first: kind (of KINDS), about (the table,
+    or "choices"), id (of the study, response row, analysis, claim or choice; parts joined by ":"), column, before and
+    after (as in the tables; empty with column "" where the whole row is new or gone), cause (codes of CAUSES). No row:
+    nothing changed. Without any table in `before` nothing is compared.
     """
-    rows = _Comparison(before, now, choices_before, choices, meanings or {}).rows() if before else []
+    if not before.frames:
+        return pd.DataFrame(columns=CHANGES)
+    compared = _Comparison(before, now)
+    rows = sorted(compared.changes(), key=lambda row: KINDS.index(row["kind"]))
     return pd.DataFrame(rows, columns=CHANGES)
 
 
-def changes_text(changes: pd.DataFrame, release: str) -> Text:
-    """The changes as a text: how many of each kind, then a sentence each.
+def release_of(frames: Mapping[str, pd.DataFrame], config: Mapping[str, Any]) -> Release:
+    """A release with the codes of today in place of the closed wordings of version 0.1.0.
 
-    Parameters
-    ----------
-    changes : DataFrame from `compare_results`
-    release : str; the version compared with, "" when there is none
+    What that version put into other words is kept as the code `other` with these words as detail.
     """
-    if not release:
-        words = "No earlier release to compare with. Freeze these results with: snakemake data/releases/1.0"
-        return Text("changes", "What changed", (f"{words} (or another name).",))
-    if changes.empty:
-        return Text("changes", "What changed", (f"Nothing changed since release {release}.",))
-    blocks: list = [summary(changes)]
-    headings = pd.Series([ORDER[_kind(row)] for row in changes.itertuples()], index=changes.index)
-    for heading in dict.fromkeys(ORDER.values()):
-        told = changes.loc[headings == heading, "words"]
-        blocks += [Heading(heading), *map(Item, told)] if len(told) else []
-    return Text("changes", f"What changed since release {release}", tuple(blocks))
+    frames = dict(frames)
+    if "reconciliation" in frames:
+        verdicts = frames["reconciliation"]["verdict"].replace({"cannot be told": "not_assessable"})
+        frames["reconciliation"] = frames["reconciliation"].assign(verdict=verdicts)
+    if "arms" in frames and "detail" not in frames["arms"]:
+        policy = config["synthesis"]
+        unit, arms, pooled = LABELS["unit"][policy["unit"]], frames["arms"], frames["pooled"]
+        codes = [_arm_code(row, policy, unit) for row in arms.to_dict("records")]
+        frames["arms"] = arms.assign(reason=[code for code, _ in codes], detail=[detail for _, detail in codes])
+        frames["pooled"] = pooled.assign(reason=pooled["reason"].replace(_pooled_codes(policy, unit)))
+    return Release(frames, config)
 
 
-def summary(changes: pd.DataFrame) -> str:
-    """How many changes there are of each kind; "" where there is none.
-
-    >>> summary(pd.DataFrame([("studies", "doe", "Doe", "study", "—", "case report", "New study")], columns=CHANGES))
-    '1 study added.'
-    """
-    corrected, kinds = set(), Counter()
-    for row in changes.itertuples():
-        kind = _kind(row)
-        way = "new" if row.before == NOTHING else "gone" if row.after == NOTHING else row.after.split(" ")[0].strip(",")
-        kinds.update([kind, (*kind, way)])
-        corrected |= {(row.about, row.id)} if ORDER[kind] == "Corrections" else set()
-    kinds["corrected"] = len(corrected)
-    told = [counted(kinds[kind], one, many) for kind, (one, many) in COUNTED.items() if kinds[kind]]
-    return f"{'; '.join(told)}." if told else ""
+def _pooled_codes(policy: Mapping[str, Any], unit: str) -> dict[str, str]:
+    """Reasons of version 0.1.0 why an analysis is not pooled -> their codes."""
+    few = {
+        f"{k} {'study' if k == 1 else 'studies'}, {policy['min_studies']} needed": "too_few_studies"
+        for k in range(1, policy["min_studies"])
+    }
+    return few | {
+        f"no arm of {policy['min_arm_size']} or more {unit}": "no_large_arm",
+        "counts held back": "counts_held_back",
+        "counts not in hand": "counts_missing",
+    }
 
 
-def _kind(row) -> tuple[str, str]:
-    """The place of a change in ORDER."""
-    return (row.about, row.column) if (row.about, row.column) in ORDER else (row.about, "")
+def _arm_code(row: Row, policy: Mapping[str, Any], unit: str) -> tuple[str, str]:
+    """Code and detail of a reason of version 0.1.0."""
+    units = {f"{label}, not {unit}": ("other_unit", slug) for slug, label in LABELS["unit"].items()}
+    known = {
+        "": ("", ""),
+        "complete responses not reported": ("complete_not_reported", ""),
+        "counts not in hand": ("counts_missing", ""),
+        "counts not verified": ("counts_unverified", ""),
+        "known from a secondary source only": ("secondary_source", ""),
+        "not offered for pooling": ("other", ""),
+    }
+    small = f"fewer than {policy['min_arm_size']} {unit} ({row['n']:.0f})"
+    return {**units, **known, small: ("small_arm", "")}.get(row["reason"], ("other", row["reason"]))
 
 
 class _Comparison:
-    """Two sets of results, with what a sentence on a difference needs."""
+    """Two releases, with what the cause of a change depends on."""
 
-    def __init__(self, before, now, choices_before, choices, meanings) -> None:
-        before = _named_as_now(before, now)
-        self._both = {name: (as_text(before[name]), as_text(now[name])) for name in now if name in before}
-        self._line = choices_before["grading"]["response_threshold"], choices["grading"]["response_threshold"]
-        self._class_labels = choices_before["review"]["class_labels"] | choices["review"]["class_labels"]
-        self._meanings = meanings
-        self._studies = self._labels("studies", "study_id")
-        self._therapies = self._labels("therapies", "therapy")
-        self._diseases = short_labels(pd.concat(self._both["diseases"]).drop_duplicates("disease", keep="last"))
-        values = _flat(choices_before), _flat(choices)
-        self._choices = {
-            key: (values[0].get(key, NOTHING), values[1].get(key, NOTHING))
-            for key in values[0] | values[1]
-            if values[0].get(key) != values[1].get(key) and not key.startswith(UNTOLD_CHOICES)
-        }
-        self._altered = self._altered_studies()
-        self._touched = self._touched_analyses()
+    def __init__(self, before: Release, now: Release) -> None:
+        renamed = _named_as_now(before.frames, now.frames)
+        self.both = {name: (renamed[name], now.frames[name]) for name in now.frames if name in renamed}
+        self.choices = list(_choices(before.config, now.config))
+        self.altered = self._altered_studies()
+        self.touched = self._touched_analyses()
 
-    def rows(self) -> list[tuple]:
-        """All changes in the order of ORDER, those of one kind in the order of the tables now."""
-        parts = (
-            self._pooled, self._levels, self._study_levels, self._study_rows, self._arms, self._response_rows,
-            self._claims, self._choice_rows,
-        )  # fmt: skip
-        made = [row for part in parts for row in part()]
-        return sorted(made, key=lambda row: RANK.get((row[0], row[3]), RANK.get((row[0], ""))))
+    def changes(self) -> Iterator[Change]:
+        yield from self._pooled()
+        yield from self._levels()
+        yield from self._studies()
+        yield from self._responses()
+        yield from self._arms()
+        yield from self._events()
+        yield from self._appraisals()
+        yield from self._claims()
+        for name, before, after in self.choices:
+            yield _change("choice", "choices", name, (name, before, after), "choices")
 
-    # What the sentences rest on ------------------------------------------------------------------------------
+    # What the causes depend on -----------------------------------------------------------------------------
 
-    def _labels(self, table: str, key: str) -> dict[str, str]:
-        before, now = self._both[table]
-        return labels_of(before, key) | labels_of(now, key)
-
-    def _pairs(self, table: str, key: str) -> Iterator[tuple[str, dict, dict]]:
-        """Rows of a table then and now by their key, in the order of now; an empty row where there is none."""
-        if table not in self._both:
+    def _differences(
+        self, table: str, key: tuple[str, ...], columns: Iterable[str]
+    ) -> Iterator[tuple[Row, Row, list[tuple[str, str, str]]]]:
+        """Rows then and now that differ, with column, before and after; one empty row where there is no counterpart."""
+        if table not in self.both:
             return
-        was, is_ = ({row[key]: row for row in frame.to_dict("records")} for frame in self._both[table])
+        before, now = self.both[table]
+        shared = [name for name in columns if name in before and name in now]
+        was, is_ = ({_id(row, key): row for row in frame.to_dict("records")} for frame in (before, now))
         for name in [*is_, *(name for name in was if name not in is_)]:
-            yield name, was.get(name, {}), is_.get(name, {})
+            old, new = was.get(name, {}), is_.get(name, {})
+            cells = [(column, *_cells(old, new, column)) for column in shared] if old and new else []
+            cells = [(column, *texts) for column, *texts in cells if texts]
+            if cells or not old or not new:
+                yield old, new, cells
 
     def _altered_studies(self) -> set[str]:
-        """Studies that are new, gone or differ in what a number or a level can rest on."""
-        altered = {key for key, was, is_ in self._pairs("studies", "study_id") if _differ(was, is_, STUDY_DATA)}
-        judged = self._pairs("study_levels", "study_id")
-        altered |= {key for key, was, is_ in judged if _differ(was, is_, ["judgement"])}
-        if "overlaps" in self._both:
-            was, is_ = (set(frame.itertuples(index=False, name=None)) for frame in self._both["overlaps"])
-            pairs = pd.DataFrame(was ^ is_, columns=self._both["overlaps"][1].columns)
+        """Studies that are new, gone or differ in what a number or a level can depend on."""
+        parts = [
+            self._differences("studies", ("study_id",), STUDY_DATA),
+            self._differences("study_levels", ("study_id",), ("judgement",)),
+        ]
+        altered = {(new or old)["study_id"] for part in parts for old, new, _ in part}
+        if "overlaps" in self.both:
+            was, is_ = (set(frame.itertuples(index=False, name=None)) for frame in self.both["overlaps"])
+            pairs = pd.DataFrame(was ^ is_, columns=self.both["overlaps"][1].columns)
             altered |= {*pairs["study_a"], *pairs["study_b"]}
         return altered
 
     def _touched_analyses(self) -> set[tuple[str, str]]:
-        """Treatments and classes with a disease (or all) that rest on a row that is new, gone or changed."""
-        classes = [dict(zip(each["therapy"], each["therapy_class"], strict=True)) for each in self._both["therapies"]]
+        """Therapies and classes with a disease (or all) that have a response row that is new, gone or changed."""
+        classes = [dict(zip(each["therapy"], each["therapy_class"], strict=True)) for each in self.both["therapies"]]
+        changed = {_id(new or old, ("response_id",)): None for old, new, _ in
+                   self._differences("responses", ("response_id",), RESPONSE_DATA)}  # fmt: skip
         touched = set()
-        for _, was, is_ in self._pairs("responses", "response_id"):
-            rows = [row for row in (was, is_) if row]
-            changed = _differ(was, is_, RESPONSE_DATA) or any(row["study_id"] in self._altered for row in rows)
-            for row in rows:
-                therapy = row["therapy"]
-                groups = {known.get(therapy) for known in classes}
-                if changed or len(groups) > 1:
-                    touched |= {(name, place) for name in {therapy, *groups} for place in (ALL, row["disease"])}
+        for frame in self.both["responses"]:
+            for row in frame.to_dict("records"):
+                groups = {known.get(row["therapy"]) for known in classes}
+                if row["response_id"] in changed or row["study_id"] in self.altered or len(groups) > 1:
+                    names = {row["therapy"], *groups}
+                    touched |= {(name, place) for name in names for place in (ALL, row["disease"])}
         return touched
 
     def _cause(self, touched: bool, *sections: str) -> str:
-        """What else to know: whether a change rests on studies at all, or on choices of the sections that matter."""
-        chosen = any(key.startswith(sections) for key in self._choices)
-        if touched:
-            return " Choices of the review changed too." if chosen else ""
-        if chosen:
-            return " No study of it changed; choices of the review did."
-        return " Neither its studies nor the choices changed; the program did."
+        """Codes of CAUSES of a result that depends on the choices of these sections, all if none is named."""
+        chosen = any(not sections or name.startswith(sections) for name, _, _ in self.choices)
+        found = ["data"] * touched + ["choices"] * chosen
+        return ";".join(found) or "program"
 
-    def _of_analysis(self, row: Mapping) -> str:
-        """What an analysis is called."""
-        label = self._therapies.get(row["therapy"], row["therapy"])
-        what = all_of(class_label(row["therapy"], self._class_labels)) if row["scope"] == "class" else label
-        return what if row["disease"] == ALL else f"{what} in {self._disease(row['disease'])}"
+    # Results -----------------------------------------------------------------------------------------------
 
-    def _disease(self, slug: str) -> str:
-        return self._diseases.get(slug, cell(slug))
-
-    # Conclusions and numbers ---------------------------------------------------------------------------------
-
-    def _pooled(self) -> Iterator[tuple]:
-        known = [set(zip(frame["scope"], frame["therapy"], strict=True)) for frame in self._both["pooled"]]
-        for key, was, is_ in self._pairs("pooled", "analysis"):
-            row = is_ or was
-            label, touched = self._of_analysis(row), (row["therapy"], row["disease"]) in self._touched
-            if was and is_:
-                cause = self._cause(touched, "synthesis.", "grading.response_threshold")
-                told = [
-                    *self._direction(label, was, is_, cause),
-                    *self._response(label, was, is_, self._cause(touched, "synthesis.")),
-                ]
-            elif row["disease"] == ALL or all((row["scope"], row["therapy"]) in each for each in known):
-                told = [self._new_or_gone(label, was, is_, self._cause(touched, "synthesis."))]
-            else:
-                told = []  # a treatment that is new or gone is told once, not once more for each disease
-            for column, before, after, words in told:
-                yield "pooled", key, label, column, before, after, words
-
-    def _direction(self, label: str, was: Mapping, is_: Mapping, cause: str) -> Iterator[tuple]:
-        if was["direction"] and is_["direction"] and was["direction"] != is_["direction"]:
-            before, after = (f"{row['direction']} {line:.0%}" for row, line in zip((was, is_), self._line, strict=True))
-            yield "direction", before, after, f"{label}: the interval lay {before}, lies {after} now.{cause}"
-
-    def _response(self, label: str, was: Mapping, is_: Mapping, cause: str) -> Iterator[tuple]:
-        before, after = _result(was), _result(is_)
-        spans = [interval(row["pi_lb"], row["pi_ub"]) for row in (was, is_)]
-        short = [text.removeprefix("pooled ").removeprefix("not pooled, ") for text in (before, after)]
-        if was["pooled"] != is_["pooled"]:
-            words = f"{label} can be pooled now: {short[1]} (before: {was['reason']})"
-            if is_["pooled"] != "yes":
-                words = f"{label} can no longer be pooled: {is_['reason']} (before: {short[0]})"
-            yield "pooled", before, after, f"{words}.{cause}"
-        elif before != after:
-            words = f"{label}: pooled response was {short[0]}; now {short[1]}"
-            if is_["pooled"] != "yes":
-                words = f"{label}, not pooled: {short[0]} before; now {short[1]}"
-            yield "response", before, after, f"{words}.{cause}"
-        elif spans[0] != spans[1]:
-            words = f"{label}: prediction interval was {spans[0]}, is {spans[1]}"
-            yield "prediction_interval", *spans, f"{words}.{cause}"
-
-    def _new_or_gone(self, label: str, was: Mapping, is_: Mapping, cause: str) -> tuple:
-        row = is_ or was
-        result = _result(row) + (f" ({row['reason']})" if row["pooled"] != "yes" else "")
-        words = f"{'New in the review' if is_ else 'No longer in the review'}: {label}, {result}.{cause}"
-        return "treatment" if row["disease"] == ALL else "analysis", _result(was), _result(is_), words
-
-    def _levels(self) -> Iterator[tuple]:
-        if "therapy_levels" not in self._both:
-            return
-        was, is_ = (
-            {analysis_id(row["scope"], row["therapy"], row["disease"]): row for row in frame.to_dict("records")}
-            for frame in self._both["therapy_levels"]
-        )
-        for key, row in is_.items():
-            if key in was and was[key]["level"] != row["level"]:
-                cause = self._cause((row["therapy"], row["disease"]) in self._touched, "grading.scheme")
-                yield self._level(key, self._of_analysis(row), "level of evidence", was[key], row, cause)
-
-    def _study_levels(self) -> Iterator[tuple]:
-        for key, was, is_ in self._pairs("study_levels", "study_id"):
-            if was and is_ and was["level"] != is_["level"] and "excluded" not in (was["status"], is_["status"]):
-                cause = self._cause(key in self._altered, "grading.scheme")
-                yield self._level(key, self._studies[key], "level of evidence of the study", was, is_, cause)
-
-    def _level(self, key: str, label: str, what: str, was: Mapping, is_: Mapping, cause: str) -> tuple:
-        before, after = level_text(was["level"]), level_text(is_["level"])
-        rule = with_labels(cell(is_["rule"]).removeprefix(f"{after}: ").removeprefix(f"{after} ("), self._studies)
-        words = f"{label}: {what} was {before}, is {after}: {rule}.{cause}"
-        return "levels", key, label, "level", before, after, words
-
-    # Studies -------------------------------------------------------------------------------------------------
-
-    def _study_rows(self) -> Iterator[tuple]:
-        for key, was, is_ in self._pairs("studies", "study_id"):
-            label = self._studies[key]
-            if not was:
-                told = self._described(is_, 1)
-                yield "studies", key, label, "study", NOTHING, told, f"New study: {label} ({told})."
-            elif not is_:
-                told = self._described(was, 0)
-                yield "studies", key, label, "study", told, NOTHING, f"Study removed: {label} ({told})."
-            else:
-                if was["status"] != is_["status"]:
-                    before, after = (word("status", row["status"]) for row in (was, is_))
-                    words = f"{label} was {before}, is {after} now ({self._described(is_, 1)})."
-                    yield "studies", key, label, "status", before, after, words
-                yield from self._cells("studies", key, label, was, is_, STUDY_CELLS)
-
-    def _described(self, study: Mapping, side: int) -> str:
-        """Design, size, counts, and what does not enter an analysis and why, of a study then (0) or now (1)."""
-        size = cell(study["n_patients"])
-        parts = [word("design", study["design"])]
-        parts.append(counted(int(size), "patient") if size.isdecimal() else "number of patients not reported")
-        responses, arms = (self._both[table][side] for table in ("responses", "arms"))
-        rows = responses[(responses["study_id"] == study["study_id"]) & (responses["primary_outcome"] == "yes")]
-        often = Counter(rows["therapy"])
-        for row in rows.to_dict("records"):
-            name = self._therapies.get(row["therapy"], cell(row["therapy"]))
-            name += f" in {self._disease(row['disease'])}" if often[row["therapy"]] > 1 else ""
-            parts.append(f"{name} {_told(row).split(' (')[0]}")
-        if study["status"] != "included":
-            reason = "" if study["status_reason"] in SILENT else f": {cell(study['status_reason'])}"
-            return "; ".join([*parts, word("status", study["status"]) + reason])
-        aside = over_all(arms[(arms["study_id"] == study["study_id"]) & (arms["entered"] == "no")])
-        if len(aside):
-            named = [
-                f"{self._therapies.get(row.therapy, row.therapy)}, {cell(row.reason)}" for row in aside.itertuples()
-            ]
-            parts.append(f"not analysed: {joined(named)}")
-        return "; ".join(parts)
-
-    def _arms(self) -> Iterator[tuple]:
-        """Known studies that enter an analysis of a treatment now, or no longer; what changed status is told there."""
-        was, is_ = (
-            {
-                key: "" if (rows["entered"] == "yes").any() else joined(map(cell, rows["reason"]))
-                for key, rows in over_all(frame).groupby(["therapy", "study_id"], sort=False)
-            }
-            for frame in self._both["arms"]
-        )
-        settled = {
-            key for key, old, new in self._pairs("studies", "study_id") if old.get("status") == new.get("status")
-        }
-        for (therapy, study), reason in is_.items():
-            old = was.get((therapy, study), reason)
-            if study not in settled or bool(old) == bool(reason):
+    def _pooled(self) -> Iterator[Change]:
+        columns = ("pooled", "reason", "direction", *RESULT, *PREDICTION)
+        known = [set(zip(frame["scope"], frame["therapy"], strict=True)) for frame in self.both["pooled"]]
+        for old, new, cells in self._differences("pooled", ("analysis",), columns):
+            row = new or old
+            touched = (row["therapy"], row["disease"]) in self.touched
+            cause = self._cause(touched, "synthesis.")
+            if not old or not new:
+                # a therapy that is new or gone is named once, not again for each disease
+                if row["disease"] == ALL or all((row["scope"], row["therapy"]) in each for each in known):
+                    what = "treatment" if row["disease"] == ALL else "analysis"
+                    yield _change(f"{what}_{'added' if new else 'removed'}", "pooled", row["analysis"], cause=cause)
                 continue
-            label, name = self._studies[study], self._therapies.get(therapy, therapy)
-            words = f"{label} no longer enters the analysis of {name}: {reason}"
-            if not reason:
-                words = f"{label} enters the analysis of {name} now (before: {old})"
-            before, after = (f"not analysed: {why}" if why else "analysed" for why in (old, reason))
-            cause = self._cause((therapy, ALL) in self._touched, "synthesis.")
-            yield "arms", f"{therapy}:{study}", label, "entered", before, after, f"{words}.{cause}"
+            found = {column: (column, before, after) for column, before, after in cells}
+            if "direction" in found and old["direction"] and new["direction"]:
+                line = self._cause(touched, "synthesis.", "grading.response_threshold")
+                yield _change("direction", "pooled", row["analysis"], found["direction"], line)
+            yield from self._result("pooled", row["analysis"], new, found, cause)
 
-    def _response_rows(self) -> Iterator[tuple]:
-        known = set.intersection(*(set(frame["study_id"]) for frame in self._both["studies"]))
-        for key, was, is_ in self._pairs("responses", "response_id"):
-            row = is_ or was
+    def _result(self, about: str, name: str, new: Row, found: Mapping[str, tuple], cause: str) -> Iterator[Change]:
+        """What changed of a pooled value or a sum, one kind of change for each analysis."""
+        counted = RESULT if new["pooled"] == "yes" else SUMMED
+        if "pooled" in found:
+            kind = "newly_pooled" if new["pooled"] == "yes" else "no_longer_pooled"
+            shown: Iterable[str] = ("pooled", "reason", *RESULT)
+        elif any(column in found for column in counted):
+            kind, shown = "pooled_result" if new["pooled"] == "yes" else "sum_of_counts", counted
+        else:
+            kind, shown = "prediction_interval", PREDICTION
+        for column in shown:
+            if column in found:
+                yield _change(kind if about == "pooled" else "event_result", about, name, found[column], cause)
+
+    def _levels(self) -> Iterator[Change]:
+        key = ("scope", "therapy", "disease")
+        for old, new, cells in self._differences("therapy_levels", key, ("level",)):
+            if old and new:
+                cause = self._cause((new["therapy"], new["disease"]) in self.touched, "grading.scheme")
+                yield from (_change("level", "therapy_levels", _id(new, key), one, cause) for one in cells)
+        for old, new, cells in self._differences("study_levels", ("study_id",), ("level",)):
+            if old and new and "excluded" not in (old["status"], new["status"]):
+                cause = self._cause(new["study_id"] in self.altered, "grading.scheme")
+                yield from (_change("study_level", "study_levels", new["study_id"], one, cause) for one in cells)
+
+    def _arms(self) -> Iterator[Change]:
+        """Known studies that enter an analysis of a therapy now, or no longer; a changed status is reported apart."""
+        if "arms" not in self.both:
+            return
+        was, is_ = (_entered(frame) for frame in self.both["arms"])
+        status = [dict(zip(frame["study_id"], frame["status"], strict=True)) for frame in self.both["studies"]]
+        for key, reason in is_.items():
+            therapy, study = key
+            before = was.get(key, reason)
+            same = status[0].get(study) == status[1].get(study)
+            if same and bool(before) != bool(reason):
+                kind = "arm_left" if reason else "arm_entered"
+                cause = self._cause((therapy, ALL) in self.touched, "synthesis.")
+                yield _change(kind, "arms", f"{therapy}:{study}", ("reason", before, reason), cause)
+
+    # Data --------------------------------------------------------------------------------------------------
+
+    def _studies(self) -> Iterator[Change]:
+        for old, new, cells in self._differences("studies", ("study_id",), ("status", *STUDY_CELLS)):
+            name = (new or old)["study_id"]
+            if not old or not new:
+                yield _change("study_added" if new else "study_removed", "studies", name)
+            for one in cells:
+                yield _change("study_status" if one[0] == "status" else "study_corrected", "studies", name, one)
+
+    def _known(self) -> set[str]:
+        """Studies that both have; the rows of others are reported with their study."""
+        before, now = self.both["studies"]
+        return set(before["study_id"]) & set(now["study_id"])
+
+    def _responses(self) -> Iterator[Change]:
+        known = self._known()
+        for old, new, cells in self._differences("responses", ("response_id",), RESPONSE_CELLS):
+            row = new or old
             if row["study_id"] not in known:
-                continue  # told with its study
-            therapy = self._therapies.get(row["therapy"], cell(row["therapy"]))
-            where = "" if row["disease"] in (*SILENT, ALL) else f" in {self._disease(row['disease'])}"
-            label, told = f"{self._studies[row['study_id']]}, {therapy}{where}", _told(row)
-            if not was:
-                yield (
-                    "responses",
-                    key,
-                    label,
-                    "row",
-                    NOTHING,
-                    told,
-                    f"New result of a known study: {label}, {told}.",
-                )
-            elif not is_:
-                yield "responses", key, label, "row", told, NOTHING, f"Result removed: {label}, {told}."
-            else:
-                yield from self._cells("responses", key, label, was, is_, RESPONSE_CELLS)
+                continue
+            if not old or not new:
+                yield _change("row_added" if new else "row_removed", "responses", row["response_id"])
+            yield from (_change("row_corrected", "responses", row["response_id"], one) for one in cells)
 
-    def _cells(self, about: str, key: str, label: str, was: Mapping, is_: Mapping, cells: Mapping) -> Iterator[tuple]:
-        """The cells of a row that print something else now."""
-        for column, name in cells.items():
-            if column == "counts" or (column in was and column in is_):
-                before, after = (self._printed(row, column) for row in (was, is_))
-                if before != after:
-                    known = before.split("/")[0] not in (NOTHING, "NR", "unclear")
-                    words = f"{label}{', corrected' * known}: {name} {before} before, {after} now."
-                    yield about, key, label, column, before, after, words
+    def _events(self) -> Iterator[Change]:
+        known, key = self._known(), ("study_id", "therapy", "term")
+        changed = set()
+        for old, new, cells in self._differences("adverse_events", key, EVENT_CELLS):
+            row = new or old
+            changed.add((row["therapy"], row["term"]))
+            if row["study_id"] not in known:
+                continue
+            if not old or not new:
+                yield _change("event_added" if new else "event_removed", "adverse_events", _id(row, key))
+            yield from (_change("event_corrected", "adverse_events", _id(row, key), one) for one in cells)
+        key = ("therapy", "term")
+        for old, new, cells in self._differences("pooled_events", key, ("pooled", *RESULT)):
+            if old and new:
+                cause = self._cause((new["therapy"], new["term"]) in changed, "synthesis.")
+                found = {column: (column, before, after) for column, before, after in cells}
+                yield from self._result("pooled_events", _id(new, key), new, found, cause)
 
-    def _printed(self, row: Mapping, column: str) -> str:
-        if column == "counts":
-            return _fraction(row).replace(NOTHING, "NR")
-        labels = {"study_id": self._studies, "therapy": self._therapies, "disease": self._diseases}
-        if column in labels:
-            return labels[column].get(row[column], cell(row[column]))
-        return word(column, row[column]) if column in LABELS else cell(row[column])
+    def _appraisals(self) -> Iterator[Change]:
+        key = ("study_id", "result", "tool", "item", "rater")
+        for old, new, cells in self._differences("risk_of_bias", key, ("answer", "judgement")):
+            row = new or old
+            for column, before, after in cells or [("", "", "added" if new else "removed")]:
+                item = ":".join(part for part in (row["result"], row["item"], row["rater"], column) if part)
+                yield _change("appraisal", "risk_of_bias", f"{row['study_id']}:{row['tool']}", (item, before, after))
 
-    # Claims and choices --------------------------------------------------------------------------------------
+    def _claims(self) -> Iterator[Change]:
+        for old, new, cells in self._differences("reconciliation", ("claim_id",), ("verdict",)):
+            name = (new or old)["claim_id"]
+            if not old or not new:
+                yield _change("claim_added" if new else "claim_removed", "reconciliation", name)
+            cause = self._cause(bool(self.touched or self.altered))
+            yield from (_change("claim_verdict", "reconciliation", name, one, cause) for one in cells)
 
-    def _claims(self) -> Iterator[tuple]:
-        for key, was, is_ in self._pairs("reconciliation", "claim_id"):
-            row = is_ or was
-            label = f"{cell(row['review'])}, {cell(row['about'])}, {cell(row['measure'])} {cell(row['claimed'])}"
-            before, after = (cell(each.get("verdict")) for each in (was, is_))
-            if was and is_:
-                words = f"{label}: verdict {before} before, {after} now: {cell(row['why']).rstrip('.')}."
-                words += self._cause(bool(self._touched or self._altered), "")
-            else:
-                words = (
-                    f"{'New published claim' if is_ else 'Published claim removed'}: {label} ({cell(row['verdict'])})."
-                )
-            if before != after:
-                yield "claims", key, label, "verdict", before, after, words
 
-    def _choice_rows(self) -> Iterator[tuple]:
-        for key, (before, after) in self._choices.items():
-            label = self._meanings.get(key, key)
-            yield "choices", key, label, key, before, after, f"Choice changed, {label}: {before} before, {after} now."
+def _change(kind: str, about: str, name: str, cell: tuple = ("", "", ""), cause: str = "data") -> Change:
+    column, before, after = cell
+    parts = {"column": column, "before": before, "after": after}
+    return {"kind": kind, "about": about, "id": name, **parts, "cause": cause}
+
+
+def _id(row: Row, key: tuple[str, ...]) -> str:
+    return ":".join(str(row[name]) for name in key)
+
+
+def _cells(old: Row, new: Row, column: str) -> tuple[str, ...]:
+    """The cell then and now as text, empty where both print alike."""
+    printed = per_cent if column in SHARES else _text
+    if printed(old[column]) == printed(new[column]):
+        return ()
+    return _text(old[column]), _text(new[column])
+
+
+def _text(value: object) -> str:
+    """A cell as text: six digits, blanks closed up.
+
+    >>> _text(0.54753759), _text(12.0), _text(" two  words "), _text(float("nan"))
+    ('0.547538', '12', 'two words', '')
+    """
+    if missing(value):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _entered(arms: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Why a study is in no arm of a therapy over all diseases, "" where it is in one, by (therapy, study)."""
+    arms = arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)]
+    return {
+        key: "" if (rows["entered"] == "yes").any() else ";".join(dict.fromkeys(rows["reason"]))
+        for key, rows in arms.groupby(["therapy", "study_id"], sort=False)
+    }
+
+
+def _choices(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Choices that both name and that differ, as (dotted name, before, now)."""
+    was, is_ = _flat(before), _flat(now)
+    for name in is_:
+        if name in was and was[name] != is_[name] and not name.startswith(NOT_COMPARED):
+            yield name, was[name], is_[name]
+
+
+def _flat(choices: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """Choices by their dotted names, as text; the parts of a list joined by ";"."""
+    made: dict[str, str] = {}
+    for key, value in choices.items():
+        name = f"{path}{key}"
+        if isinstance(value, Mapping):
+            made |= _flat(value, f"{name}.")
+        else:
+            made[name] = ";".join(map(_choice, value if isinstance(value, list) else [value]))
+    return made
+
+
+def _choice(value: object) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def _named_as_now(before: Mapping[str, pd.DataFrame], now: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables then, in which studies and response rows that only got another id have the one of now."""
-    studies = {}
+    studies: dict[str, str] = {}
     for mark in ("doi", "pmid"):
         studies |= _renamed(before["studies"], now["studies"], "study_id", [mark])
     made = {
@@ -492,66 +402,9 @@ def _named_as_now(before: Mapping[str, pd.DataFrame], now: Mapping[str, pd.DataF
 
 
 def _renamed(was: pd.DataFrame, is_: pd.DataFrame, key: str, same: list[str]) -> dict[str, str]:
-    """Old key to new key of the rows that these columns, when they say something, make the same one to one."""
+    """Old key to new key of the rows that these columns, where given, make the same one to one."""
     gone, come = was[~was[key].isin(is_[key])], is_[~is_[key].isin(was[key])]
     pairs = gone[[key, *same]].merge(come[[key, *same]], on=same, suffixes=("", "_now"))
     pairs = pairs[~pairs[same].isin(SILENT).any(axis=1)]
     once = pairs.drop_duplicates(key, keep=False).drop_duplicates(f"{key}_now", keep=False)
     return dict(zip(once[key], once[f"{key}_now"], strict=True))
-
-
-def _differ(was: Mapping, is_: Mapping, columns: Iterable[str]) -> bool:
-    """Whether a row is new, gone or another in one of the columns that both have."""
-    if not was or not is_:
-        return True
-    return any(str(was[name]) != str(is_[name]) for name in columns if name in was and name in is_)
-
-
-def _fraction(row: Mapping) -> str:
-    """Responders of patients of a response row."""
-    return fraction(*numbers(pd.Series([row["responders"], row["n"]], dtype="str")))
-
-
-def _told(row: Mapping) -> str:
-    counts = _fraction(row)
-    return "counts not reported" if counts == NOTHING else counts
-
-
-def _result(row: Mapping) -> str:
-    """An analysis as printed.
-
-    >>> _result({"pooled": "no", "k": 2, "events": 5, "n": 18}), _result({"pooled": "no", "k": 0}), _result({})
-    ('not pooled, 5/18 from 2 studies', 'not pooled, no study entered', '—')
-    """
-    if not row:
-        return NOTHING
-    if not row["k"]:
-        return "not pooled, no study entered"
-    studies, counts = counted(int(row["k"]), "study", "studies"), f"{row['events']:.0f}/{row['n']:.0f}"
-    if row["pooled"] != "yes":
-        return f"not pooled, {counts} from {studies}"
-    value = f"{percent(row['estimate'])} {interval(row['ci_lb'], row['ci_ub'])}"
-    return f"pooled {'without an estimate' if missing(row['estimate']) else value} from {studies}, {counts}"
-
-
-def _flat(choices: Mapping, path: str = "") -> dict[str, str]:
-    """Choices by their dotted names, as printed."""
-    made: dict[str, str] = {}
-    for key, value in choices.items():
-        name = f"{path}{key}"
-        made |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: _choice(name, value)}
-    return made
-
-
-def _choice(name: str, value) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(humanise(part) for part in value) or "none"
-    if name == "grading.scheme":
-        return scheme_name(value)
-    if name == "synthesis.method":
-        return method_label(value)
-    if name == "synthesis.interval":
-        return interval_label(value)
-    return LABELS["unit"].get(value) or cell(value)

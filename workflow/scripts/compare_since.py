@@ -1,11 +1,12 @@
-from small_evidence.config import meanings
+from pathlib import Path
+
 from small_evidence.documents.plain import save_markdown
-from small_evidence.release.changes import changes_text, compare_results
-from small_evidence.review import log_errors, read_release, save_csv
+from small_evidence.release.changes import release_of
+from small_evidence.release.sentences import changes_since, changes_text
+from small_evidence.review import log_errors, read_release, read_review, save_csv
 
 log_errors(snakemake.log[0])
-before, choices_before = read_release(snakemake.input.frozen)
-now, _ = read_release(snakemake.input.now)
-changes = compare_results(before, now, choices_before, snakemake.params.config, meanings())
+before = read_release(Path(snakemake.input.release).parent.glob("*.*"))
+changes = changes_since(release_of(*before), read_review(config=snakemake.config))
 save_csv(changes, snakemake.output.csv)
-save_markdown(changes_text(changes, snakemake.params.release), snakemake.output.md)
+save_markdown(changes_text(changes, snakemake.wildcards.version), snakemake.output.md)
