@@ -28,11 +28,11 @@ def test_every_code_has_words():
 def test_how_many_claims_agree_and_how_many_of_them_independently(judged):
     """The whole sentence."""
     assert printed.claim_words(judged) == (
-        f"Of {len(judged)} published claims set beside these tables, 11 agree (none of them independent), "
+        f"Of {len(judged)} published claims compared with these results, 11 agree (none of them independently), "
         f"0 differ and {len(judged) - 11} are not assessable."
     )
     found = with_results(review(THREE, COUNTS, [{}]))["reconciliation"]
-    assert "1 agrees (1 of them independent)" in printed.claim_words(found)
+    assert "1 agrees (1 of them independently)" in printed.claim_words(found)
 
 
 def test_how_many_studies_lack_counts(synthesised):

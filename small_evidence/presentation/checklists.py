@@ -17,9 +17,10 @@ from small_evidence.extraction.schema import LABELS, numbers
 from small_evidence.presentation.manuscript import interval_words
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import over_all
+from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.parts import appraisal_words, extraction_words
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import NOTHING, counted, coverage, ids_in, method_label
+from small_evidence.wording import NOTHING, counted, coverage, method_label
 
 ANSWERED = {"run": "from the results", "partly": "in part; authors to complete", "authors": "by the authors"}
 FORESTS_BY = {"year": "year", "effect": "proportion", "n": "number of patients", "level": "level of evidence"}
@@ -82,7 +83,6 @@ def facts(review: Review) -> dict[str, str]:
     apart = [review.labels.of("class", slug) for slug in policy["classes_not_combined"]]
     analysed = set(review["arms"].query("entered == 'yes'")["study_id"])
     appraised = set(review["appraisal"].query("appraised == 'yes'")["study_id"])
-    waiting = {study for ids in single["awaiting"] for study in ids_in(ids)}
     return {
         "title": review.config["review"]["title"],
         "issues": _issues(review),
@@ -103,7 +103,7 @@ def facts(review: Review) -> dict[str, str]:
         "pooled": f"{done} of {counted(len(single), 'treatment')} pooled; the others with their counts or the reason",
         "not_pooled": f"Fewer than {policy['min_studies']} studies are shown side by side and not pooled: "
         f"{len(single) - done} of {counted(len(single), 'treatment')}",
-        "awaiting": f"Counts of {counted(len(waiting), 'eligible study', 'eligible studies')} are awaited, not imputed",
+        "awaiting": f"{missing_counts_words(review)} They were not imputed.",
         "appraisal": appraisal_words(review["appraisal"]),
         "analysed": f"{len(analysed & appraised)} of {counted(len(analysed), 'analysed study', 'analysed studies')} "
         "appraised for risk of bias",

@@ -19,6 +19,8 @@ from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import CHOICES, over_all
+from small_evidence.tables.awaiting import missing_counts_words
+from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE
 from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words
 from small_evidence.wording import (
@@ -27,7 +29,6 @@ from small_evidence.wording import (
     cell,
     counted,
     coverage,
-    ids_in,
     interval_label,
     measure_label,
     method_label,
@@ -381,9 +382,8 @@ def _pooled_or_not(review: Review) -> str:
         parts.append(f"Of these, {'; '.join(of_these)}.")
     if not len(done):
         parts.append("No treatment could be pooled.")
-    waiting = {study for ids in single["awaiting"] for study in ids_in(ids)}
-    if waiting:
-        parts.append(f"Counts from {_studies_of(len(waiting))} are awaited.")
+    if len(review["awaiting"]):
+        parts.append(missing_counts_words(review))
     by_disease = review["pooled"].query("disease != 'all' and scope == 'therapy' and pooled == 'yes'")
     if len(by_disease):
         within = [review.labels.of("therapy", row["therapy"], row["disease"]) for _, row in by_disease.iterrows()]
@@ -571,19 +571,6 @@ def _harms(review: Review) -> str:
         )
         words += "that there were none. "
     return words + "Adverse events are listed by treatment in the table of adverse events."
-
-
-def claim_words(reconciliation: pd.DataFrame) -> str:
-    """How many published claims agree with these results, and how many of these agreements are independent."""
-    verdicts = Counter(reconciliation["verdict"])
-    agree = f"{verdicts['agrees']} {'agrees' if verdicts['agrees'] == 1 else 'agree'}"
-    if "independent" in reconciliation and verdicts["agrees"]:
-        own = reconciliation[(reconciliation["verdict"] == "agrees") & (reconciliation["independent"] == "yes")]
-        agree += f" ({len(own)} from independent sources)"
-    differ = f"{verdicts['differs']} {'differs' if verdicts['differs'] == 1 else 'differ'}"
-    open_ = f"{verdicts['not_assessable']} {'is' if verdicts['not_assessable'] == 1 else 'are'} not assessable"
-    total = counted(len(reconciliation), "published claim")
-    return f"Of {total} compared with these results, {agree}, {differ} and {open_}."
 
 
 # Words -----------------------------------------------------------------------------------------------------

@@ -26,10 +26,11 @@ from small_evidence.extraction.schema import ALL
 from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.render import svg
 from small_evidence.figures.style import SCREEN
-from small_evidence.presentation.manuscript import claim_words, methods_text
+from small_evidence.presentation.manuscript import methods_text
 from small_evidence.release.sentences import changes_text
 from small_evidence.synthesis.analyses import analysis_id, over_all
 from small_evidence.tables import evidence_tables
+from small_evidence.tables.claims import claim_words
 from small_evidence.tables.parts import appraisal_words, by_key, scheme_of, therapy_order
 from small_evidence.tables.responses import analysis_table
 from small_evidence.tables.table import Column, Table

@@ -175,18 +175,15 @@ def contradictions_table(review: Review) -> Table:
 
 
 def claim_words(reconciliation: pd.DataFrame) -> str:
-    """How many published claims agree with these tables, and how many of these agreements are independent evidence."""
+    """How many published claims agree with these results, and how many of these agreements are independent evidence."""
     verdicts = Counter(reconciliation["verdict"])
-    agree = reconciliation[reconciliation["verdict"] == "agrees"]
-    independent = int((agree["independent"] == "yes").sum())
+    own = reconciliation[(reconciliation["verdict"] == "agrees") & (reconciliation["independent"] == "yes")]
+    agree = f"{verdicts['agrees']} {'agrees' if verdicts['agrees'] == 1 else 'agree'}"
+    agree += f" ({len(own) or 'none'} of them independently)" * bool(verdicts["agrees"])
+    differ = f"{verdicts['differs']} {'differs' if verdicts['differs'] == 1 else 'differ'}"
+    unknown = f"{verdicts['not_assessable']} {'is' if verdicts['not_assessable'] == 1 else 'are'} not assessable"
     total = counted(len(reconciliation), "published claim")
-    words = f"Of {total} set beside these tables, {verdicts['agrees']} "
-    words += "agrees" if verdicts["agrees"] == 1 else "agree"
-    if len(agree):
-        words += f" ({independent or 'none'} of them independent)"
-    words += f", {verdicts['differs']} {'differs' if verdicts['differs'] == 1 else 'differ'} and "
-    number = verdicts["not_assessable"]
-    return f"{words}{number} {'is' if number == 1 else 'are'} not assessable."
+    return f"Of {total} compared with these results, {agree}, {differ} and {unknown}."
 
 
 def about_words(claim: Row, review: Review) -> str:
