@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 # Extraction tables, in the order of forms and checks
 EXTRACTED = (
     "studies", "responses", "adverse_events", "therapies", "diseases", "published_review", "published_claims",
-    "screening", "scenarios", "caveats", "outcomes", "certainty", "risk_of_bias", "overlaps", "adjudication",
+    "screening", "records", "scenarios", "caveats", "outcomes", "certainty", "risk_of_bias", "overlaps", "adjudication",
 )  # fmt: skip
 # What the synthesis makes of them, in the order in which one needs the other: results/tables/<name>.csv
 RESULT_TABLES = (

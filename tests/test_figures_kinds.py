@@ -402,7 +402,8 @@ class TestFlow:
         assert "add up" not in whole_text(flow_of(screening(**OTHER)))
         words = whole_text(flow_of(screening(**{"Records screened": 790})))
         sums = "100, but 790 (Records screened) − 700 (Records excluded) is 90."
-        assert f"The numbers do not add up: {sums}" in words
+        assert "The numbers do not add up: " in words
+        assert sums in words
         assert "add up" not in whole_text(flow_of(screening(**{"Records screened": "NR"})))
 
     def test_reasons_without_their_total(self):

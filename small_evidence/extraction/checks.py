@@ -493,7 +493,9 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
     if "responses" in sound and not len(sound.get("outcomes", [None])):
         sound["outcomes"] = checked["outcomes"] = outcomes_of(sound["responses"])
     if "screening" in sound:
-        between += screening.faults(sound["screening"])
+        between += screening.faults(sound["screening"], sound.get("records"))
+    if {"records", "studies"} <= set(sound):
+        between += screening.record_faults(sound["records"], sound["studies"])
     if instruments is not None and {"studies", "risk_of_bias"} <= set(sound):
         between += appraisals.faults(sound, instruments)
     for rule, table, row, column, study, words in [*between, *rules.faults_between_rows(sound, year)]:

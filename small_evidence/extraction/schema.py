@@ -108,6 +108,38 @@ LABELS = {
         "size_range": "smallest and largest study",
         "other": "other",
     },
+    "flow": {"review": "this review", "published": "the published review"},
+    "screening_stage": {
+        "identification": "before screening",
+        "title_abstract": "title and abstract",
+        "retrieval": "retrieval",
+        "full_text": "full text",
+    },
+    "screening_decision": {"include": "include", "exclude": "exclude"},
+    "exclusion_reason": {
+        "duplicate": "duplicate record",
+        "automation": "marked ineligible by a program",
+        "not_retrieved": "not retrieved",
+        "wrong_population": "wrong population",
+        "wrong_intervention": "wrong intervention",
+        "wrong_comparator": "wrong comparator",
+        "wrong_outcome": "wrong outcome",
+        "wrong_design": "wrong design",
+        "wrong_publication_type": "wrong publication type",
+        "wrong_language": "other language",
+        "no_counts": "no counts of patients",
+        "same_patients": "same patients as another report",
+        "retracted": "retracted",
+        "reasons_differ": "reviewers gave different reasons",
+        "other": "other reason",
+    },
+    "source_kind": {
+        "database": "database",
+        "register": "register",
+        "website": "website",
+        "organisation": "organisation",
+        "citation": "citation searching",
+    },
     "stage": {"identification": "Identification", "screening": "Screening", "included": "Included"},
     "scenarios.role": {"first": "first choice", "add": "in addition", "consider": "to consider", "adjunct": "adjunct"},
     "decision": {"same_patients": "the same patients", "distinct": "different patients", "undecided": "undecided"},
@@ -388,6 +420,9 @@ PoolReasonCode = _words("pool_reason_code", empty=True)
 Serious, Reporting, Kind = _words("serious"), _words("reporting"), _words("kind")
 DesignAsPublished, InTableIv = _words("design_as_published"), _words("in_table_iv")
 Quantity, Stage, ScenarioRole = _words("quantity"), _words("stage"), _words("scenarios.role")
+Flow = Literal[(*LABELS["flow"], "")]
+ScreeningStage, ScreeningDecision = _words("screening_stage"), Literal[(*LABELS["screening_decision"], "")]
+ExclusionReason, SourceKind = Literal[(*LABELS["exclusion_reason"], "")], Literal[(*LABELS["source_kind"], "")]
 Decision, Good = _words("decision"), _words("good")
 Domain, CertaintyJudgement = _words("domain"), _words("certainty.judgement")
 
@@ -564,6 +599,24 @@ class ScreeningBox(Row):
     label: Text = _column("Text of the box.")
     n: Count = _column("Number in the box; NR where it is not printed.", "records, reports or studies")
     source: Note = _column("Where it was read.", default="")
+    flow: Flow = _column("Whose flow it is: of this review (also where empty), or of the published one.", default="")
+
+
+class ScreenedRecord(Row):
+    record_id: Reference = _column("Name of the record; the same in all of its rows.")
+    screening_stage: ScreeningStage = _column("Stage at which it was decided on.")
+    reviewer: Note = _column("Who decided; consensus where reviewers agreed after they had differed.")
+    screening_decision: ScreeningDecision = _column(
+        "include: goes on to the next stage; empty: not decided yet. At identification, exclude takes a duplicate away."
+    )
+    exclusion_reason: ExclusionReason = _column("Why excluded; needed at identification and full text.", default="")
+    database: Note = _column("Database, register or place where the record was found.", default="")
+    source_kind: SourceKind = _column("What kind of place that is; empty: a database.", default="")
+    included_study: Note = _column("The study_id that an included record is a report of.", default="")
+    title: Note = _column("Title of the record.", default="")
+    doi: Doi = _column("DOI of the record.", default="")
+    pmid: Pmid = _column("PubMed number of the record.", default="")
+    notes: Note = _column("Anything a later reader should know.", default="")
 
 
 class Scenario(Row):
@@ -668,6 +721,9 @@ TABLES = {
         PublishedClaim, ("claim_id",), False, "figure or grade printed by a review, to compare with ours"
     ),
     "screening": Table(ScreeningBox, ("stage", "label"), False, "box of the PRISMA flow"),
+    "records": Table(
+        ScreenedRecord, ("record_id", "screening_stage", "reviewer"), False, "record, stage of screening and reviewer"
+    ),
     "scenarios": Table(Scenario, ("scenario", "therapy"), False, "clinical scenario and suggested therapy"),
     "caveats": Table(Caveat, ("topic", "caveat"), False, "caveat that a guidance page prints"),
     "outcomes": Table(Outcome, ("outcome",), False, "outcome"),

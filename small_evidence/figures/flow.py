@@ -7,12 +7,13 @@ it is never worked out from the others.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
 import pandas as pd
 
-from small_evidence.extraction.screening import BOXES, box_numbers, box_of, faults
+from small_evidence.extraction.screening import faults, flow
 from small_evidence.figures.drawing import Drawing, Shape, describe
 from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.page import BASELINE, LINE, MARGIN, Page, Sheet, TooNarrowError
@@ -21,6 +22,8 @@ from small_evidence.review import Review
 from small_evidence.wording import joined
 
 TITLE = "Flow of records and studies"
+PUBLISHED_TITLE = "Flow of records and studies of the published review"
+ARITHMETIC = ("flow_part", "flow_sum", "flow_counted")
 PHASES = ("Identification", "Screening", "Included")
 GAP_ROWS, PAD = 1.7, 0.55  # between boxes, and inside them; type sizes
 
@@ -32,8 +35,17 @@ class _Box:
     column: str  # main, side, other
 
 
-def prisma_flow(review: Review, style: Style = SCREEN, *, title: str = TITLE) -> Drawing:
-    """PRISMA 2020 flow diagram from the table of screening.
+def prisma_flow(
+    review: Review,
+    style: Style = SCREEN,
+    *,
+    hide: Collection[str] = (),
+    by_database: bool = True,
+    title: str = "",
+) -> Drawing:
+    """PRISMA 2020 flow diagram, counted from the table of records, else from the numbers in the table of screening.
+
+    Of a review without numbers of its own, the flow of the published review is drawn and named as that.
 
     Rows with a label of `screening.BOXES` fill its box, and a box that no row fills says NR. Other rows are optional:
     those that begin with "reports excluded:" are reasons, others stand as further lines in a box of their stage. A
@@ -41,28 +53,37 @@ def prisma_flow(review: Review, style: Style = SCREEN, *, title: str = TITLE) ->
 
     Parameters
     ----------
-    review : Review; of its table screening: stage, label, n, source; NR where not reported
+    review : Review; of its tables records and screening
     style : Style
-    title : str; printed only by presets that print titles
+    hide : codes of boxes (`screening.BOXES`) to leave out
+    by_database : bool; whether records identified are shown by database too
+    title : str; printed only by presets that print titles; by default it says whose flow it is
 
     Raises
     ------
     TooNarrowError: the style is too narrow
     """
-    screening = review["screening"]
-    counts, extra = _read(screening)
-    boxes = _boxes(counts, extra)
+    screening, records = review["screening"], review["records"]
+    found = flow(screening, records)
+    published = flow(screening, of="published")
+    is_published = found.empty and not published.empty
+    found = published if is_published else found
+    title = title or (PUBLISHED_TITLE if is_published else TITLE)
+    counts, extra = _read(found, by_database)
+    boxes = _boxes(counts, extra, frozenset(hide))
     page = Page(style)
     if style.title:
         page.heading(title)
     _lay_out(page, boxes, style)
-    sources = joined(text for text in screening["source"] if text not in ("", "NR")) if len(screening) else ""
+    sources = joined(text for text in found["source"] if text not in ("", "NR")) if len(found) else ""
     notes = []
     if any(_n("NR") in text for box in boxes for text, _ in box.lines):
         notes.append("NR: not reported in what was read; not worked out from the other numbers.")
     if sources not in ("", "—"):
         notes.append(f"Numbers from {sources}.")
-    wrong = [words for *_, words in faults(screening.assign(_row=0))]
+    if is_published:
+        notes.append("This is the flow of the published review.")
+    wrong = [words for rule, *_, words in faults(screening.assign(_row=0), records) if rule in ARITHMETIC]
     if wrong:
         notes.append(f"The numbers do not add up: {'; '.join(wrong)}.")
     notes.append("Boxes after the PRISMA 2020 statement (Page et al., BMJ 2021;372:n71).")
@@ -72,22 +93,18 @@ def prisma_flow(review: Review, style: Style = SCREEN, *, title: str = TITLE) ->
     return describe(page.drawing(), title, f"{title}. {words}.")
 
 
-def _read(screening: pd.DataFrame) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
-    """Numbers of the known boxes by key, and the other rows by stage, or by box for the reasons of an exclusion."""
+def _read(found: pd.DataFrame, by_database: bool) -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
+    """Numbers of the boxes by code, and the other rows by stage, or by box for the reasons of an exclusion."""
     counts: dict[str, str] = {}
     extra: dict[str, list[tuple[str, str]]] = {"identification": [], "screening": [], "included": []}
-    for row in screening.itertuples():
-        key, n = box_of(row.label), row.n or "NR"
-        if " ".join(row.label.casefold().split()) in BOXES:
-            counts[key] = n
-        elif key:
-            extra.setdefault(key, []).append((row.label.partition(":")[2].strip(), n))
+    for row in found.itertuples():
+        n = "NR" if math.isnan(row.n) else f"{row.n:.0f}"
+        if row.box and not row.part:
+            counts[row.box] = n
+        elif row.box == "identified":
+            extra["identification"] += [(row.label, n)] * by_database
         else:
-            extra.setdefault(row.stage, []).append((row.label, n))
-    # reasons without their total: the sum of what is printed is no guess
-    for key, number in box_numbers(screening).items():
-        if key not in counts:
-            counts[key] = "NR" if math.isnan(number) else f"{number:.0f}"
+            extra.setdefault(row.box or row.part, []).append((row.label, n))
     return counts, extra
 
 
@@ -95,9 +112,11 @@ def _n(number: str) -> str:
     return f"(n\u00a0=\u00a0{number})"
 
 
-def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> list[_Box]:
+def _boxes(
+    counts: dict[str, str], extra: dict[str, list[tuple[str, str]]], hide: frozenset[str] = frozenset()
+) -> list[_Box]:
     def line(words: str, key: str, bold: bool = True) -> tuple[str, bool]:
-        return f"{words} {_n(counts.get(key, 'NR'))}", bold
+        return ("" if key in hide else f"{words} {_n(counts.get(key, 'NR'))}"), bold
 
     def optional(*pairs: tuple[str, str]) -> list[tuple[str, bool]]:
         return [line(words, key, False) for words, key in pairs if key in counts]
@@ -110,15 +129,35 @@ def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> l
     ways = (("Duplicates", "duplicates"), ("By automation", "automation"), ("For other reasons", "other_reasons"))
     removed += optional(*ways) or [line(words, key, False) for words, key in ways]
     boxes = [
-        _Box([line("Records identified", "identified"), *further(extra["identification"])], 0, "main"),
+        _Box(
+            [
+                line("Records identified", "identified"),
+                *optional(("Databases", "databases"), ("Registers", "registers")),
+                *further(extra["identification"]),
+            ],
+            0,
+            "main",
+        ),
         _Box(removed, 0, "side"),
         _Box([line("Records screened", "screened")], 1, "main"),
-        _Box([line("Records excluded", "excluded"), *further(extra["screening"])], 1, "side"),
+        _Box(
+            [
+                line("Records excluded", "excluded"),
+                *optional(("Records awaiting screening", "awaiting_screening")),
+                *further(extra["screening"]),
+            ],
+            1,
+            "side",
+        ),
         _Box([line("Reports sought for retrieval", "sought")], 2, "main"),
         _Box([line("Reports not retrieved", "not_retrieved")], 2, "side"),
         _Box([line("Reports assessed for eligibility", "assessed")], 3, "main"),
         _Box(
-            [line("Reports excluded with reasons", "reports_excluded"), *further(reasons)],
+            [
+                line("Reports excluded with reasons", "reports_excluded"),
+                *further([] if "reports_excluded" in hide else reasons),
+                *optional(("Reports awaiting assessment", "awaiting_assessment")),
+            ],
             3,
             "side",
         ),
@@ -160,7 +199,11 @@ def _boxes(counts: dict[str, str], extra: dict[str, list[tuple[str, str]]]) -> l
                 "other",
             ),
         ]
-    return boxes
+    for box in boxes:
+        box.lines = [(text, bold) for text, bold in box.lines if text]
+    shown = {box.row for box in boxes if box.lines and box.column == "main"}
+    # what branches off a box goes with it
+    return [box for box in boxes if box.lines and (box.column != "side" or box.row in shown)]
 
 
 def _lay_out(page: Page, boxes: list[_Box], style: Style) -> None:
