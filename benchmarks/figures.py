@@ -29,25 +29,23 @@ ONE = "diltiazem"
 def draw(folder: Path) -> dict[str, float]:
     """Seconds of our figures in this process: importing, reading, one figure, the set in each format and in all."""
     start = time.perf_counter()
-    from small_evidence.figures import review_figure
+    from small_evidence.figures import review_figure, style_of
     from small_evidence.figures.render import save_figure
-    from small_evidence.figures.style import read_style
-    from small_evidence.review import read_config, read_review
+    from small_evidence.review import read_review
 
     seconds = {"start": time.perf_counter() - start}
     start = time.perf_counter()
-    frames, config = read_review(PROJECT), read_config(PROJECT)
-    style = read_style(PROJECT / "workflow/standards/journal_figures.yaml", config["figures"]["preset"])
+    review = read_review(PROJECT)
     seconds["reading"] = time.perf_counter() - start
-    pooled = frames["pooled"]
-    names = [f"forest_{name}" for name in pooled.loc[(pooled["disease"] == "all") & (pooled["k"] > 0), "analysis"]]
-    save_figure(review_figure(names[0], frames, config, style), folder / "first.svg")  # loads fonts, once
+    style = style_of(review)
+    names = [f"forest_{name}" for name, one in review.analyses.items() if one.disease == "all" and one.result["k"]]
+    save_figure(review_figure(review, names[0], style), folder / "first.svg")  # loads fonts, once
     for ending in OURS:
         start = time.perf_counter()
-        save_figure(review_figure(f"forest_{ONE}", frames, config, style), folder / f"one.{ending}")
+        save_figure(review_figure(review, f"forest_{ONE}", style), folder / f"one.{ending}")
         seconds[f"one figure, {ending}"] = time.perf_counter() - start
     start = time.perf_counter()
-    figures = {name: review_figure(name, frames, config, style) for name in names}
+    figures = {name: review_figure(review, name, style) for name in names}
     seconds["laying out the set"] = time.perf_counter() - start
     for ending in OURS:
         start = time.perf_counter()

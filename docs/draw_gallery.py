@@ -14,7 +14,7 @@ from small_evidence.figures import review_figure
 from small_evidence.figures.forest import forest_plot
 from small_evidence.figures.render import save_figure
 from small_evidence.figures.style import read_style
-from small_evidence.review import read_config, read_review
+from small_evidence.review import read_review
 
 PROJECT = Path(__file__).parents[1]
 GALLERY = PROJECT / "docs/gallery"
@@ -53,21 +53,19 @@ def photograph(page: Path, path: Path) -> None:
 
 def main() -> None:
     """Draw them all."""
-    frames, config = read_review(PROJECT), read_config(PROJECT)
+    review = read_review(PROJECT)
 
     def style_of(preset: str):
         return replace(read_style(PRESETS, preset), png_dpi=DPI)
 
     screen = style_of("screen")
     for name in SCREEN:
-        save(review_figure(name, frames, config, screen), GALLERY / f"{name}.png")
+        save(review_figure(review, name, screen), GALLERY / f"{name}.png")
     for preset in ("jama", "bmj/single"):
         style = style_of(preset)
         name = f"forest_{preset.replace('/', '_')}.png"
-        save(review_figure("forest_diltiazem", frames, config, style), GALLERY / name)
-    needed = (frames[part] for part in ("arms", "pooled", "study_levels", "studies", "therapies", "diseases"))
-    more = {part: frames[part] for part in ("heterogeneity", "sensitivity")}
-    figure = forest_plot("diltiazem", *needed, subgroups="disease", style=screen, **more)
+        save(review_figure(review, "forest_diltiazem", style), GALLERY / name)
+    figure = forest_plot(review, "diltiazem", screen, subgroups="disease")
     save(figure, GALLERY / "forest_subgroups.png")
     photograph(PROJECT / "results/report.html", GALLERY / "report.png")
     (PROJECT / "docs/summary_forest.png").write_bytes((GALLERY / "summary_forest.png").read_bytes())

@@ -167,7 +167,7 @@ class TestForestPlot:
         assert "Heterogeneity: τ² = 0.46 (95% CI 0 to 6.31); Q = 8.05, df = 3, exact P = 0.045; I² = 62%" in words
         assert "Awaiting counts (2): Abernethy 1999, Fam 2020." in words
         assert "the model has no inverse-variance weights" in words
-        assert "Level of evidence: Modified Oxford scheme" in words
+        assert "Level of evidence: " in words
         assert "SSc, Systemic sclerosis; DM, Dermatomyositis (adult); JDM, Juvenile dermatomyositis" in words
 
     def test_axis_and_marks_stand_at_their_numbers(self):
@@ -333,6 +333,78 @@ class TestForestPlot:
             "86.8] per cent. Prediction interval [12.0, 92.0] per cent. Studies with counts that are not in the "
             "analysis: 2. Studies awaiting counts: 1."
         )
+
+
+def under(review, **figures):
+    """The review under other choices of the section `figures`."""
+    return replace(review, config={**review.config, "figures": {**review.config["figures"], **figures}})
+
+
+RARE = [(f"Study {n}", x, n, "ssc", "IV", 2000 + x) for x, n in ((2, 400), (3, 250), (1, 1200), (0, 30))]
+
+
+class TestAxis:
+    def test_the_whole_axis_unless_the_config_says_otherwise(self):
+        figure = forest_plot(made(RARE), "diltiazem")
+        assert (figure.axis.lower, figure.axis.upper) == (0, 1)
+        assert "The axis shows" not in whole_text(figure)
+
+    def test_auto_reaches_all_estimates_and_says_so(self):
+        figure = forest_plot(under(made(RARE), axis="auto"), "diltiazem")
+        assert (figure.axis.lower, figure.axis.upper) == (0, 0.02)
+        assert {"0", "0.5", "1", "1.5", "2"} <= set(texts(figure)) or figure.axis.ticks == [0, 0.5, 1, 1.5, 2]
+        assert "The axis shows 0 to 2% only. An arrow points to what lies beyond it." in texts(figure)
+        assert check_figure(figure) == []
+
+    @pytest.mark.parametrize(("x", "n"), [(2, 400), (0, 30), (12, 30)])
+    def test_auto_treats_none_and_all_alike(self, x, n):
+        few = forest_plot(under(made([("A 2001", x, n, "ssc", "IV", 2001)]), axis="auto"), "diltiazem").axis
+        most = forest_plot(under(made([("A 2001", n - x, n, "ssc", "IV", 2001)]), axis="auto"), "diltiazem").axis
+        assert (few.lower, few.upper) == pytest.approx((1 - most.upper, 1 - most.lower))
+
+    def test_a_range_of_the_config_and_what_lies_beyond(self):
+        figure = forest_plot(under(made(FOUR, (), (), GLMM), axis=[20, 60]), "diltiazem")
+        assert (figure.axis.lower, figure.axis.upper) == (0.2, 0.6)
+        everywhere = np.vstack(marks(figure) + marks(figure, "intervals"))[:, 0]
+        head = 100 * 0.4 * 0.3 * SCREEN.size / (figure.axis.right - figure.axis.left) * 1.8
+        assert everywhere.min() > 20 - head
+        assert everywhere.max() < 60 + head
+        assert len(figure.shapes("squares")) == 2  # of 25 and 53 per cent; those of 62 and 100 lie beyond
+        assert check_figure(figure) == []
+
+
+def test_thousands_are_separated():
+    figure = plot([("Large 2001", 867, 28708, "ssc", "IV", 2001)])
+    assert "867/28,708" in row_of(figure, "Large 2001")
+
+
+def test_a_large_square_does_not_hide_its_interval():
+    figure = plot([("Large 2001", 4000, 8000, "ssc", "IV", 2001), ("Small 2002", 3, 9, "ssc", "IV", 2002)])
+    kinds = [getattr(item, "role", "") for item in figure.items]
+    assert kinds.index("intervals") > kinds.index("squares")  # painted later
+    (left, _, right, _), line = figure.shapes("squares")[0].box, figure.lines("intervals")[0]
+    assert left < line.x0 < line.x1 < right
+    assert (line.colour, figure.lines("intervals")[1].colour) == ("#FFFFFF", SCREEN.colours["ink"])
+
+
+def test_further_columns_on_request():
+    review = made(FOUR)
+    figure = forest_plot(review, "diltiazem", columns=["dose", "time_point"])
+    assert {"Dose", "Months"} <= set(row_of(figure, "Study"))
+    assert {"5 mg", "3"} <= set(row_of(figure, "Balin 2012"))
+    assert "Follow-up" in texts(forest_plot(under(review, columns=["follow_up"]), "diltiazem"))
+    with pytest.raises(ReviewError, match="column 'colour' is not known; one of dose, follow_up, outcome, time_point"):
+        forest_plot(review, "diltiazem", columns=["colour"])
+
+
+def test_words_are_those_of_the_outcome():
+    stroke = OUTCOMES.assign(
+        noun_plural="patients with a stroke", noun_singular="patient with a stroke", event_plural="had a stroke"
+    )
+    figure = forest_plot(made(FOUR).with_tables(outcomes=stroke), "diltiazem")
+    assert "Patients with a stroke,\u00a0%" in texts(figure)
+    assert "21/41 had a stroke" in figure.alt_text
+    assert "respon" not in (whole_text(figure) + figure.alt_text).lower()
 
 
 CASES = {

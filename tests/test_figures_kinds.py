@@ -242,6 +242,18 @@ class TestSensitivity:
         shade = next(path for path in marks(figure, "guides") if np.ptp(path[:, 0]) > 1)
         assert (shade[:, 0].min(), shade[:, 0].max()) == pytest.approx((18.81, 91.37), abs=0.01)
 
+    @pytest.mark.parametrize("order", ["year", "effect", "n"])
+    def test_leave_one_out_has_the_order_of_the_forest_plot(self, order):
+        review = bundled_review()
+        config = {**review.config, "figures": {**review.config["figures"], "order": order}}
+        forest, without = (
+            [words.split("\u00a0")[0] for words in texts(review_figure(replace(review, config=config), name))]
+            for name in ("forest_diltiazem", "leave_one_out_diltiazem")
+        )
+        studies = [words for words in without if words in {"Palmieri 1995", "Vayssairat 1998", "Balin 2012"}]
+        assert studies == [words for words in forest if words in studies]
+        assert len(studies) == 3
+
     def test_cumulative_is_crude_until_there_are_enough(self):
         figure = draw("cumulative_diltiazem")
         assert row_of(figure, "1998") == ["1998", "2", "7/16", "43.8 [19.8, 70.1]"]
@@ -279,7 +291,9 @@ class TestSensitivity:
         review, arms = with_arms(12)
         figure = funnel_plot(review, "diltiazem")
         assert "Small-study effects, log odds against 1/n: χ² = 2.50, df = 1, P = 0.11." in texts(figure)
-        range_, *dots = marks(figure)
+        (range_,) = (np.array(shape.points) for shape in figure.shapes("guides"))
+        range_[:, 0] = [100 * figure.axis.proportion(x) for x in range_[:, 0]]
+        dots = marks(figure)
         assert len(dots) == 12
         assert [dot[:16, 0].mean() for dot in dots] == pytest.approx(list(100 * arms["responders"] / arms["n"]))
         heights = np.array([-dot[:16, 1].mean() for dot in dots])

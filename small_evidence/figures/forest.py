@@ -219,6 +219,11 @@ class _Arms:
         rows = self.responses.reindex(ids_in(arm["response_ids"]))
         return cells | {name: self._further(name, rows) for name in self.further}
 
+    def says(self, name: str) -> bool:
+        """Whether a further column has anything in it."""
+        shown = [*self.one.entered["response_ids"], *self.one.left_out["response_ids"]]
+        return any(self._further(name, self.responses.reindex(ids_in(ids))) != NOTHING for ids in shown)
+
     def _further(self, name: str, rows: pd.DataFrame) -> str:
         column = "time_point_months" if name == "time_point" else name
         values = [value for value in rows[column].dropna() if value not in SILENT]
@@ -243,7 +248,7 @@ def _columns(arms: _Arms, factor: str, style: Style) -> list[Column]:
         columns.append(Column("year", "Year", "center", spare=1))
     if one.scope != "class" and factor != "disease" and one.disease == ALL and several_diseases:
         columns.append(Column("disease", "Disease", wrap=0.15, spare=2))
-    columns += [Column(name, FURTHER[name], wrap=0.14, spare=5) for name in arms.further]
+    columns += [Column(name, FURTHER[name], wrap=0.14, spare=5) for name in arms.further if arms.says(name)]
     if factor != "level":
         columns.append(Column("level", "Level", "center", spare=3))
     if arms.judged:

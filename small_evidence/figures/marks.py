@@ -209,7 +209,7 @@ def _density(pen: _Pen) -> None:
 def _cloud(pen: _Pen) -> None:
     limits = pen.curve(pen.mark.limits)
     if limits:
-        pen.polygon(limits, pen.style.colours["shade"], pen.style.line, pen.style.colours["rule"])
+        pen.polygon(limits, pen.style.colours["shade"], pen.style.line, pen.style.colours["rule"], role="guides")
     for x, y in pen.curve(pen.mark.points):
         pen.circle(x, y, 0.16 * pen.pitch, pen.style.colours["study"], pen.style.line, corners=16)
 

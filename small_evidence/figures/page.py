@@ -355,8 +355,7 @@ class Page:
             self.line((left - 3, y, left, y), "lines")
             self.text(left - 5, y + BASELINE * size, words, "right")
         if mark.scale:
-            heights = [height for height, _ in mark.scale]
-            self.line((left, bottom - max(heights) * room, left, bottom - min(heights) * room), "lines")
+            self.line((left, bottom - room, left, bottom), "lines")
 
     def axis_bottom(self, top: float, sheet: Sheet) -> None:
         """Guide lines through the rows from `top` down, and below them the axis with its ticks and its label."""

@@ -50,6 +50,7 @@ from small_evidence.wording import (
 
 LEAST_FUNNEL = 10  # studies; with fewer the test has too little power (Sterne et al. 2011, BMJ 343:d4002)
 FUNNEL_DF = 1  # of the likelihood-ratio test of one slope
+BETWEEN_TICKS = 0.15  # of log size, so that the numbers beside the axis stand apart
 CURVE = 801  # points of the posterior, so that its line has no corners
 
 
@@ -276,7 +277,9 @@ def _cloud(one: Analysis, conf_level: float) -> Mark:
     reach = ndtri((1 + conf_level) / 2) * np.sqrt(middle * (1 - middle) / sizes)
     lower, upper = np.clip(middle - reach, 0, 1), np.clip(middle + reach, 0, 1)
     round_numbers = [size for power in range(8) for size in (10**power, 2 * 10**power, 5 * 10**power)]
-    inside = [size for size in round_numbers if low <= math.log(size) <= high]
+    ends = {n.min(), n.max()}
+    apart = [size for size in round_numbers if all(abs(math.log(size / end)) > BETWEEN_TICKS for end in ends)]
+    inside = sorted(ends | {size for size in apart if n.min() < size < n.max()})
     return Mark(
         "cloud",
         middle,
