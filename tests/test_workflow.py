@@ -41,8 +41,8 @@ def test_the_bundled_review_runs_from_tables_to_figures(calcinosis):
         assert calcinosis.path(f"results/figures/summary_forest.{suffix}").stat().st_size > 1000
     frames = read_review(calcinosis.folder)
     assert set(frames) >= {*TABLES, *RESULT_TABLES}
-    assert [len(frames[name]) for name in ("studies", "responses", "therapies")] == [104, 116, 49]
-    assert len(frames["reconciliation"]) == len(frames["published_claims"]) == 55
+    assert [len(frames[name]) for name in ("studies", "responses", "therapies")] == [107, 121, 54]
+    assert len(frames["reconciliation"]) == len(frames["published_claims"]) == 74
 
 
 def test_warnings_are_counted_on_screen_and_listed(calcinosis):
@@ -115,7 +115,7 @@ def test_a_table_restored_from_an_older_copy_is_checked_again(calcinosis):
     try:
         calcinosis.edit("data/raw/responses.csv", "4 years,12,NR,3,NR,3,", "4 years,12,NR,3,NR,4,")
         os.utime(path, (0, 0))
-        assert "check_extraction" in jobs(calcinosis.run("--dry-run"))
+        assert "check" in jobs(calcinosis.run("--dry-run"))
     finally:
         path.write_bytes(kept)
         os.utime(path, times)
@@ -127,8 +127,8 @@ def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):
     try:
         calcinosis.edit("config/config.yaml", "min_studies: 3 ", "min_studies: 2 ")
         to_do = jobs(calcinosis.run("--dry-run"))
-        assert {"pool_responses", "write_tables", "draw_figures"} <= to_do
-        assert not {"check_extraction", "grade_studies"} & to_do
+        assert {"synthesise", "present", "draw"} <= to_do
+        assert "check" not in to_do
     finally:
         calcinosis.path("config/config.yaml").write_text(text)
     assert "Nothing to be done" in calcinosis.run("--dry-run")
@@ -139,10 +139,22 @@ def test_a_changed_module_reruns(calcinosis):
     text = module.read_text()
     try:
         module.write_text(text + "\n# changed\n")
-        assert "pool_responses" in jobs(calcinosis.run("--dry-run"))
+        assert "synthesise" in jobs(calcinosis.run("--dry-run"))
     finally:
         module.write_text(text)
     assert "Nothing to be done" in calcinosis.run("--dry-run")
+
+
+def test_a_changed_module_of_figures_pools_nothing_again(calcinosis):
+    module = calcinosis.path("small_evidence/figures/marks.py")
+    text = module.read_text()
+    try:
+        module.write_text(text + "\n# changed\n")
+        to_do = jobs(calcinosis.run("--dry-run"))
+        assert "draw" in to_do
+        assert not {"check", "synthesise"} & to_do
+    finally:
+        module.write_text(text)
 
 
 def test_one_figure_on_demand_in_a_format_of_its_own(calcinosis):
@@ -226,7 +238,7 @@ def test_braces_in_a_title_are_no_wildcard(copy_review):
 def test_a_choice_for_one_run_comes_from_a_file(calcinosis, tmp_path):
     (tmp_path / "other.yaml").write_text("extraction: {require_adjudication: true}\n")
     printed = calcinosis.run("--dry-run", "--configfile", str(tmp_path / "other.yaml"))
-    assert "check_extraction" in jobs(printed)
+    assert "check" in jobs(printed)
     assert not jobs(calcinosis.run("--dry-run"))
 
 

@@ -43,13 +43,11 @@ NOT_POOLED = ("too_few_studies", "no_large_arm", "counts_held_back", "counts_mis
 def synthesise(review: Review) -> Review:
     """The review with every result, in the order in which one needs the other."""
     review = review.with_results({"study_levels": grade_studies(review), "appraisal": summarise_appraisals(review)})
-    arms = select_arms(review)
+    review = pool_review(review)
     review = review.with_results(
         {
-            "arms": arms,
-            "pooled": pool_arms(review, arms),
             "pooled_events": pool_events(review),
-            "trace": trace_rows(review, arms),
+            "trace": trace_rows(review, review["arms"]),
             "overlap_candidates": overlap_candidates(review["studies"], review["responses"], review["overlaps"]),
         }
     )
@@ -64,6 +62,12 @@ def synthesise(review: Review) -> Review:
             "awaiting": awaiting_list(review),
         }
     )
+
+
+def pool_review(review: Review) -> Review:
+    """The review with its arms selected and pooled under its present tables and choices; other results as they are."""
+    arms = select_arms(review)
+    return review.with_results({"arms": arms, "pooled": pool_arms(review, arms)})
 
 
 def over_all(frame: pd.DataFrame) -> pd.DataFrame:
