@@ -1,6 +1,9 @@
 # The same work by metafor: read the arms, pool each therapy by rma.glmm, draw one PNG forest plot a therapy, write one table.
 # Rscript benchmarks/peer.R <arms.csv> <folder>
 suppressMessages(library(metafor))
+# without lme4 every rma.glmm is an error, and an error is quick
+if (!requireNamespace("lme4", quietly = TRUE)) stop("the R package lme4 is needed")
+failed <- 0
 arguments <- commandArgs(trailingOnly = TRUE)
 arms <- read.csv(arguments[1], colClasses = "character")
 folder <- arguments[2]
@@ -18,7 +21,7 @@ for (analysis in unique(arms$analysis)) {
   if (nrow(part) >= 3 && all(part$entered == "yes")) {
     # rma.glmm stops with an error where all or none respond, and where tau2 is 0 and its optimiser fails
     fit <- tryCatch(rma.glmm(measure = "PLO", xi = responders, ni = n, data = part, nAGQ = 21),
-                    error = function(e) NULL)
+                    error = function(e) { failed <<- failed + 1; NULL })
   }
   png(file.path(folder, paste0("forest_", analysis, ".png")), width = 1800, height = 300 + 120 * nrow(part), res = 300)
   par(mar = c(4, 1, 1, 1), cex = 0.6)
@@ -33,3 +36,4 @@ for (analysis in unique(arms$analysis)) {
                                  estimate = pooled[1], ci_lb = pooled[2], ci_ub = pooled[3])
 }
 write.csv(do.call(rbind, rows), file.path(folder, "pooled.csv"), row.names = FALSE)
+message(failed, " fits of rma.glmm failed")

@@ -19,7 +19,7 @@ FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
 NEW_STUDY = "new2026,New 2026,New,2026,SYNTHETIC,SYNTHETIC,NR,NR,case_series,no,6,new2026,no,included,,,,SYNTHETIC\n"
 NEW_ROW = (
     "new2026_diltiazem,new2026,diltiazem,ssc,clinical_response,yes,patient,NR,NR,6,NR,NR,NR,2,SYNTHETIC,full_text,"
-    "SYNTHETIC,SYNTHETIC,SYNTHETIC,high,yes,,SYNTHETIC\n"
+    "SYNTHETIC,SYNTHETIC,SYNTHETIC,high,yes,,,SYNTHETIC\n"
 )
 
 
