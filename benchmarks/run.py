@@ -1,7 +1,7 @@
-"""CPU time, wall time and peak memory of the workflow beside an R script of metafor that pools and draws the same arms.
+"""CPU seconds, wall seconds and memory of the workflow beside an R script of metafor that does the same work.
 
-Run as ``make bench`` (needs Rscript with metafor and lme4 for the peer; it stops without them). Works on a copy of the project in a temporary folder;
-the two are timed in turn, so that a change in the machine's speed falls on both. Prints medians and ratios.
+Run as ``make bench`` (needs Rscript with metafor and lme4 for the peer; it stops without them). Works on a copy of the
+project in a temporary folder; the two are timed in turn, so that a change in the machine's speed falls on both. Prints medians and ratios.
 """
 
 from __future__ import annotations
@@ -75,9 +75,8 @@ def main() -> None:
             responses.write_text(before[1])
             for name, timing in results.items() if run else ():  # the first round warms the caches
                 timings.setdefault(name, []).append(timing)
-    print(
-        f"{'median of ' + str(RUNS):20}{'CPU s':>9}{'wall s':>9}{'MiB':>7}{'CPU / metafor':>16}{'wall / metafor':>16}"
-    )
+    heads = f"{'CPU s':>9}{'wall s':>9}{'MiB':>7}{'CPU / metafor':>16}{'wall / metafor':>16}"
+    print(f"{'median of ' + str(RUNS):20}{heads}")
     for name, runs in timings.items():
         cpu, wall, memory = (statistics.median(values) for values in zip(*runs, strict=True))
         pairs = list(zip(runs, timings["metafor in R"], strict=True))
