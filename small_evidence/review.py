@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -463,15 +464,21 @@ def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def save_bytes(content: bytes, path: str | Path) -> None:
-    """Write a file beside its place and rename it, so that whoever reads it sees the old content or the new."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file so that whoever reads it meanwhile sees the old content or the new, never a part."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with beside(Path(path)) as place:
+        place.write_bytes(content)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A name beside the path to write to; the file there takes the path's place when all of it is written."""
+    place = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        yield place
+        place.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
 
 
 def _guard(value):

@@ -15,6 +15,7 @@ from small_evidence.documents.text import Text
 from small_evidence.documents.webpage import save_webpage
 from small_evidence.documents.word import save_word
 from small_evidence.documents.workbook import save_workbook
+from small_evidence.review import beside
 from small_evidence.tables.table import Table
 
 WRITERS = {"csv": save_table_csv, "xlsx": save_workbook, "docx": save_word, "html": save_webpage, "tex": save_latex}
@@ -43,4 +44,5 @@ def save_documents(made: Iterable[Table | Text], paths: Iterable[str | Path]) ->
         if one is None or suffix not in writers:
             raise ValueError(f"{path}: names are {', '.join(by_name)} and {BOOK}; formats are {', '.join(writers)}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        writers[suffix](one, path)
+        with beside(path) as place:
+            writers[suffix](one, place)
