@@ -1,7 +1,7 @@
 """CPU seconds, wall seconds and memory of the workflow beside an R script of metafor that does the same work.
 
 Run as ``make bench`` (needs Rscript with metafor and lme4 for the peer; it stops without them). Works on a copy of the
-project in a temporary folder; the two are timed in turn, so that a change in the machine's speed falls on both. Prints medians and ratios.
+project in a temporary folder; the two are timed in turn, so that a change in the machine's speed falls on both.
 """
 
 from __future__ import annotations

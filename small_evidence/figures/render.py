@@ -26,6 +26,7 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from small_evidence.figures.drawing import Drawing, Item, Line, Shape, Text, pages_of
 from small_evidence.figures.fonts import families, font_book, needs_system, text_width
+from small_evidence.review import save_bytes
 
 FORMATS = ("svg", "pdf", "png", "eps", "tiff")
 TEMPLATE = Path(__file__).with_name("page.typ")
@@ -52,7 +53,7 @@ def save_figure(drawing: Drawing, path: str | Path) -> None:
     writers = {"svg": svg, "pdf": pdf, "png": png, "eps": _eps, "tiff": _tiff, "tif": _tiff}
     if ending not in writers:
         raise ValueError(f"{path}: figures are written as {', '.join(FORMATS)}, not {ending!r}")
-    path.write_bytes(writers[ending](drawing))
+    save_bytes(writers[ending](drawing), path)
 
 
 def svg(drawing: Drawing) -> bytes:

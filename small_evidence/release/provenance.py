@@ -8,6 +8,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from small_evidence.review import save_bytes
+
 PACKAGES = (
     "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
     "statsmodels", "xlsxwriter",
@@ -48,7 +50,8 @@ def sha256(path: str | Path) -> str:
 
 def save_provenance(record: dict, path: str | Path) -> None:
     """Write the record as JSON, keys in order."""
-    Path(path).write_text(json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    save_bytes(text.encode("utf-8"), path)
 
 
 def _name(path: str | Path) -> str:
