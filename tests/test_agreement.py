@@ -219,7 +219,7 @@ def test_an_undecided_count_stops_the_run_where_the_config_says_so(tmp_path):
         check_extraction(folder, year=YEAR, require_adjudication=True)
     assert set(error.value.faults["rule"]) == {"adjudication_missing"}
     assert str(error.value).splitlines() == [
-        "1 fault in data/raw; nothing was changed:",
+        "1 error in data/raw; nothing was changed:",
         "data/raw/responses.csv, row 2, column responders: 3, but 4 in row 2 of the second extraction (study "
         "vayssairat1998)",
     ]

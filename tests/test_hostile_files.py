@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MINIMAL = ROOT / "tests" / "data" / "minimal" / "data" / "raw"
 BOOK = "data/raw/extraction.xlsx"
 AGAIN = "save it again as .xlsx"
-DOCUMENT_TYPE = "holds an XML document type, which no spreadsheet writes"
+DOCUMENT_TYPE = "contains an XML document type, which no spreadsheet writes"
 
 
 @pytest.fixture
@@ -96,13 +96,13 @@ def a_link_to_endless_zeros(folder):
     (folder / "diseases.csv").symlink_to("/dev/zero")
 
 
-@csv_file("{f}: a link that leads nowhere; put the file itself here")
+@csv_file("{f}: a broken symbolic link; put the file itself here")
 def a_link_to_nothing(folder):
     (folder / "diseases.csv").unlink()
     (folder / "diseases.csv").symlink_to("nothing.csv")
 
 
-@csv_file("{f}: a link that leads nowhere; put the file itself here")
+@csv_file("{f}: a broken symbolic link; put the file itself here")
 def a_link_to_itself(folder):
     (folder / "diseases.csv").unlink()
     (folder / "diseases.csv").symlink_to("diseases.csv")
@@ -141,7 +141,7 @@ def text_in_windows_1252(folder):
 
 
 @csv_file(
-    "{f}, row 2: a quotation mark in this row is not closed, or stands inside a text and is not doubled",
+    "{f}, row 2: a quotation mark in this row is not closed, or is inside a text and is not doubled",
 )
 def an_open_quotation_mark(folder):
     replace(folder, b'disease,label,mondo,synonyms\nssc,"SSc,,\n' + b"dm,DM,,\n" * 1000)
@@ -161,7 +161,7 @@ def an_empty_file(folder):
     "underscores, as in doe_2022",
     '{f}, row 5, column disease: "$(reboot)" cannot be part of a path: use at most 100 small letters, digits and '
     "underscores, as in doe_2022",
-    r'{f}, row 6, column disease: "dm\u0000" holds a character that cannot be printed (U+0000); type it again',
+    r'{f}, row 6, column disease: "dm\u0000" contains a character that cannot be printed (U+0000); type it again',
 )
 def names_that_are_paths_and_commands(folder):
     names = ["../../x", "con", "{wildcard}", "$(reboot)", "dm\1", "ssc", "dm", "jdm"]
@@ -303,10 +303,10 @@ WORKBOOKS = {
         },
         DOCUMENT_TYPE,
     ),
-    "macros": (parts_of() | {"xl/vbaProject.bin": "Sub AutoOpen()"}, "holds macros; save it as .xlsx"),
+    "macros": (parts_of() | {"xl/vbaProject.bin": "Sub AutoOpen()"}, "contains macros; save it as .xlsx"),
     "old macros": (
         parts_of() | {"xl/macrosheets/sheet1.xml": "<worksheet/>"},
-        "holds macros; save it as .xlsx",
+        "contains macros; save it as .xlsx",
     ),
     "unclosed XML": (
         parts_of(HEADER + '<row r="2"><c r="A2">'),
@@ -377,7 +377,7 @@ RAW_WORKBOOKS = {
     "a renamed web page": (lambda path: path.write_text("<html>"), "not a workbook; save it as .xlsx"),
     "nothing in it": (lambda path: path.write_bytes(b""), "not a workbook; save it as .xlsx"),
     "sizes that are not true": (say_it_is_small, f"damaged, it cannot be read (BadZipFile); {AGAIN}"),
-    "ten thousand parts": (ten_thousand_parts, "holds more than 10000 parts"),
+    "ten thousand parts": (ten_thousand_parts, "contains more than 10000 parts"),
     "a sparse file of 1 GiB": (lambda path: os.truncate(path, 2**30), "larger than 128 MiB"),
     "a link out of the folder": (
         lambda path: path.unlink() or path.symlink_to("/etc/passwd"),
@@ -410,7 +410,7 @@ def test_links_to_other_files_are_named_and_not_followed(review):
     rows = HEADER + BODY.replace("<v>SSC</v>", "<f>[1]Sheet1!$A$1</f><v>SSC</v>")
     write_parts(review, parts_of(rows) | {"xl/externalLinks/externalLink1.xml": "<externalLink/>"})
     assert warnings_of(review, "external_links") == [
-        f"{BOOK}: holds links to other files; they are not followed, the values stored in the cells are read"
+        f"{BOOK}: contains links to other files; they are not followed, the values stored in the cells are read"
     ]
 
 
@@ -430,7 +430,7 @@ def test_a_cell_in_the_last_corner_costs_nothing(review):
     write_parts(review, parts_of(rows))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert faults_of(review) == [
-        f'{BOOK}, sheet diseases, row 1048576: "x" stands in a column without a name',
+        f'{BOOK}, sheet diseases, row 1048576: "x" is in a column without a name',
         f"{BOOK}, sheet diseases, row 1048576, column disease: empty; every row needs its name",
         f"{BOOK}, sheet diseases, row 1048576, column label: empty; write NR if it is not reported",
     ]

@@ -282,12 +282,12 @@ def test_a_pubmed_number_twice_in_one_pool_needs_a_decision():
         (
             [decision(*PAIR, "distinct"), decision(*reversed(PAIR), "distinct")],
             "overlap_pair",
-            "overlaps.csv, row 3, column study_a: the pair palmieri1995, vayssairat1998 stands in row 2 already",
+            "overlaps.csv, row 3, column study_a: the pair palmieri1995, vayssairat1998, duplicate of row 2",
         ),
         (
             [decision(*PAIR, "distinct"), decision(*PAIR, "distinct")],
             "duplicate_key",
-            "overlaps.csv, row 3, column study_a: vayssairat1998, palmieri1995 stands in row 2 already",
+            "overlaps.csv, row 3, column study_a: vayssairat1998, palmieri1995, duplicate of row 2",
         ),
         (
             [decision(*PAIR, "same_patients")],

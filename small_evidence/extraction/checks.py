@@ -1,6 +1,6 @@
 """Reads the extracted tables and checks them: the only module that knows the files and the rules between rows.
 
-All faults of all tables are found before anything is said or written, so that a reviewer mends them in one go.
+All errors of all tables are found before anything is printed or written, so that a reviewer fixes them at once.
 """
 
 import datetime
@@ -11,27 +11,38 @@ from pathlib import Path
 import pandas as pd
 
 from small_evidence import ReviewError, shown
-from small_evidence.extraction import agreement, appraisals, rules, screening
-from small_evidence.extraction.defaults import outcomes_of
+from small_evidence.extraction import agreement, appraisals, defaults, rules, screening
 from small_evidence.extraction.schema import (
     LONGEST_TEXT,
+    MISSING,
     TABLES,
     check_cell,
+    column_name,
     columns,
     data_dictionary,
-    default_cell,
     empty_table,
+    must_be_filled,
     nearest,
     needed_columns,
     numeric_columns,
 )
-from small_evidence.extraction.spreadsheets import UnreadableFileError, open_file, read_csv, read_workbook, spell
+from small_evidence.extraction.spreadsheets import (
+    HEADER_ROWS,
+    UnreadableFileError,
+    open_file,
+    read_csv,
+    read_workbook,
+    spell,
+)
 
 WORKBOOK = "extraction.xlsx"
 DECISIONS = "adjudication.xlsx"  # results/tables/disagreements.xlsx filled in
 SECOND = "second_extraction"  # folder below data/raw with the tables of a second person
 # Sheets of the form that explain it and hold its lists; they are no tables and need no warning.
 FORM_SHEETS = ("Read me", "Lists")
+SHOWN_ALIKE = 3  # errors of one kind in one column that a message prints
+TOTALS = ("total", "totals", "sum", "overall", "grand total", "all studies", "all patients")
+TOTALLED = ("studies", "responses", "adverse_events")  # tables of rows that a spreadsheet may sum
 PLACED = {"studies": "study_id", "responses": "response_id"}  # tables whose rows have a name
 
 # The rules on files, headers and cells; those between rows are in their own module.
@@ -49,21 +60,21 @@ RULES = {
     "bad_csv": ("error", "Quotation marks in a CSV file come in pairs."),
     "ragged_row": ("error", "Every row of a CSV file has as many cells as the header."),
     "bad_workbook": ("error", "The workbook is a whole, unencrypted .xlsx file without macros."),
-    "external_links": ("warning", "The workbook holds no links to other files; they are never followed."),
+    "external_links": ("warning", "The workbook contains no links to other files; they are never followed."),
     "merged_cells": ("error", "No cells of a table are merged."),
     "hidden_cells": ("warning", "No sheet, row or column of a table is hidden; what is hidden is read all the same."),
     "uncached_formula": ("error", "Every formula in the workbook has its value stored beside it."),
     "error_cell": ("error", "No cell shows an error of the spreadsheet, such as #REF!."),
-    "date_cell": ("warning", "No column holds dates; a spreadsheet makes dates of ranges such as 3-78."),
+    "date_cell": ("warning", "No column contains dates; a spreadsheet makes dates of ranges such as 3-78."),
     "missing_column": ("error", "Every column a table needs is there."),
     "misspelt_column": ("error", "A column is not named nearly like a column that is missing."),
-    "duplicate_column": ("error", "No column stands twice in a table."),
+    "duplicate_column": ("error", "No column appears twice in a table."),
     "unnamed_column": ("error", "A column with cells has a name."),
     "extra_column": ("warning", "Columns that the table does not have are left out."),
     "blank_cell": ("error", "A cell that must be filled is filled, if only with NR."),
-    "control_character": ("error", "No text holds control characters."),
+    "control_character": ("error", "No text contains control characters."),
     "text_too_long": ("error", "No text is longer than a spreadsheet cell."),
-    "unknown_word": ("error", "A column with a vocabulary holds words of that vocabulary."),
+    "unknown_word": ("error", "A column with a vocabulary contains words of that vocabulary."),
     "not_a_slug": ("error", "A short name is made of small letters, digits and underscores."),
     "reserved_name": ("error", "A short name is not a name with a meaning of its own, such as all or con."),
     "not_a_count": ("error", "A count is a whole number from 0 on, NR, UNCLEAR or empty."),
@@ -77,12 +88,18 @@ RULES = {
     "adjudication_unknown": ("error", "A decision on two extractions names a row and column that they have."),
     "adjudication_value": ("error", "The agreed value of a decision is one that its column may hold."),
     "adjudication_stale": ("warning", "The extractions still say what was decided on; else the decision is not used."),
-    "adjudicated_value": ("warning", "An agreed value takes the place of the first extraction's, and is told."),
-    "extractors_differ": ("warning", "Two extractions agree on the counts that a pool rests on, or it was decided."),
+    "adjudicated_value": ("warning", "An agreed value takes the place of the first extraction's, and is reported."),
+    "extractors_differ": (
+        "warning",
+        "Two extractions agree on pooled counts, or the difference was decided.",
+    ),
     "adjudication_missing": (
         "error",
         "The same, where `extraction: require_adjudication` of the config is true: each difference is decided.",
     ),
+    "title_row": ("error", "The first row of a table is its header."),
+    "total_row": ("error", "No row of a table is a total."),
+    **defaults.RULES,
     **rules.RULES,
     **appraisals.RULES,
     **screening.RULES,
@@ -90,12 +107,13 @@ RULES = {
 
 _SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _ISSUE_COLUMNS = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
+_OTHER_WORDS = ("unknown_word", "not_a_slug", "not_a_count", "not_a_number", "not_a_share", "not_a_year")
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DATE_LIKE = re.compile(f"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}", re.IGNORECASE)
 
 
 class ExtractionError(ReviewError):
-    """Every fault of the extraction tables at once.
+    """Every error of the extraction tables at once.
 
     Parameters
     ----------
@@ -110,8 +128,19 @@ class ExtractionError(ReviewError):
 
     def __str__(self):
         count = len(self.faults)
-        head = f"{count} {'fault' if count == 1 else 'faults'} in {self.folder}; nothing was changed:"
-        return "\n".join([head, *fault_lines(self.faults)])
+        head = f"{count} {'error' if count == 1 else 'errors'} in {self.folder}; nothing was changed:"
+        return "\n".join([head, *grouped_lines(self.faults)])
+
+
+def grouped_lines(issues):
+    """The lines of `fault_lines`; of the same rule in one column the first three and how many more there are."""
+    lines = []
+    for (_, file, sheet, column), group in issues.groupby(["rule", "file", "sheet", "column"], sort=False):
+        lines += fault_lines(group.head(SHOWN_ALIKE))
+        if len(group) > SHOWN_ALIKE:
+            place = file + (f", sheet {sheet}" if sheet else "") + (f", column {column}" if column else "")
+            lines.append(f"{place}: {len(group) - SHOWN_ALIKE} more like this")
+    return lines
 
 
 def fault_lines(issues):
@@ -319,12 +348,27 @@ def _frame(rows, table, file, sheet, row_numbers=None):
         faults.append((rule, file, sheet, row, column, "", words))
 
     rows = [[cell.strip() for cell in row] for row in rows]
-    header = rows[0] if rows else []
-    width = max((position for position, name in enumerate(header, start=1) if name), default=0)
     known = columns(table)
+    start = next(
+        (at for at, row in enumerate(rows[:HEADER_ROWS]) if any(column_name(cell) in known for cell in row)), 0
+    )
+    if start and sum(column_name(cell) in known for cell in rows[start]) > 1:
+        number = start + 1 if not sheet else row_numbers[start - 1]
+        fault("title_row", f"looks like a title above the header, which is row {number}; delete what is above it", 1)
+        frame = empty_table(table)
+        frame.index = pd.Index([], dtype="int64", name="row")
+        frame.attrs = {"file": file, "sheet": sheet, "absent": [], "broken": True}
+        return frame, faults
+    header = rows[0] if rows else []
+    read = {name: column_name(name) for name in header if name not in known and column_name(name) in known}
+    read = {name: column for name, column in read.items() if column not in header}
+    if read:
+        fault("column_as_typed", defaults.as_typed(read), 1)
+        header = [read.get(name, name) for name in header]
+    width = max((position for position, name in enumerate(header, start=1) if name), default=0)
     for position, name in enumerate(header[:width]):
         if name and name in header[:position]:
-            fault("duplicate_column", "stands twice in the header", 1, name)
+            fault("duplicate_column", "appears twice in the header", 1, name)
     absent = [name for name in known if name not in header]
     needed = needed_columns(table)
     unknown = [name for name in header if name and name not in known]
@@ -344,16 +388,19 @@ def _frame(rows, table, file, sheet, row_numbers=None):
     for number, row in zip(row_numbers, rows[1:], strict=True):
         if not any(row):
             continue
+        if table in TOTALLED and next(filter(None, row)).casefold().strip(" :") in TOTALS:
+            fault("total_row", "looks like a total row; remove it", number)
+            continue
         if not sheet and len(row) != len(header) and (len(row) < width or any(row[width:])):
             words = f"{len(row)} cells, the header has {len(header)}; a separator inside a text needs quotation marks"
             fault("ragged_row", words, number)
             continue  # its cells stand in the wrong columns
         if any(row[width:]):
-            words = f"{shown(next(filter(None, row[width:])))} stands in a column without a name"
+            words = f"{shown(next(filter(None, row[width:])))} is in a column without a name"
             fault("unnamed_column", words, number)
         for position, name in enumerate(header[:width]):
             if not name and position < len(row) and row[position]:
-                words = f"{shown(row[position])} stands in a column without a name"
+                words = f"{shown(row[position])} is in a column without a name"
                 fault("unnamed_column", words, number)
         body.append((row + [""] * width)[:width])
         kept.append(number)
@@ -435,7 +482,7 @@ def compare_extractions(folder, conf_level=0.95):
 
 
 def check_tables(tables, folder="data/raw", year=None):
-    """Check tables in hand, as `read_tables` returns them or made in a notebook.
+    """Check tables, as `read_tables` returns them or made in a notebook.
 
     Parameters
     ----------
@@ -490,8 +537,9 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
         changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
         sound = agreement.apply_changes(sound, changes, other)
         checked |= sound
-    if "responses" in sound and not len(sound.get("outcomes", [None])):
-        sound["outcomes"] = checked["outcomes"] = outcomes_of(sound["responses"])
+    sound, found = defaults.fill_tables(sound)
+    checked |= sound
+    between += found
     if "screening" in sound:
         between += screening.faults(sound["screening"], sound.get("records"))
     if {"records", "studies"} <= set(sound):
@@ -511,13 +559,25 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
 
 def _check_cells(table, frame):
     """The table with every cell in its normal form, the row numbers as column _row, and the faults of its cells."""
-    attrs, faults, checked = frame.attrs, [], {}
+    attrs, faults, checked, named = frame.attrs, [], {}, []
     study = frame["study_id"].tolist() if "study_id" in frame else []
     for name in columns(table):
         cells = frame[name].to_numpy(object).tolist()  # five times as quick as from the column itself
         if name not in attrs.get("absent", []):  # a needed column that is missing is one fault, not one a row
             found = {cell: check_cell(table, name, cell) for cell in set(cells)}
             broken = {cell: (rule, words) for cell, (_, rule, words) in found.items() if rule}
+            if not must_be_filled(table, name):
+                broken.pop("", None)
+            key = TABLES[table].key == (name,) and columns(table)[0] == name
+            tried = [cell for cell in dict.fromkeys(cells) if broken.get(cell, ("",))[0] in _OTHER_WORDS]
+            typed = _forgiven(table, name, tried, key)
+            if typed:
+                rule = "name_as_typed" if key else "word_as_typed"
+                faults.append((rule, attrs["file"], attrs["sheet"], None, name, "", defaults.as_typed(typed)))
+                faults += _alike(typed, attrs, name)
+                found |= {cell: (word, "", "") for cell, word in typed.items()}
+                broken = {cell: said for cell, said in broken.items() if cell not in typed}
+                named = [cell if cell in typed else "" for cell in cells] if key else []
             said = {cell: ("date_cell", _date_words(cell)) for cell in found if _DATE_LIKE.fullmatch(cell)} | broken
             for position in [i for i, cell in enumerate(cells) if cell in said] if said else []:
                 rule, words = said[cells[position]]
@@ -526,11 +586,36 @@ def _check_cells(table, frame):
             # no rule reckons with a number that is a fault already
             empty = dict.fromkeys(broken, "") if name in numeric_columns(table) else {}
             cells = [empty.get(cell, found[cell][0]) for cell in cells]
-        if default := default_cell(table, name):  # of an empty cell too, where one is allowed
-            is_allowed = name in attrs.get("absent", []) or not check_cell(table, name, "")[1]
-            cells = [cell or default if is_allowed else cell for cell in cells]
         checked[name] = pd.Series(cells, dtype="str")
-    return pd.DataFrame(checked | {"_row": frame.index.to_numpy()}), faults
+    whole = pd.DataFrame(checked | {"_row": frame.index.to_numpy()})
+    if named and "label" in whole:  # the name as typed is kept as the label
+        whole["label"] = whole["label"].mask(whole["label"].eq(""), pd.Series(named, dtype="str"))
+    if len(whole) and not attrs.get("broken"):
+        whole = defaults.fill_columns(table, whole, attrs.get("absent", ()))
+        if words := defaults.made_columns(table, attrs.get("absent", ())):
+            faults.append(("made_column", attrs["file"], attrs["sheet"], None, "", "", words))
+    return whole, faults
+
+
+def _alike(typed, attrs, name):
+    """Faults of names that become one slug though they are not alike."""
+    faults, first = [], {}
+    for cell, read in typed.items():
+        other = first.setdefault(read, cell)
+        if defaults.plain(other) != defaults.plain(cell):
+            words = f"{shown(cell)} and {shown(other)} both become {read}; write slugs that differ"
+            faults.append(("names_alike", attrs["file"], attrs["sheet"], None, name, "", words))
+    return faults
+
+
+def _forgiven(table, name, cells, key):
+    """Cells that say in other words what the column may hold: typed -> read; key: whether the column names the row."""
+    if name in numeric_columns(table):
+        return {cell: cell.upper() for cell in cells if cell not in MISSING and cell.upper() in MISSING}
+    if key:
+        return {cell: name for cell in cells if (name := defaults.slug(cell)) and name != cell}
+    words = {cell: defaults.same_word(table, name, cell) for cell in cells}
+    return {cell: word for cell, word in words.items() if word and word != cell}
 
 
 def _date_words(cell):

@@ -14,7 +14,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from small_evidence.extraction.checks import FORM_SHEETS
-from small_evidence.extraction.schema import TABLES, allowed_words, check_cell, describe, labels, numbers, reference
+from small_evidence.extraction.schema import TABLES, allowed_words, describe, labels, must_be_filled, numbers, reference
 from small_evidence.extraction.spreadsheets import create_workbook
 
 SPARE_ROWS = 1000  # empty rows below the last that have lists and checks
@@ -99,13 +99,13 @@ EXAMPLE = {
 STEPS = (
     "One row a study in “studies”; then one row in “responses” for each therapy, disease and outcome that it reports.",
     "A new therapy or disease first gets a row in its own sheet; then the lists of the other sheets offer it.",
-    "Empty: does not apply. NR: not reported in what you read. UNCLEAR: cannot be told. None of these is ever 0.",
+    "Empty: does not apply. NR: not reported in what you read. UNCLEAR: not clear from the text. None is ever 0.",
     "Counts are counts of patients (or lesions, where unit says so), never per cent. Shares lie between 0 and 1.",
     "Say for each row what you read (evidence_basis), where (source, location), and what it says, in your own words.",
     "Point at a column's name to read what it means. Dark names: every row needs it; a gap turns yellow.",
     "Do not merge cells, rename sheets or columns, or leave formulas; notes of your own belong in the column notes.",
-    "Save as data/raw/extraction.xlsx, take away the CSV files of the same names, and run snakemake. Every fault is "
-    "named with its sheet, row and column, and nothing is changed until all are mended.",
+    "Save as data/raw/extraction.xlsx, remove the CSV files of the same names, and run snakemake. Errors are "
+    "reported with sheet, row and column; earlier results stay unchanged until all are fixed.",
 )
 
 
@@ -202,7 +202,7 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
         number_format, check, wrong = _CHECKS.get(column.allowed, _TEXT)
         look = {} if number_format == "@" else {"align": "right"}  # NR stands below the numbers
         body = book.add_format({**FONT, "num_format": number_format, **look})
-        is_needed = bool(check_cell(table, name, "")[1])
+        is_needed = must_be_filled(table, name)
         shade = NEEDED if is_needed else OPTIONAL
         head = book.add_format({**FONT, "bold": True, "font_color": "white", "bg_color": shade, "valign": "vcenter"})
         sheet.set_column(position, position, _width(name, cells), body)

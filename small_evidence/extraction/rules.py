@@ -6,6 +6,7 @@ yields the table and column at fault, a mask of rows, a sentence in which {n} st
 ({n!q} in quotation marks, {n!e} the word "empty" where it is), and for more words a dict of Series.
 """
 
+import math
 import string
 
 import pandas as pd
@@ -32,6 +33,9 @@ UNCONTROLLED = (
     "case_series_prospective", "case_series_retrospective", "case_series", "case_report", "single_arm_trial",
     "cohort_uncontrolled",
 )  # fmt: skip
+# Reasons that somebody chose to apply; the others follow from the row itself.
+BY_CHOICE = ("counts_unverified", "same_patients", "out_of_scope", "stabilisation_counted", "identity_unknown", "other")
+LEFT_OUT_P = 0.05  # P value below which rows are said to be left out by their result
 CERTAINTIES = ("high", "moderate", "low", "very_low")  # GRADE: what a body of evidence has; domains have concerns
 
 # Rule -> (severity, the rule in a sentence). Errors are impossible or incomplete and stop the run; warnings
@@ -123,7 +127,7 @@ def _(t, x, year):
         frame, key = t[table], TABLES[table].key
         rows = frame[key[0]].ne("")
         first = _first(frame["_row"], rows, *(frame[name] for name in key))
-        words = ", ".join(f"{{{name}}}" for name in key) + " stands in row {first:.0f} already"
+        words = ", ".join(f"{{{name}}}" for name in key) + ", duplicate of row {first:.0f}"
         yield table, key[0], rows & (frame["_row"] > first), words, {"first": first}
 
 
@@ -145,7 +149,7 @@ def _unknown(t, table, column):
     return table, column, bad, words, {"hint": hints}
 
 
-@_rule("unknown_study", "error", "A study_id stands in the table studies.", "studies")
+@_rule("unknown_study", "error", "A study_id is in the table studies.", "studies")
 def _(t, x, year):
     for table in {"responses", "adverse_events", "risk_of_bias"} & set(t):
         yield _unknown(t, table, "study_id")
@@ -153,19 +157,19 @@ def _(t, x, year):
         yield _unknown(t, "overlaps", column)
 
 
-@_rule("unknown_therapy", "error", "A therapy stands in the table therapies.", "therapies")
+@_rule("unknown_therapy", "error", "A therapy is in the table therapies.", "therapies")
 def _(t, x, year):
     for table in {"responses", "adverse_events", "published_claims", "scenarios", "certainty"} & set(t):
         yield _unknown(t, table, "therapy")
 
 
-@_rule("unknown_disease", "error", "A disease stands in the table diseases.", "diseases")
+@_rule("unknown_disease", "error", "A disease is in the table diseases.", "diseases")
 def _(t, x, year):
     for table in {"responses", "published_claims", "certainty"} & set(t):
         yield _unknown(t, table, "disease")
 
 
-@_rule("unknown_outcome", "error", "An outcome stands in the table outcomes.", "responses", "outcomes")
+@_rule("unknown_outcome", "error", "An outcome is in the table outcomes.", "responses", "outcomes")
 def _(t, x, year):
     yield _unknown(t, "responses", "outcome")
 
@@ -372,13 +376,89 @@ def _(t, x, year):
     yield "arms", "n", rows & (a["_row"] == last) & (total > most) & ~alone, words, {"total": total}
 
 
-@_rule("one_primary", "error", "A study has one primary outcome for a therapy, disease and unit.", "responses")
+@_rule(
+    "one_primary",
+    "error",
+    "An arm has one primary outcome for a disease and unit, counted once at each time point.",
+    "responses",
+)
 def _(t, x, year):
     r = t["responses"]
     rows = r["primary_outcome"].eq("yes") & _given(r["therapy"])
-    first = _first(r["_row"], rows, r["study_id"], r["therapy"], r["disease"], r["unit"])
+    by = [r[name] for name in ("study_id", "arm", "therapy", "disease", "unit")]
     words = "second primary outcome for {therapy}, {disease}, {unit}; the first is in row {first:.0f}"
-    yield "responses", "primary_outcome", rows & (r["_row"] > first), words, {"first": first}
+    first = _first(r["_row"], rows, *by)
+    other = r["outcome"].ne(_in_row(r, first, "outcome"))
+    same_time = _first(r["_row"], rows & ~other, *by, x["responses"]["time_point_months"].fillna(-1))
+    bad = rows & (r["_row"] > first) & (other | (r["_row"] > same_time))
+    yield "responses", "primary_outcome", bad, words, {"first": first.where(other, same_time)}
+
+
+@_rule(
+    "arm_twice",
+    "error",
+    "A named arm has one row for a disease, outcome, unit and time point, unless the others are subgroups.",
+    "responses",
+)
+def _(t, x, year):
+    r = t["responses"]
+    rows = r["arm"].ne("") & r["pool_reason_code"].ne("subgroup")
+    by = [r[name] for name in ("study_id", "arm", "disease", "outcome", "unit")]
+    first = _first(r["_row"], rows, *by, x["responses"]["time_point_months"].fillna(-1))
+    is_primary = r["primary_outcome"].eq("yes") & r["therapy"].eq(
+        _in_row(r, first, "therapy")
+    )  # then one_primary says it
+    words = "arm {arm!q} has {outcome}, {disease}, at the same time point in row {first:.0f} too"
+    yield "responses", "arm", rows & (r["_row"] > first) & ~is_primary, words, {"first": first}
+
+
+@_rule("time_point", "error", "A time point is not before the treatment.", "responses")
+def _(t, x, year):
+    yield "responses", "time_point_months", x["responses"]["time_point_months"] < 0, "{time_point_months} is below 0"
+
+
+@_rule("treated_under_n", "error", "Patients treated are at least the evaluable n.", "responses")
+def _(t, x, year):
+    n = x["responses"]
+    yield "responses", "n_treated", n["n_treated"] < n["n"], "{n_treated} treated, but n = {n}"
+
+
+@_rule(
+    "verified_by",
+    "warning",
+    "A row that was verified says by whom, and that is not who extracted it.",
+    "responses",
+)
+def _(t, x, year):
+    r = t["responses"]
+    yield (
+        "responses",
+        "verified_by",
+        r["verified_on"].ne("") & ~_given(r["verified_by"]),
+        "empty, but verified_on is given",
+    )
+    same = _given(r["verified_by"]) & r["verified_by"].str.casefold().eq(r["extracted_by"].str.casefold())
+    yield "responses", "verified_by", same, "{verified_by!q} extracted the row too; a second person verifies"
+
+
+@_rule(
+    "maybe_same_patients",
+    "warning",
+    "Rows of one uncontrolled study under two therapies of a class say by `arm` whether the patients are the same.",
+    "studies",
+    "responses",
+    "therapies",
+)
+def _(t, x, year):
+    a = t["arms"]
+    group = a["therapy"].map(dict(zip(t["therapies"]["therapy"], t["therapies"]["therapy_class"], strict=True)))
+    compares = a["design"].isin(CONTROLLED) | a["controlled"].eq("yes")
+    rows = a["pool"].eq("yes") & a["arm"].eq("") & ~compares & group.notna()
+    first = _first(a["_row"], rows, a["study_id"], group, a["unit"])
+    other = _in_row(a, first, "therapy")
+    words = "same patients as in row {first:.0f} ({other})? Name the groups of patients in the column arm"
+    bad = rows & (a["_row"] > first) & a["therapy"].ne(other)
+    yield "arms", "arm", bad, words, {"first": first, "other": other}
 
 
 @_rule("no_primary", "warning", "A study has a primary outcome for each therapy, disease and unit.", "responses")
@@ -394,7 +474,7 @@ def _(t, x, year):
 @_rule(
     "all_beside_diseases",
     "error",
-    "A row for all diseases never stands beside rows for single diseases of the same study and therapy, unless "
+    "A row for all diseases is never beside rows for single diseases of the same study and therapy, unless "
     "these are marked as second outcomes that are not pooled.",
     "responses",
 )
@@ -442,6 +522,42 @@ def _(t, x, year):
     yield "responses", "pool_reason_code", left_out & code.eq("other") & silent, words
     words = "{pool_reason_code} is a reason for pool = no, but pool is yes"
     yield "responses", "pool_reason_code", r["pool"].eq("yes") & code.ne(""), words
+
+
+@_rule(
+    "left_out_by_result",
+    "warning",
+    "Rows in which nobody responded are left out by choice as often as rows in which everybody did.",
+    "responses",
+)
+def _(t, x, year):
+    r, n = t["responses"], x["responses"]
+    rows = r["primary_outcome"].eq("yes") & n["n"].gt(0) & n["responders"].notna()
+    kept, left_out = rows & r["pool"].eq("yes"), rows & r["pool"].eq("no") & r["pool_reason_code"].isin(BY_CHOICE)
+    nobody, everybody = n["responders"].eq(0), n["responders"].eq(n["n"])
+    none_out, none_kept = int((left_out & nobody).sum()), int((kept & nobody).sum())
+    all_out, all_kept = int((left_out & everybody).sum()), int((kept & everybody).sum())
+    p = fisher(none_out, none_kept, all_out, all_kept)
+    is_none = none_out * (all_out + all_kept) > all_out * (
+        none_out + none_kept
+    )  # which of the two is left out more often
+    which = left_out & (nobody if is_none else everybody)
+    words = f"rows may be left out because of their result: nobody responded in {none_out} of the rows left out by "
+    words += f"choice and in {none_kept} of the rows kept, everybody in {all_out} and {all_kept} (Fisher's exact test, "
+    words += f"P = {p:.2g})"
+    bad = which & r["_row"].eq(r["_row"].where(which).min()) & (p < LEFT_OUT_P)
+    yield "responses", "pool", bad, words
+
+
+def fisher(a: int, b: int, c: int, d: int) -> float:
+    """Two-sided P value of Fisher's exact test of the table [[a, b], [c, d]]; 1 where a margin is 0."""
+    row, column, total = a + b, a + c, a + b + c + d
+    ways = [
+        math.comb(row, k) * math.comb(total - row, column - k)
+        for k in range(max(0, column + row - total), min(row, column) + 1)
+    ]
+    here = math.comb(row, a) * math.comb(total - row, c)
+    return sum(way for way in ways if way <= here) / math.comb(total, column)
 
 
 @_rule("pool_not_included", "error", "A row that is pooled belongs to an included study.", "studies", "responses")
@@ -534,7 +650,7 @@ def _(t, x, year):
 # --------------------------------------------------------------------------------------------- overlaps
 
 
-@_rule("overlap_pair", "error", "A pair of studies stands once in the table overlaps.", "overlaps")
+@_rule("overlap_pair", "error", "A pair of studies is once in the table overlaps.", "overlaps")
 def _(t, x, year):
     o = t["overlaps"]
     yield "overlaps", "study_b", o["study_a"].ne("") & o["study_a"].eq(o["study_b"]), "{study_b} twice"
@@ -542,7 +658,7 @@ def _(t, x, year):
     pair = pd.Series(pair, index=o.index, dtype="str")
     first = _first(o["_row"], o["study_a"].ne(""), pair)
     same_order = o["study_a"].eq(_in_row(o, first, "study_a"))  # then duplicate_key tells
-    words = "the pair {study_a}, {study_b} stands in row {first:.0f} already"
+    words = "the pair {study_a}, {study_b}: duplicate of row {first:.0f}"
     yield "overlaps", "study_a", (o["_row"] > first) & ~same_order, words, {"first": first}
 
 

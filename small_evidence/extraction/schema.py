@@ -239,14 +239,14 @@ def _unprintable(value):
     """What is wrong with a text that cannot be printed, or is not shown in the order in which it is stored; else ""."""
     found = _CONTROL.search(value)
     code = f"U+{ord(found[0]):04X}" if found else ""
-    return found and f"{shown(value)} holds a character that cannot be printed ({code}); type it again"
+    return found and f"{shown(value)} contains a character that cannot be printed ({code}); type it again"
 
 
 def _text(value):
     if words := _unprintable(value):
         raise _fault("control_character", words)
     if len(value) > LONGEST_TEXT:
-        raise _fault("text_too_long", f"{len(value)} characters; a cell of a spreadsheet holds {LONGEST_TEXT}")
+        raise _fault("text_too_long", f"{len(value)} characters; the limit of a spreadsheet cell is {LONGEST_TEXT}")
     return value
 
 
@@ -435,6 +435,7 @@ def _column(meaning, unit="", default=None, made=""):
     default : the cell taken; None where no table may lack the column
     made : in words, what the cell is made from, where that depends on the rest of the table
     """
+    default = "" if made else default
     extra = {"unit": unit, "made": made}
     return Field(description=meaning, json_schema_extra=extra, **({} if default is None else {"default": default}))
 
@@ -447,16 +448,22 @@ class Row(BaseModel):
 
 class Study(Row):
     study_id: Slug = _column("Short name of the study, used in paths and to join the tables.")
-    label: Text = _column("Name of the study in tables and figures.")
+    label: Text = _column("Name of the study in tables and figures.", made="the study_id, readable")
     first_author: Note = _column("Surname and initials of the first author.", default="")
-    year: Year = _column("Year of publication as printed; NR where no page that was read prints it.")
-    title: Text = _column("Title. Square brackets mark a description where the printed title was not seen.")
+    year: Year = _column("Year of publication as printed; NR where no page that was read prints it.", default="NR")
+    title: Text = _column(
+        "Title. Square brackets mark a description where the printed title was not seen.", default="NR"
+    )
     journal: Note = _column("Journal, volume and pages, or where else the report appeared.", default="")
     doi: Doi = _column("DOI of the report.", default="")
     pmid: Pmid = _column("PubMed number of the report.", default="")
-    design: Design = _column("Design of the study as far as the text that was read tells.")
-    controlled: Controlled = _column("Whether there was a comparison group, also the patient's other side.")
-    n_patients: Count = _column("Patients with the condition of the review who were analysed.", "patients")
+    design: Design = _column("Design of the study as far as the text that was read says.", default="NR")
+    controlled: Controlled = _column(
+        "Whether there was a comparison group, also the patient's other side.", default="NR"
+    )
+    n_patients: Count = _column(
+        "Patients with the condition of the review who were analysed.", "patients", default="NR"
+    )
     cohort_id: Note = _column(
         "The same value for reports on the same patients; such reports never enter one pool. Empty: no overlap known.",
         default="",
@@ -465,9 +472,10 @@ class Study(Row):
         "Whether the study is one of those of the published review that is followed.", default=""
     )
     status: Status = _column(
-        "included: counts are in hand. awaiting: counts are missing or not verified. excluded: outside the question."
+        "included: counts are available. awaiting: counts are missing or not verified. excluded: outside the question.",
+        default="included",
     )
-    status_reason: Note = _column("Why the study is awaiting or excluded; needed for both.")
+    status_reason: Note = _column("Why the study is awaiting or excluded; needed for both.", default="")
     level_override: Level = _column(
         "A level of evidence set by hand, where the printed design is not the design for this outcome.",
         default="",
@@ -477,7 +485,7 @@ class Study(Row):
 
 
 class Response(Row):
-    response_id: Slug = _column("Short name of the row.")
+    response_id: Slug = _column("Short name of the row.", made="study_id and therapy, with a number from the second on")
     study_id: Reference = _column("A study_id of the table studies.")
     therapy: Reference = _column("A therapy of the table therapies; NR where not visible (then pool = no).")
     disease: Reference = _column(
@@ -492,12 +500,13 @@ class Response(Row):
     role: ResponseRole = _column(
         "treatment, or comparator (placebo, no treatment, another therapy it was compared with).", default="treatment"
     )
-    outcome: Reference = _column("An outcome of the table outcomes: what was counted.")
+    outcome: Reference = _column("An outcome of the table outcomes: what was counted.", made="response")
     primary_outcome: Primary = _column(
         "yes for the one outcome that counts for this study, therapy, disease and unit; no for second "
-        "outcomes and subgroups."
+        "outcomes and subgroups.",
+        made="yes for the first outcome of an arm and disease, else no",
     )
-    unit: Unit = _column("What n and the counts are counts of.")
+    unit: Unit = _column("What n and the counts are counts of.", default="patient")
     dose: Note = _column("Dose and route as given.", default="")
     follow_up: Note = _column("Length of treatment or follow-up as given.", default="")
     time_point_months: Number = _column(
@@ -507,25 +516,28 @@ class Response(Row):
     n_treated: Count = _column(
         "Patients (or lesions) treated, where more than the evaluable n.", "patients or lesions", default=""
     )
-    n_complete: Count = _column("Complete responses.", "patients or lesions")
-    n_partial: Count = _column("Partial responses.", "patients or lesions")
-    n_none: Count = _column("Without response.", "patients or lesions")
+    n_complete: Count = _column("Complete responses.", "patients or lesions", default="NR")
+    n_partial: Count = _column("Partial responses.", "patients or lesions", default="NR")
+    n_none: Count = _column("Without response.", "patients or lesions", default="NR")
     responders: Count = _column(
         'Any response: complete and partial together, or as given by the source ("improved").',
         "patients or lesions",
     )
     response_definition: Note = _column("What the source calls a response.", default="")
     evidence_basis: EvidenceBasis = _column(
-        "What was read: the full text, the abstract (or the opening of the paper), or a secondary source."
+        "What was read: the full text, the abstract (or the opening of the paper), or a secondary source.", default="NR"
     )
-    source: Text = _column("Where it was read: doi:…, pmid:…, an address, or the title of the page.")
+    source: Text = _column("Where it was read: doi:…, pmid:…, an address, or the title of the page.", default="NR")
     location: Note = _column("Where in the source: abstract, table, page.", default="")
     paraphrase: Note = _column("The finding in the extractor's own words.", default="")
-    confidence: Confidence = _column("How sure the extractor is of the counts.")
+    confidence: Confidence = _column("How sure the extractor is of the counts.", default="NR")
     extracted_by: Note = _column("Who extracted the row: a person or a program.", default="")
     verified_by: Note = _column("Who checked the row against the source: a second person, or a program.", default="")
     verified_on: Date = _column("When it was checked.", default="")
-    pool: Pool = _column("Whether the row may enter a pooled analysis.")
+    pool: Pool = _column(
+        "Whether the row may enter a pooled analysis.",
+        made="yes for a primary outcome of patients with counts, else no",
+    )
     pool_reason_code: PoolReasonCode = _column("Why not, as a code; needed where pool = no.", default="")
     pool_reason: Note = _column("Why not, in own words; needed where the code is other.", default="")
     notes: Note = _column("Anything a later reader should know.", default="")
@@ -548,17 +560,19 @@ class AdverseEvent(Row):
 
 class Therapy(Row):
     therapy: GroupSlug = _column("Short name of the therapy, used in paths and to join the tables.")
-    label: Text = _column("Name of the therapy in tables and figures.")
-    therapy_class: GroupSlug = _column("Class the therapy is graded and pooled with.")
-    kind: Kind = _column("What kind of treatment it is.")
+    label: Text = _column("Name of the therapy in tables and figures.", made="the therapy, readable")
+    therapy_class: GroupSlug = _column("Class the therapy is graded and pooled with.", made="the therapy itself")
+    kind: Kind = _column("What kind of treatment it is.", default="NR")
     route: Note = _column("Route of administration, for drugs.", default="")
-    display_order: Order = _column("Place in tables and figures; the smallest number comes first.")
+    display_order: Order = _column(
+        "Place in tables and figures; the smallest number comes first.", made="the order of the rows"
+    )
     synonyms: Note = _column("Other names, separated by semicolons.", default="")
 
 
 class Disease(Row):
     disease: GroupSlug = _column("Short name of the disease, used in paths and to join the tables.")
-    label: Text = _column("Name of the disease in tables and figures.")
+    label: Text = _column("Name of the disease in tables and figures.", made="the disease, readable")
     mondo: Note = _column("Identifier in the Mondo disease ontology.", default="")
     synonyms: Note = _column("Other names, separated by semicolons.", default="")
 
@@ -589,7 +603,7 @@ class PublishedClaim(Row):
     ci_ub: Number = _column("Upper bound of the printed interval.", "as value", default="")
     i2: Share = _column("Printed I².", "share", default="")
     p: Value = _column("Printed p.", default="")
-    n: Count = _column("Patients the value rests on.", "patients", default="")
+    n: Count = _column("Patients the value is based on.", "patients", default="")
     statement: Text = _column("The claim in own words, with what limits it.")
     source: Text = _column("Where it was read.")
 
@@ -623,7 +637,9 @@ class Scenario(Row):
     scenario: Slug = _column("Short name of the clinical scenario.")
     scenario_label: Text = _column("The scenario for people.")
     therapy: Reference = _column("A therapy of the table therapies.")
-    role: ScenarioRole = _column("Place a guidance page gives it. Not evidence: it stands beside what the tables show.")
+    role: ScenarioRole = _column(
+        "Place a guidance page gives it. Not evidence: it is shown beside what the tables show."
+    )
     rationale: Text = _column("Why, in own words.")
     source: Text = _column("Where it was read.")
 
@@ -637,7 +653,7 @@ class RiskOfBias(Row):
     item: Text = _column("An item or domain of the instrument, or overall.")
     answer: Note = _column("The answer to the item, one of those that the instrument allows.", default="")
     judgement: Note = _column("The judgement of the domain or overall, in the instrument's words.", default="")
-    support: Note = _column("What the answer or judgement rests on.", default="")
+    support: Note = _column("What the answer or judgement is based on.", default="")
     rater: Note = _column("Who appraised; consensus where several raters agreed on one version.")
 
 
@@ -646,7 +662,7 @@ class Overlap(Row):
     study_b: Reference = _column("The study_id of a study that may report on the same patients.")
     decision: Decision = _column("Whether the two report on the same patients, as far as anyone can tell.")
     keep: Note = _column("The study_id of the report that is pooled; needed for same_patients.", default="")
-    reason: Note = _column("What the decision rests on; needed unless undecided.", default="")
+    reason: Note = _column("What the decision is based on; needed unless undecided.", default="")
     decided_by: Note = _column("Who decided.", default="")
 
 
@@ -658,11 +674,11 @@ class AdjudicatedCell(Row):
     second: Note = _column("Value of the second extraction at the time of the decision.")
     first_source: Note = _column("Where the first extraction has its value from.", default="")
     second_source: Note = _column("Where the second extraction has its value from.", default="")
-    pooled: Note = _column("yes where a pooled analysis rests on the cell. Not read.", default="")
+    pooled: Note = _column("yes where a pooled analysis uses the cell. Not read.", default="")
     state: Note = _column("open, agreed, or out of date. Not read.", default="")
     agreed: Note = _column("The value that both agreed on; empty while undecided. Of (row): present or absent.")
     decided_by: Note = _column("Who decided.", default="")
-    reason: Note = _column("What the decision rests on.", default="")
+    reason: Note = _column("What the decision is based on.", default="")
 
 
 class Caveat(Row):
@@ -706,7 +722,7 @@ class Table(NamedTuple):
 
 
 TABLES = {
-    "studies": Table(Study, ("study_id",), True, "study"),
+    "studies": Table(Study, ("study_id",), False, "study"),
     "responses": Table(
         Response,
         ("response_id",),
@@ -714,8 +730,8 @@ TABLES = {
         "study, therapy, disease, outcome and unit (plus subgroup rows, marked)",
     ),
     "adverse_events": Table(AdverseEvent, ("study_id", "therapy", "term"), False, "statement on adverse events"),
-    "therapies": Table(Therapy, ("therapy",), True, "therapy"),
-    "diseases": Table(Disease, ("disease",), True, "disease"),
+    "therapies": Table(Therapy, ("therapy",), False, "therapy"),
+    "diseases": Table(Disease, ("disease",), False, "disease"),
     "published_review": Table(PublishedReference, ("ref_no",), False, "reference number of the published review"),
     "published_claims": Table(
         PublishedClaim, ("claim_id",), False, "figure or grade printed by a review, to compare with ours"
@@ -753,6 +769,8 @@ _NAMELESS = {
     ("certainty", "disease"): (ALL,),
 }
 
+COLUMN_ALIASES = {"study": "study_id"}
+
 _ADAPTERS = {}
 _NUMERIC = {kind.__metadata__[-1] for kind in (Count, Order, Year, Number, Share, Value, FilledValue)}
 
@@ -767,10 +785,32 @@ def needed_columns(table):
     return [name for name, field in TABLES[table].model.model_fields.items() if field.is_required()]
 
 
+def column_name(name):
+    """The name of a column as the tables write it: "Study ID" -> study_id, "Study" -> study_id."""
+    plain = re.sub(r"[\s_\-]+", "_", name.strip().casefold()).strip("_")
+    return COLUMN_ALIASES.get(plain, plain)
+
+
 def default_cell(table, column):
     """The cell that is taken where a table lacks the column; "" where none is."""
     field = TABLES[table].model.model_fields[column]
     return "" if field.is_required() else field.default
+
+
+def is_made(table, column):
+    """Whether the cell of a column that a table lacks is made from its other cells."""
+    return bool(TABLES[table].model.model_fields[column].json_schema_extra["made"])
+
+
+def is_quiet(table, column):
+    """Whether an empty cell of the column is allowed and stands for its default."""
+    return not check_cell(table, column, "")[1]
+
+
+def must_be_filled(table, column):
+    """Whether every row needs the cell where the table has the column."""
+    is_order_or_name = is_made(table, column) and column in ("response_id", "label", "therapy_class", "display_order")
+    return not is_quiet(table, column) and not is_order_or_name
 
 
 def numeric_columns(table):

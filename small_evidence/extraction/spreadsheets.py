@@ -23,12 +23,14 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 from xml.parsers import expat
 
 from small_evidence import ReviewError, shown
+from small_evidence.extraction.schema import column_name
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -39,12 +41,13 @@ LARGEST_UNPACKED = 400 * 2**20  # bytes of a workbook unpacked: three times 100,
 LARGEST_PART = 8 * 2**20  # bytes of the list of sheets or of the formats of a workbook
 MOST_PARTS = 10_000  # files in the archive that a workbook is
 MOST_CELLS = 10_000_000  # of a table, also empty ones between others: four times 100,000 response rows
+HEADER_ROWS = 6  # first rows of a table among which its header is sought
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384  # of a sheet
 
 CELL_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!"}
 _WORKBOOK_START, _OLD_WORKBOOK_START = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-_DOCUMENT_TYPE = "holds an XML document type, which no spreadsheet writes"
+_DOCUMENT_TYPE = "contains an XML document type, which no spreadsheet writes"
 
 
 class UnreadableFileError(ReviewError):
@@ -112,13 +115,13 @@ def open_file(path: Path, folder: Path) -> bytes:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise UnreadableFileError("link_outside", "a link to a file outside this folder; put the file itself here")
         if not path.exists():
-            raise UnreadableFileError("unreadable_file", "a link that leads nowhere; put the file itself here")
+            raise UnreadableFileError("unreadable_file", "a broken symbolic link; put the file itself here")
         if not path.is_file():
             raise UnreadableFileError("unreadable_file", "not a file")
         with path.open("rb") as stream:
             raw = stream.read(LARGEST_FILE + 1) if path.stat().st_size <= LARGEST_FILE else None
     except RuntimeError as error:  # a link to itself, before Python 3.13
-        raise UnreadableFileError("unreadable_file", "a link that leads nowhere; put the file itself here") from error
+        raise UnreadableFileError("unreadable_file", "a broken symbolic link; put the file itself here") from error
     except OSError as error:
         raise UnreadableFileError("unreadable_file", f"cannot be opened ({error.strerror})") from error
     if raw is None or len(raw) > LARGEST_FILE:
@@ -150,6 +153,7 @@ def peek(folder: Path, wanted: Mapping[str, Iterable[str]]) -> dict[str, list[di
     tables = {}
     for table in wanted:
         header, *body = [[cell.strip() for cell in row] for row in found.get(table) or [[]]]
+        header = [column_name(name) for name in header]
         tables[table] = [dict(zip(header, row, strict=False)) for row in body]
     return tables
 
@@ -198,10 +202,12 @@ def _parse_csv(raw: bytes, encoding: str, known: Iterable[str]) -> list[list[str
         return csv.reader(text, delimiter=separator, strict=True)
 
     def named(separator):
-        try:
-            return sum(name.strip() in known for name in next(records(separator), []))
-        except csv.Error:  # with names in quotation marks, any other separator than the right one breaks the row
-            return -1
+        most = -1
+        # with names in quotation marks, any other separator than the right one breaks the row
+        with contextlib.suppress(csv.Error):
+            for row in islice(records(separator), HEADER_ROWS):
+                most = max(most, sum(column_name(cell) in known for cell in row))
+        return most
 
     csv.field_size_limit(LARGEST_FILE)
     try:
@@ -210,7 +216,7 @@ def _parse_csv(raw: bytes, encoding: str, known: Iterable[str]) -> list[list[str
         for row in records(separator):
             rows.append(row)
     except csv.Error:
-        words = "a quotation mark in this row is not closed, or stands inside a text and is not doubled"
+        words = "a quotation mark in this row is not closed, or is inside a text and is not doubled"
         raise UnreadableFileError("bad_csv", words, len(rows) + 1) from None
     return rows
 
@@ -236,7 +242,7 @@ def read_workbook(raw: bytes, wanted: Iterable[str]) -> tuple[dict[str, Sheet], 
         raise UnreadableFileError("bad_workbook", "not a workbook; save it as .xlsx")
     try:
         if raw.count(b"PK\x01\x02") > MOST_PARTS:
-            raise UnreadableFileError("file_too_large", f"holds more than {MOST_PARTS} parts")
+            raise UnreadableFileError("file_too_large", f"contains more than {MOST_PARTS} parts")
         with zipfile.ZipFile(io.BytesIO(raw)) as parts:
             _refuse(parts)
             return _read_sheets(parts, set(wanted))
@@ -255,7 +261,7 @@ def _refuse(parts: zipfile.ZipFile) -> None:
         raise UnreadableFileError("file_too_large", f"unpacks to more than {LARGEST_UNPACKED // 2**20} MiB")
     for name in parts.namelist():
         if name.lower().endswith("vbaproject.bin") or "/macrosheets/" in name.lower():
-            raise UnreadableFileError("bad_workbook", "holds macros; save it as .xlsx")
+            raise UnreadableFileError("bad_workbook", "contains macros; save it as .xlsx")
         if name.endswith((".xml", ".rels")):
             with parts.open(name) as part:
                 if b"<!DOCTYPE" in part.read(2**16):  # of the parts that are read, the parser finds it anywhere
@@ -284,7 +290,7 @@ def _read_sheets(parts: zipfile.ZipFile, wanted: set[str]) -> tuple[dict[str, Sh
         if item.get("state", "visible") != "visible":
             sheets[name].marks.append(Mark("hidden_cells", None, None, "the sheet is hidden; it is read"))
     linked = any("/externalLinks/" in name for name in parts.namelist())
-    words = "holds links to other files; they are not followed, the values stored in the cells are read"
+    words = "contains links to other files; they are not followed, the values stored in the cells are read"
     return sheets, [Mark("external_links", None, None, words)] if linked else []
 
 
