@@ -14,7 +14,16 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from small_evidence.extraction.checks import FORM_SHEETS
-from small_evidence.extraction.schema import TABLES, allowed_words, describe, labels, must_be_filled, numbers, reference
+from small_evidence.extraction.schema import (
+    TABLES,
+    allowed_words,
+    cell_kind,
+    describe,
+    labels,
+    must_be_filled,
+    numbers,
+    reference,
+)
 from small_evidence.extraction.spreadsheets import create_workbook
 
 SPARE_ROWS = 1000  # empty rows below the last that have lists and checks
@@ -27,26 +36,26 @@ NEEDED, OPTIONAL, EMPTY, SHADE = "#1F4E5F", "#7A9AA8", "#FFF2CC", "#EEF3F5"
 NOT_IN_FORM = ("adjudication",)
 
 _COUNT_CHECK = 'OR(AND(ISNUMBER({c}),{c}>=0,{c}=INT({c})),{c}="NR",{c}="UNCLEAR")'
-# What a column allows, in the words of the schema -> number format, check of a cell, and what is said of a wrong one.
+# Kind of cell -> number format, check of a cell, and what is said of a wrong one.
 _CHECKS = {
-    "whole number from 0 on, NR, UNCLEAR or empty": ("0", _COUNT_CHECK, "A whole number from 0 on, NR or UNCLEAR."),
-    "whole number from 0 on": ("0", "AND(ISNUMBER({c}),{c}>=0,{c}=INT({c}))", "A whole number from 0 on."),
-    "four digits, NR or UNCLEAR": (
+    "count": ("0", _COUNT_CHECK, "A whole number from 0 on, NR or UNCLEAR."),
+    "order": ("0", "AND(ISNUMBER({c}),{c}>=0,{c}=INT({c}))", "A whole number from 0 on."),
+    "year": (
         "0",
         'OR(AND(ISNUMBER({c}),{c}>=1900,{c}<=2100),{c}="NR",{c}="UNCLEAR")',
         "A year of four digits, NR or UNCLEAR.",
     ),
-    "number from 0 to 1, NR, UNCLEAR or empty": (
+    "share": (
         "General",
         'OR(AND(ISNUMBER({c}),{c}>=0,{c}<=1),{c}="NR",{c}="UNCLEAR")',
         "A share from 0 to 1 (57 % is 0.57), NR or UNCLEAR.",
     ),
-    "number with a decimal point, NR, UNCLEAR or empty": (
+    "number": (
         "General",
         'OR(ISNUMBER({c}),{c}="NR",{c}="UNCLEAR")',
         "A number, NR or UNCLEAR.",
     ),
-    "small letters, digits, underscores": (
+    "slug": (
         "@",
         'AND(EXACT({c},LOWER({c})),ISERROR(FIND(" ",{c})))',
         "Small letters, digits and underscores, as in doe_2022.",
@@ -199,7 +208,7 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
     blank = book.add_format({"bg_color": EMPTY})
     for position, column in enumerate(describe(table).itertuples(index=False)):
         name, cells = column.column, frame[column.column].tolist()
-        number_format, check, wrong = _CHECKS.get(column.allowed, _TEXT)
+        number_format, check, wrong = _CHECKS.get(cell_kind(table, name), _TEXT)
         look = {} if number_format == "@" else {"align": "right"}  # NR stands below the numbers
         body = book.add_format({**FONT, "num_format": number_format, **look})
         is_needed = must_be_filled(table, name)
@@ -246,7 +255,7 @@ def _write_note(sheet, position: int, table: str, column, is_needed: bool) -> No
         lines += ["One of:", *(f"{word} = {known[word]}" if known[word] != word else word for word in words)]
     elif also:
         lines += [f"Besides the names: {', '.join(also)}."]
-    elif column.allowed not in ("text", "a name from that table"):
+    elif cell_kind(table, column.column) not in ("note", "reference"):
         lines += [f"Allowed: {column.allowed}."]
     lines += ["Every row needs it." if is_needed else "May stay empty."]
     height = sum(math.ceil(len(line) / NOTE_CHARACTERS) for line in lines)

@@ -391,27 +391,48 @@ def _words(vocabulary, empty=False):
     return Annotated[words, BeforeValidator(_switch)] if "yes" in LABELS[vocabulary] else words
 
 
-def _cell(allowed, *checks):
-    """A type of cell: a string that passes the checks; `allowed` says in words what may stand there."""
-    return Annotated[(str, *map(AfterValidator, (_text, *checks)), allowed)]
+# Kind of cell -> what may be in it, in words.
+ALLOWED = {
+    "note": "text",
+    "text": "text, never empty (NR if not reported)",
+    "slug": "small letters, digits, underscores",
+    "reference": "a name from that table",
+    "count": "whole number from 0 on, NR, UNCLEAR or empty",
+    "order": "whole number from 0 on",
+    "year": "four digits, NR or UNCLEAR",
+    "number": "number with a decimal point, NR, UNCLEAR or empty",
+    "share": "number from 0 to 1, NR, UNCLEAR or empty",
+    "value": "number or text",
+    "filled_value": "number or text, never empty",
+    "doi": "10.…/…, NR or empty",
+    "pmid": "digits, NR or empty",
+    "level": "a level of the scheme in use, or empty",
+    "date": "a date as 2026-11-28, or empty",
+}
+_NUMERIC = ("count", "order", "year", "number", "share", "value", "filled_value")
 
 
-Note = _cell("text")
-Text = _cell("text, never empty (NR if not reported)", _filled)
-Slug = _cell("small letters, digits, underscores", _slug)
-GroupSlug = _cell("small letters, digits, underscores", _group_slug)
-Reference = _cell("a name from that table", _named)
-Count = _cell("whole number from 0 on, NR, UNCLEAR or empty", _count)
-Order = _cell("whole number from 0 on", _order)
-Year = _cell("four digits, NR or UNCLEAR", _year)
-Number = _cell("number with a decimal point, NR, UNCLEAR or empty", _number)
-Share = _cell("number from 0 to 1, NR, UNCLEAR or empty", _share)
-Value = _cell("number or text", _value)
-FilledValue = _cell("number or text, never empty", _filled, _value)
-Doi = _cell("10.…/…, NR or empty", _doi)
-Pmid = _cell("digits, NR or empty", _pmid)
-Level = _cell("a level of the scheme in use, or empty", _level)
-Date = _cell("a date as 2026-11-28, or empty", _date)
+def _cell(kind, *checks):
+    """A type of cell: a string of this kind that passes the checks."""
+    return Annotated[(str, *map(AfterValidator, (_text, *checks)), kind)]
+
+
+Note = _cell("note")
+Text = _cell("text", _filled)
+Slug = _cell("slug", _slug)
+GroupSlug = _cell("slug", _group_slug)
+Reference = _cell("reference", _named)
+Count = _cell("count", _count)
+Order = _cell("order", _order)
+Year = _cell("year", _year)
+Number = _cell("number", _number)
+Share = _cell("share", _share)
+Value = _cell("value", _value)
+FilledValue = _cell("filled_value", _filled, _value)
+Doi = _cell("doi", _doi)
+Pmid = _cell("pmid", _pmid)
+Level = _cell("level", _level)
+Date = _cell("date", _date)
 Design, Controlled, Status = _words("design"), _words("controlled"), _words("status")
 PublishedReview = _words("published_review", empty=True)
 ResponseRole, Primary, Unit = _words("responses.role", empty=True), _words("primary_outcome"), _words("unit")
@@ -772,7 +793,6 @@ _NAMELESS = {
 COLUMN_ALIASES = {"study": "study_id"}
 
 _ADAPTERS = {}
-_NUMERIC = {kind.__metadata__[-1] for kind in (Count, Order, Year, Number, Share, Value, FilledValue)}
 
 
 def columns(table):
@@ -815,8 +835,14 @@ def must_be_filled(table, column):
 
 def numeric_columns(table):
     """The columns whose cells may be numbers to reckon with."""
-    fields = TABLES[table].model.model_fields
-    return [name for name, field in fields.items() if field.metadata and field.metadata[-1] in _NUMERIC]
+    return [name for name in columns(table) if cell_kind(table, name) in _NUMERIC]
+
+
+def cell_kind(table, column):
+    """The kind of a column's cells: one of ALLOWED, or "word" where it has a vocabulary."""
+    if allowed_words(table, column):
+        return "word"
+    return TABLES[table].model.model_fields[column].metadata[-1]
 
 
 def reference(table, column):
@@ -902,7 +928,7 @@ def describe(table):
                 "column": name,
                 "meaning": field.description,
                 "unit": field.json_schema_extra["unit"],
-                "allowed": ", ".join(words) or field.metadata[-1],
+                "allowed": ", ".join(words) or ALLOWED[cell_kind(table, name)],
                 "needed": "yes" if field.is_required() else "no",
                 "default": "" if field.is_required() else field.json_schema_extra["made"] or field.default or "empty",
             }
