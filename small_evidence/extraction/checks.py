@@ -537,6 +537,9 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
         changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
         sound = agreement.apply_changes(sound, changes, other)
         checked |= sound
+    if "responses" not in sound or any(fault[0] == "misspelt_table" for fault in faults):
+        # the rows of a table that seems to be missing may be in a file that was not read
+        sound = {table: frame for table, frame in sound.items() if len(frame) or table not in defaults.NAMED}
     sound, found = defaults.fill_tables(sound)
     checked |= sound
     between += found
