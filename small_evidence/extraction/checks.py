@@ -273,7 +273,8 @@ def _read(folder):
 
     absent = [table for table in TABLES if table not in csv_files and table not in sheets]
     others = [(path.stem, f"{where}/{path.name}", "") for path in files if path.name not in (WORKBOOK, DECISIONS)]
-    others = [other for other in others if f"{where}/{other[0]}.csv" != other[1] or other[0] not in TABLES]
+    known = (*TABLES, "retractions")  # a list that is read by a module of its own
+    others = [other for other in others if f"{where}/{other[0]}.csv" != other[1] or other[0] not in known]
     others += [
         (name, f"{where}/{WORKBOOK}", name)
         for name, sheet in sheets.items()
