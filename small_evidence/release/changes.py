@@ -46,7 +46,8 @@ STUDY_DATA = ("status", *STUDY_CELLS[1:])
 RESPONSE_DATA = RESPONSE_CELLS
 NOT_COMPARED = ("figures", "review.class_labels")  # choices of how results look
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
+Cell = tuple[str, str, str]  # column, before, after
 Change = dict[str, str]
 
 
@@ -156,7 +157,7 @@ class _Comparison:
 
     def _differences(
         self, table: str, key: tuple[str, ...], columns: Iterable[str]
-    ) -> Iterator[tuple[Row, Row, list[tuple[str, str, str]]]]:
+    ) -> Iterator[tuple[Row, Row, list[Cell]]]:
         """Rows then and now that differ, with column, before and after; one empty row where there is no counterpart."""
         if table not in self.both:
             return
@@ -165,8 +166,8 @@ class _Comparison:
         was, is_ = ({_id(row, key): row for row in frame.to_dict("records")} for frame in (before, now))
         for name in [*is_, *(name for name in was if name not in is_)]:
             old, new = was.get(name, {}), is_.get(name, {})
-            cells = [(column, *_cells(old, new, column)) for column in shared] if old and new else []
-            cells = [(column, *texts) for column, *texts in cells if texts]
+            compared = [(column, _cells(old, new, column)) for column in shared] if old and new else []
+            cells = [(column, *texts) for column, texts in compared if texts is not None]
             if cells or not old or not new:
                 yield old, new, cells
 
@@ -224,7 +225,7 @@ class _Comparison:
                 yield _change("direction", "pooled", row["analysis"], found["direction"], line)
             yield from self._result("pooled", row["analysis"], new, found, cause)
 
-    def _result(self, about: str, name: str, new: Row, found: Mapping[str, tuple], cause: str) -> Iterator[Change]:
+    def _result(self, about: str, name: str, new: Row, found: Mapping[str, Cell], cause: str) -> Iterator[Change]:
         """What changed of a pooled value or a sum, one kind of change for each analysis."""
         counted = RESULT if new["pooled"] == "yes" else SUMMED
         if "pooled" in found:
@@ -300,12 +301,12 @@ class _Comparison:
             if not old or not new:
                 yield _change("event_added" if new else "event_removed", "adverse_events", _id(row, key))
             yield from (_change("event_corrected", "adverse_events", _id(row, key), one) for one in cells)
-        key = ("therapy", "term")
-        for old, new, cells in self._differences("pooled_events", key, ("pooled", *RESULT)):
+        pooled = ("therapy", "term")
+        for old, new, cells in self._differences("pooled_events", pooled, ("pooled", *RESULT)):
             if old and new:
                 cause = self._cause((new["therapy"], new["term"]) in changed, "synthesis.")
                 found = {column: (column, before, after) for column, before, after in cells}
-                yield from self._result("pooled_events", _id(new, key), new, found, cause)
+                yield from self._result("pooled_events", _id(new, pooled), new, found, cause)
 
     def _appraisals(self) -> Iterator[Change]:
         key = ("study_id", "result", "tool", "item", "rater")
@@ -324,7 +325,7 @@ class _Comparison:
             yield from (_change("claim_verdict", "reconciliation", name, one, cause) for one in cells)
 
 
-def _change(kind: str, about: str, name: str, cell: tuple = ("", "", ""), cause: str = "data") -> Change:
+def _change(kind: str, about: str, name: str, cell: Cell = ("", "", ""), cause: str = "data") -> Change:
     column, before, after = cell
     parts = {"column": column, "before": before, "after": after}
     return {"kind": kind, "about": about, "id": name, **parts, "cause": cause}
@@ -334,11 +335,11 @@ def _id(row: Row, key: tuple[str, ...]) -> str:
     return ":".join(str(row[name]) for name in key)
 
 
-def _cells(old: Row, new: Row, column: str) -> tuple[str, ...]:
-    """The cell then and now as text, empty where both print alike."""
+def _cells(old: Row, new: Row, column: str) -> tuple[str, str] | None:
+    """The cell then and now as text, None where both print alike."""
     printed = per_cent if column in SHARES else _text
     if printed(old[column]) == printed(new[column]):
-        return ()
+        return None
     return _text(old[column]), _text(new[column])
 
 
@@ -355,11 +356,15 @@ def _text(value: object) -> str:
 
 def _entered(arms: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Why a study is in no arm of a therapy over all diseases, "" where it is in one, by (therapy, study)."""
-    arms = arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)]
-    return {
-        key: "" if (rows["entered"] == "yes").any() else ";".join(dict.fromkeys(rows["reason"]))
-        for key, rows in arms.groupby(["therapy", "study_id"], sort=False)
-    }
+    found: dict[tuple[str, str], str] = {}
+    for row in arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)].to_dict("records"):
+        key = (row["therapy"], row["study_id"])
+        before = found.get(key)
+        if row["entered"] == "yes" or before == "":
+            found[key] = ""
+        else:
+            found[key] = ";".join(dict.fromkeys([*(before or row["reason"]).split(";"), row["reason"]]))
+    return found
 
 
 def _choices(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

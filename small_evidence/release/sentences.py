@@ -103,7 +103,7 @@ CAUSES = {
     "program": " Neither its studies nor the choices changed; the program did.",
 }
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 def with_words(changes: pd.DataFrame, before: Release, now: Release) -> pd.DataFrame:
@@ -112,8 +112,9 @@ def with_words(changes: pd.DataFrame, before: Release, now: Release) -> pd.DataF
         return changes.assign(words=pd.Series(dtype="str"))
     worded = _Sentences(before, now)
     words = pd.Series("", index=changes.index)
-    for (kind, name), rows in changes.groupby(["kind", "id"], sort=False):
-        words[rows.index[0]] = worded.sentence(kind, name, rows.to_dict("records"))
+    for _, rows in changes.groupby(["kind", "id"], sort=False):
+        cells: list[Row] = [*rows.to_dict("records")]
+        words[rows.index[0]] = worded.sentence(cells[0]["kind"], cells[0]["id"], cells)
     return changes.assign(words=words)
 
 
@@ -139,8 +140,8 @@ def changes_text(changes: pd.DataFrame, release: str) -> Text:
     told = changes[changes["words"] != ""]
     blocks: list[Any] = [summary(told)]
     for heading, kinds in HEADINGS.items():
-        words = told.loc[told["kind"].isin(list(kinds)), "words"]
-        blocks += [Heading(heading), *map(Item, words)] if len(words) else []
+        sentences = told.loc[told["kind"].isin(list(kinds)), "words"]
+        blocks += [Heading(heading), *map(Item, sentences)] if len(sentences) else []
     return Text("changes", f"What changed since release {release}", tuple(blocks))
 
 

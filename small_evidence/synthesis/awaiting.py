@@ -43,7 +43,7 @@ LINK = re.compile(r"https?://[^\s;]+")
 DOI = re.compile(r"doi:\s?(10\.\S+)")
 PMID = re.compile(r"pmid:\s?(\d+)")
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 Key = tuple[str, str, str]  # scope, therapy or class, disease
 
 
@@ -129,7 +129,8 @@ def awaiting_list(review: Review) -> pd.DataFrame:
     kinds = studies_without_counts(review).set_index("study_id")["kind"]
     facts = review["studies"].set_index("study_id", drop=False).to_dict("index")
     found = []
-    for name, rows in lacking.groupby("study_id", sort=False):
+    for label, rows in lacking.groupby("study_id", sort=False):
+        name = str(label)
         study = facts[name]
         named = set(rows["response_id"])
         known = sizes.reindex(rows["response_id"]).dropna()
@@ -169,7 +170,7 @@ def awaiting_list(review: Review) -> pd.DataFrame:
 def _lacking(row: Row, is_awaiting: bool) -> dict[str, str] | None:
     """What a row lacks, None if nothing; a row of no patients has no counts."""
     has_n = row["known_n"] > 0  # false for NaN
-    absent = ["n"] * (not has_n) + ["responders"] * pd.isna(row["known_responders"])
+    absent = ["n"] * (not has_n) + ["responders"] * (row["known_responders"] != row["known_responders"])
     if not absent and not is_awaiting and row["pool_reason_code"] not in UNVERIFIED:
         return None
     unknown = [name for name in ("therapy", "disease") if row[name] in SILENT]

@@ -97,7 +97,7 @@ OF_THE_THERAPY = ("pooled_response", "responders", "level", "recommendation", "o
 # Outcome of a claim of quantity other that says how many trials there are -> designs in studies that are such trials
 TRIALS = {"controlled_trials": ("rct", "controlled_nonrandomised"), "randomised_trials": ("rct",)}
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 Found = dict[str, Any]
 
 
@@ -214,7 +214,12 @@ def _n_studies(claim: Row, review: Review) -> Found:
     counts = _largest_arms(own, claim, review)
     whole = claim["therapy"] == ALL and claim["disease"] == ALL
     listed = len(review["published_review"]) if whole else 0
-    ours = {"k": len(own), "k_likely": _likely(own), "k_counted": len(counts), "n_counted": _patients(counts, review)}
+    ours: Found = {
+        "k": len(own),
+        "k_likely": _likely(own),
+        "k_counted": len(counts),
+        "n_counted": _patients(counts, review),
+    }
     ours |= {"k_listed": listed} if listed else {}
     remarks = ["likely_studies"] * bool(_likely(own))
     value = _number(claim["value"])
@@ -235,7 +240,7 @@ def _n_patients(claim: Row, review: Review) -> Found:
     total = _patients(sizes, review)
     whole = claim["therapy"] == ALL and claim["disease"] == ALL
     listed = len(review["published_review"]) if whole else 0
-    ours = {"k": len(own), "k_likely": _likely(own), "k_sized": len(sizes), "n": total}
+    ours: Found = {"k": len(own), "k_likely": _likely(own), "k_sized": len(sizes), "n": total}
     ours |= {"k_counted": len(counts), "n_counted": _patients(counts, review)}
     ours |= {"k_listed": listed} if listed else {}
     if own.empty:
@@ -487,7 +492,8 @@ def _therapies(claim: Row, review: Review) -> set[str]:
 
 
 def _of_disease(rows: pd.DataFrame, claim: Row) -> pd.Series:
-    return (rows["disease"] == claim["disease"]) | (claim["disease"] == ALL)
+    meant: pd.Series = (rows["disease"] == claim["disease"]) | (claim["disease"] == ALL)
+    return meant
 
 
 def _key(claim: Row, review: Review) -> tuple[str, str, str]:
@@ -503,7 +509,8 @@ def _key(claim: Row, review: Review) -> tuple[str, str, str]:
 
 def _known_sizes(studies: pd.DataFrame) -> pd.Series:
     """Number of patients by study, of the studies where it is known."""
-    return numbers(studies.set_index("study_id")["n_patients"]).dropna()
+    sizes: pd.Series = numbers(studies.set_index("study_id")["n_patients"]).dropna()
+    return sizes
 
 
 def _sizes(studies: pd.DataFrame, claim: Row, review: Review) -> pd.Series:
@@ -518,7 +525,8 @@ def _sizes(studies: pd.DataFrame, claim: Row, review: Review) -> pd.Series:
         & _of_disease(rows, claim)
         & rows["study_id"].isin(studies["study_id"])
     ]
-    return numbers(rows["n"]).groupby(rows["study_id"]).sum(min_count=1).dropna()
+    sizes: pd.Series = numbers(rows["n"]).groupby(rows["study_id"]).sum(min_count=1).dropna()
+    return sizes
 
 
 def _largest_arms(own: pd.DataFrame, claim: Row, review: Review) -> pd.Series:
@@ -531,7 +539,8 @@ def _largest_arms(own: pd.DataFrame, claim: Row, review: Review) -> pd.Series:
         & arms["therapy"].isin(_therapies(claim, review))
         & arms["study_id"].isin(own["study_id"])
     ]
-    return arms.groupby("study_id")["n"].max()
+    largest: pd.Series = arms.groupby("study_id")["n"].max()
+    return largest
 
 
 def _patients(n_of: pd.Series, review: Review) -> float:

@@ -32,7 +32,7 @@ FIELDS = {
     "verification": "check of the counts against the full text",
 }
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 def awaiting_table(review: Review) -> Table:

@@ -93,7 +93,7 @@ KINDS = {
 INTERVALS = {"apart": "The published intervals do not overlap.", "overlap": "The published intervals overlap.", "": ""}
 SINGULAR = {"studies": "study", "classes": "class"}
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 def reconciliation_table(review: Review) -> Table:
@@ -107,7 +107,7 @@ def reconciliation_table(review: Review) -> Table:
         Column("Independent", 10),
         Column("Reason", 44),
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "about": {"source": cell(claim["source"])},
             "Publication": cell(claim["review"]),
@@ -217,20 +217,20 @@ def claimed_words(claim: Row) -> str:
     if quantity == "responders":
         return f"{value}/{n or 'NR'}"
     if quantity in ("level", "recommendation"):
-        return cell(value)
+        return str(cell(value))
     scale = _hundredfold if unit == "share" else _number
     bounds = [claim["claimed_ci_lb"], claim["claimed_ci_ub"]]
-    words = scale(value) + "%" * (unit == "share")
+    words: str = scale(value) + "%" * (unit == "share")
     if not any(bound in SILENT for bound in bounds):
         words += f" [{scale(bounds[0])}, {scale(bounds[1])}]"
     if claim["claimed_i2"] not in SILENT:
         words += f", I² {_hundredfold(claim['claimed_i2'])}%"
     if unit == "share":
-        return words + f" of {_number(n)}" * (n not in SILENT)
-    unit = CLAIM_UNITS.get(unit, unit)
-    if value == "1" and unit in CLAIM_UNITS.values():
-        unit = SINGULAR.get(unit) or unit.removesuffix("s")
-    return f"{words} {unit}".strip()
+        return words if n in SILENT else f"{words} of {_number(n)}"
+    named = str(CLAIM_UNITS.get(unit, unit))
+    if value == "1" and named in CLAIM_UNITS.values():
+        named = SINGULAR.get(named) or named.removesuffix("s")
+    return f"{words} {named}".strip()
 
 
 def ours_words(claim: Row, review: Review) -> str:
@@ -306,7 +306,8 @@ def _levels(claim: Row, review: Review) -> str:
     single = review.level_of("therapy", therapy, disease)
     parts = [therapy_level_words(single, review)] if single else []
     if "whole_class" in ids_in(claim["remarks"]):
-        group = review["therapies"].set_index("therapy").loc[therapy, "therapy_class"]
+        therapies = review["therapies"]
+        group = therapies.loc[therapies["therapy"] == therapy, "therapy_class"].iloc[0]
         whole = therapy_level_words(review.level_of("class", group, disease), review)
         parts.append(f"{review.labels.therapy_class[group]} as a class: {whole}")
     return ". ".join(parts) or NOTHING
