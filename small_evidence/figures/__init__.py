@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from small_evidence import ReviewError
-from small_evidence.extraction.schema import ALL
 from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.evidence_map import evidence_map
@@ -31,7 +30,8 @@ from small_evidence.figures.sensitivity import (
 )
 from small_evidence.figures.style import SCREEN, Style, named_style
 from small_evidence.figures.summary import summary_forest
-from small_evidence.review import Analysis, Review, save_csv
+from small_evidence.names import forest_names
+from small_evidence.review import Review, save_csv
 
 WHOLE: Mapping[str, Callable[[Review, Style], Drawing]] = {
     "summary_forest": summary_forest,
@@ -102,15 +102,11 @@ def kind_of(name: str) -> tuple[str, str]:
 
 
 def figure_names(review: Review) -> list[str]:
-    """Figures that a run draws: those of the whole review, and a forest plot of each therapy and class."""
+    """Figures that a run draws: of the whole review, and a forest plot of each therapy or class offered for pooling."""
+    rows = (review[table].to_dict("records") for table in ("responses", "therapies"))
+    analyses = forest_names(*rows, review.policy["classes_not_combined"])
     whole = [name for name in WHOLE if name not in ON_DEMAND]
-    forests = [f"{FOREST}{name}" for name, one in review.analyses.items() if one.disease == ALL and has_counts(one)]
-    return [*whole, *forests]
-
-
-def has_counts(one: Analysis) -> bool:
-    """Whether a forest plot of an analysis has a row."""
-    return len(one.entered) + len(one.left_out) > 0
+    return [*whole, *(f"{FOREST}{name}" for name in analyses if name in review.analyses)]
 
 
 def draw_figures(review: Review, preflight: str | Path, style: Style | None = None) -> None:
