@@ -49,7 +49,9 @@ def publish(
         if path.name == "changes.csv":
             save_csv(review["changes"], path)
         elif path.stem == "report":
-            page = report(review, version, record=record, templates=read_templates(TEMPLATES), tables=tables)
+            page = report(
+                review, version, record=record, templates=read_templates(TEMPLATES.glob("report.*")), tables=tables
+            )
             save_bytes(page.encode("utf-8"), path)
         else:
             documents.append(path)
