@@ -41,6 +41,7 @@ class _Record(NamedTuple):
     pmid: str
     title: str
     words: tuple[str, ...]
+    marks: tuple[str, ...]  # numbers, and words that tell kinds of papers apart
     surname: str
     year: str
     volume: str
@@ -91,6 +92,7 @@ def _record(row: dict[str, str]) -> _Record:
         known.get("pmid", ""),
         title.replace(" ", ""),
         tuple(title.split()),
+        _marks(title.split()),
         plain(known.get("surname", "")).replace(" ", ""),
         known.get("year", ""),
         known.get("volume", "").strip(),
@@ -108,7 +110,7 @@ def likeness(one: _Record, other: _Record) -> float:
     """How alike two titles are, from NEAR_TITLE to 1; 0 where they are not, or where too much speaks against it."""
     from rapidfuzz.fuzz import ratio
 
-    if _numbers(one) != _numbers(other) or _kinds(one) != _kinds(other):
+    if one.marks != other.marks:
         return 0.0
     alike = ratio(one.title, other.title, score_cutoff=100 * NEAR_TITLE) / 100
     if not alike:
@@ -138,12 +140,8 @@ def against(one: _Record, other: _Record) -> int:
     return surnames + years + (volumes or pages) + dois + 2 * pmids
 
 
-def _numbers(record: _Record) -> list[str]:
-    return sorted(word for word in record.words if word.isdigit() or word in _ROMAN)
-
-
-def _kinds(record: _Record) -> set[str]:
-    return set(record.words) & _KINDS
+def _marks(words: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(word for word in words if word.isdigit() or word in _ROMAN or word in _KINDS))
 
 
 def _candidates(records: list[_Record]) -> Iterator[tuple[int, int]]:
