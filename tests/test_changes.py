@@ -1,5 +1,6 @@
 """What changed since a release: every kind of change as codes and cells, nothing that nobody would read, its words."""
 
+import json
 import re
 from pathlib import Path
 
@@ -390,6 +391,17 @@ def test_a_release_of_the_bundled_review_can_be_compared(folder, synthesised):
             ("arm_entered", "warfarin:berger1987"),
         } <= found
         assert not set(changes["kind"]) & {"claim_verdict", "level", "direction", "pooled_result"}
+
+
+def test_a_release_read_back_from_its_files_is_what_it_was(synthesised, tmp_path):
+    """Frozen as CSV with its choices: numbers and texts come back such that nothing differs."""
+    for name in [*synthesised.tables, *synthesised.results]:
+        save_csv(synthesised[name], tmp_path / f"{name}.csv")
+    (tmp_path / "provenance.json").write_text(json.dumps({"config": synthesised.config}), encoding="utf-8")
+    release = release_of(*read_release(tmp_path.glob("*.*")))
+    assert changes_since(release, synthesised).empty
+    fewer = Release(release.frames | {"studies": release.frames["studies"].iloc[1:]}, release.config)
+    assert changes_since(fewer, synthesised).loc[0, "kind"] == "study_added"
 
 
 # Properties ---------------------------------------------------------------------------------------------------
