@@ -628,7 +628,7 @@ class TestPresets:
         figure = draw("forest_diltiazem", read_style(PRESETS, "bmj/single"))
         words = whole_text(figure)
         assert "Patients,\u00a0%" not in texts(figure)
-        assert "Left out for want of width: patients" in words
+        assert "Left out to fit the width: patients" in words
         assert {"Responders/n", "54.8 [18.8, 91.4]"} <= set(texts(figure))
         assert check_figure(figure) == []
 

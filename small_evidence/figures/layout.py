@@ -40,7 +40,7 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
     columns, places, dropped = _fitting(columns, rows, sheet, style)
     if dropped:
         words = ", ".join(dropped)
-        sheet = replace(sheet, notes=[*sheet.notes, f"Left out for want of width: {words}."])
+        sheet = replace(sheet, notes=[*sheet.notes, f"Left out to fit the width: {words}."])
     rows = [_respanned(row, columns) for row in rows]
     lay_out = partial(_page, columns=columns, places=places, style=style)
     low, high = CROWDED

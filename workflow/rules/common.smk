@@ -31,6 +31,7 @@ def code(*packages):
     found = [
         *library.glob("*.py"),
         *(path for name in packages for path in (library / name).rglob("*.py")),
+        *(path for name in packages for path in (library / name).rglob("*.typ")),
     ]
     return sorted(map(str, found))
 
