@@ -41,6 +41,16 @@ localrules:
     freeze,
 
 
+# What a person opens first, in this order
+TO_OPEN = [
+    REPORT,
+    "results/tables/table_iv.xlsx",
+    "results/figures/summary_forest.pdf",
+    "results/tables/awaiting.xlsx",
+    "results/changes.md",
+]
+
+
 rule all:
     default_target: True
     input:
@@ -54,16 +64,20 @@ rule all:
 
 
 onsuccess:
+    written = [
+        path
+        for path in TO_OPEN
+        if Path(path).exists() and os.stat(path).st_mtime >= START
+    ]
     print(
-        "Done. Open results/report.html first; results/tables/table_iv.xlsx and results/figures/summary_forest.pdf"
+        "Done. "
+        + ("Open " + ", ".join(written) if written else "Nothing else is new")
+        + "."
     )
-    print(
-        "are for the paper. What is missing: results/tables/awaiting.xlsx; all tables: results/tables/all_tables.xlsx."
-    )
-    print("What changed since the last release: results/changes.md.")
 
 
 onerror:
-    for path in sorted(Path("results/logs").glob("*.log")):
+    logs = sorted(Path("results/logs").glob("*.log"))
+    for path in logs:
         if path.stat().st_mtime >= START:
             print(path.read_text(encoding="utf-8"))
