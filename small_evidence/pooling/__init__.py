@@ -23,6 +23,7 @@ ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
 PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
 PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
 UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
+VACUOUS = 0.999  # a prediction interval wider than this is printed as 0 to 100 % and is not given
 FIXED_OPTIONS = {"fixed": {"tau2_method": "FE"}}  # what a method asks of its module beside the options
 
 
@@ -37,9 +38,8 @@ def pool_responses(
     method : "glmm" (binomial-normal, maximum likelihood), "beta_binomial", "bayes", "inverse_variance", "fixed"
         (inverse variance, common effect) or "crude" (summed counts)
     conf_level : float in (0, 1); coverage of every interval
-    interval : how the interval of the estimate is made, None for the method's own default. glmm: "profile_calibrated",
-        "profile", "profile_t", "wald_z", "wald_t"; inverse_variance: "wald_z", "hk", "hk_adhoc"; crude:
-        as in `proportion_interval`
+    interval : how the interval of the estimate is made, None for the default of the method; `methods.METHODS` lists
+        those of each
     measure, tau2_method : inverse_variance only; scale ("PLO", "PAS", "PFT", "PR") and estimator of tau2
     priors : bayes only
 
@@ -207,6 +207,11 @@ def _pool(xi, ni, group, size, method, conf_level, options):
                 notes.append((np.isin(np.arange(size), rows), _spread(values, rows, size)))
             elif name in out:
                 out[name][rows] = values
+    # A further study differs from the median one: its interval is never the narrower.
+    out["pi_lb"], out["pi_ub"] = np.minimum(out["pi_lb"], out["ci_lb"]), np.maximum(out["pi_ub"], out["ci_ub"])
+    vacuous = out["pi_ub"] - out["pi_lb"] > VACUOUS
+    out["pi_lb"][vacuous] = out["pi_ub"][vacuous] = np.nan
+    notes.append((vacuous, "a further study could have almost any proportion"))
     failed = out["status"] == "not_converged"
     for name in ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"):
         out[name][failed] = np.nan

@@ -11,20 +11,37 @@ References
 Hamza, van Houwelingen & Stijnen (2008), J Clin Epidemiol 61:41; Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046.
 """
 
-import numpy as np
-from scipy.special import chdtri, expit, ndtri, stdtrit, xlogy
+from typing import NamedTuple
 
-from small_evidence.pooling.calibration import TAU_SCALE, critical_likelihood_ratio
-from small_evidence.pooling.likelihood import make_arms, mean_proportion
+import numpy as np
+from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
+
+from small_evidence.pooling.likelihood import UNIT_TAU2, Point, evaluate, make_arms, mean_proportion
 from small_evidence.pooling.maximum import TAU_LARGEST, maximise
 from small_evidence.pooling.methods import METHODS
+from small_evidence.pooling.prediction import mean_limits, posterior_mixture, study_limits
 from small_evidence.pooling.profile import TAU_LARGE, profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
-# How b is bounded, and the squared critical value as a function of conf_level and k (none: see `calibration`).
+
+def student_likelihood_ratio(conf_level: float, k: np.ndarray) -> np.ndarray:
+    """Critical value of the likelihood ratio of a mean of k normal effects whose variance is estimated.
+
+    There the ratio is k log(1 + T**2 / (k - 1)) with T Student's, so this value is exact; for many studies it tends to
+    chi-squared's times 1 + 3/(2k), which is Bartlett's correction.
+
+    Examples
+    --------
+    >>> student_likelihood_ratio(0.95, np.array([3, 5, 15, 1000])).round(2).tolist()
+    [6.98, 5.37, 4.24, 3.85]
+    """
+    return k * np.log1p(stdtrit(k - 1, (1 + conf_level) / 2) ** 2 / (k - 1))
+
+
+# How b is bounded, and the squared critical value as a function of conf_level and k.
 BOUNDS = {
-    "profile_calibrated": ("calibrated", None),
+    "profile_student": ("penalised", student_likelihood_ratio),
     "profile": ("profile", lambda conf_level, k: np.full(k.shape, chdtri(1, 1 - conf_level))),
     "profile_t": ("profile", lambda conf_level, k: stdtrit(k - 1, (1 + conf_level) / 2) ** 2),
     "wald_z": ("wald", lambda conf_level, k: np.full(k.shape, ndtri((1 + conf_level) / 2) ** 2)),
@@ -32,7 +49,9 @@ BOUNDS = {
 }
 
 
-def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
+def fit(
+    xi: np.ndarray, ni: np.ndarray, mask: np.ndarray, conf_level: float = 0.95, *, interval: str | None = None
+) -> dict[str, np.ndarray]:
     """Fit the model to many analyses.
 
     Parameters
@@ -48,78 +67,145 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
 
     Notes
     -----
-    The prediction interval is ``b -+ t * sqrt(tau2 + se**2)`` with k - 2 degrees of freedom (Higgins, Thompson &
-    Spiegelhalter 2009, J R Stat Soc A 172:137), therefore from three studies on.
+    Prediction from three studies on and the interval of the mean are those of `prediction`; the first contains the
+    interval of the median.
     """
     interval = interval or METHODS["glmm"].default_interval
     check_choice("interval", interval, METHODS["glmm"].intervals)
     arms = make_arms(xi, ni, mask)
-    a = mask.shape[0]
-    k = arms.weight.sum(1)
+    a, k = mask.shape[0], arms.weight.sum(1)
     out = {name: np.full(a, np.nan) for name in _FITTED}
     out["nodes"] = np.zeros(a, int)
     out["status"], out["note"] = np.full(a, "ok", object), np.full(a, "", object)
     out["interval"] = np.full(a, interval, object)
+    held = _penalised(arms, np.arange(a))
 
     split = (((arms.x == 0) | (arms.x == arms.n)) | (arms.weight == 0)).all(1)
-    _fill_unbounded(out, arms, np.nonzero(split)[0], conf_level)
-    row = np.nonzero(~split)[0]
-    if row.size == 0:
-        return out
+    unbounded = np.flatnonzero(split)
+    _fill_unbounded(out, arms, unbounded, conf_level)
+    row = np.flatnonzero(~split)
+    if row.size:
+        row = _fill_maximum(out, arms, row)
+    kind, squared = BOUNDS[interval]
+    if kind == "penalised":
+        # Where tau2 is unbounded the penalty bounds it: the interval is that of a patient more or less responding.
+        both = np.concatenate([row, unbounded])
+        _fill_penalised_limits(out, arms, both, held, squared(conf_level, k[both]))
+        out["interval"][both] = interval
+    elif row.size:
+        critical = squared(conf_level, k[row])
+        b, se = out["b"][row], out["se"][row]
+        if kind == "wald":
+            lb, ub = b - np.sqrt(critical) * se, b + np.sqrt(critical) * se
+        else:
+            peak = out["loglik"][row] - arms.constant[row]
+            lb, ub = profile_b(arms, row, b, np.sqrt(out["tau2"][row]), peak, se, critical)
+        _fill_limits(out, row, lb, ub)
+    if kind != "wald" and row.size:
+        _fill_tau2_limits(out, arms, row, chdtri(1, 1 - conf_level))
+    answered = np.concatenate([row, unbounded])
+    _fill_predictions(out, arms, answered, held, conf_level)
+    if kind == "penalised":
+        _widen_to_exact(out, arms, row, conf_level)
+    return out
+
+
+class Penalised(NamedTuple):
+    """Maximum of the likelihood with a half-normal penalty on tau of variance UNIT_TAU2, arrays (a,).
+
+    A handful of studies cannot rule out an enormous tau, under which any b would do.
+    """
+
+    b: np.ndarray
+    tau: np.ndarray
+    point: Point
+    converged: np.ndarray
+
+
+def _penalised(arms, row):
+    return Penalised(*maximise(arms._replace(ridge=1 / UNIT_TAU2), row))
+
+
+def _fill_maximum(out, arms, row):
+    """Estimates and status; the rows whose maximum was found."""
     b, tau, point, converged = maximise(arms, row)
     out["status"][row[tau == 0]] = "tau2_zero"
     out["status"][row[~converged]] = "not_converged"
     _add_note(out, row[~converged], f"no maximum of the likelihood with tau below {TAU_LARGEST:.0f}")
-    if not converged.all():
-        row, b, tau, point = row[converged], b[converged], tau[converged], point.take(converged)
-    k_row = k[row]
+    row, b, tau, point = row[converged], b[converged], tau[converged], point.take(converged)
     interior = tau > 0
     se = 1 / np.sqrt(np.where(interior, point.h_bt, 0) ** 2 / np.where(interior, point.h_tt, -1) - point.h_bb)
     out["b"][row], out["se"][row], out["tau2"][row] = b, se, tau**2
-    out["estimate"][row] = expit(b)
-    out["mean_proportion"][row] = mean_proportion(b, tau)
+    out["estimate"][row], out["mean_proportion"][row] = expit(b), mean_proportion(b, tau)
     out["loglik"][row] = point.ll + arms.constant[row]
     out["nodes"][row] = point.nodes
-    kind, squared = BOUNDS[interval]
-    if kind == "wald":
-        half = np.sqrt(squared(conf_level, k_row)) * se
-        lb, ub = b - half, b + half
-    else:
-        if kind == "calibrated":
-            critical = critical_likelihood_ratio(xi[row], ni[row], mask[row], conf_level)
-            lb, ub = _calibrated_limits(arms, row, critical, b)
-        else:
-            lb, ub = profile_b(arms, row, b, tau, point.ll, se, squared(conf_level, k_row))
-        normal = BOUNDS["profile"][1](conf_level, k_row)
-        t_lb, t_ub = profile_tau(arms, row, b, tau, point, normal)
-        out["tau2_lb"][row] = t_lb**2
-        out["tau2_ub"][row] = np.where(np.isfinite(t_ub), t_ub, np.nan) ** 2
-        _add_note(out, row[np.isinf(t_ub)], f"no upper limit of tau2 below {TAU_LARGE**2:.0f}")
-        _add_note(out, row[np.isnan(t_lb) | np.isnan(t_ub)], "a limit of tau2 was not found")
-        _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of the interval was not found")
-        _add_note(out, row[np.isinf(lb)], "the data set no lower limit")
-        _add_note(out, row[np.isinf(ub)], "the data set no upper limit")
+    return row
+
+
+def _fill_limits(out, row, lb, ub):
+    _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of the interval was not found")
+    _add_note(out, row[np.isinf(lb)], "the data set no lower limit")
+    _add_note(out, row[np.isinf(ub)], "the data set no upper limit")
     out["ci_lb"][row], out["ci_ub"][row] = expit(lb), expit(ub)
-    wide = k_row >= MIN_K_PREDICTION
-    spread = stdtrit(k_row[wide] - 2, (1 + conf_level) / 2) * np.sqrt(tau[wide] ** 2 + se[wide] ** 2)
-    out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(b[wide] - spread), expit(b[wide] + spread)
-    return out
 
 
-def _calibrated_limits(arms, row, critical, b_hat):
-    """Limits of b by the likelihood held back in tau, as `calibration` describes; they enclose the estimate."""
-    held = arms._replace(ridge=TAU_SCALE**-2)
-    b, tau, point, converged = maximise(held, row)
-    se = np.sqrt(-1 / point.h_bb)
-    total = (arms.weight[row] * arms.n[row]).sum(1)
-    lb, ub = profile_b(held, row, b, tau, point.ll, se, critical, total)
-    lb[~converged] = ub[~converged] = np.nan
-    return np.minimum(lb, b_hat), np.maximum(ub, b_hat)
+def _fill_penalised_limits(out, arms, row, held, critical):
+    """Limits by the penalised profile; they enclose the estimate."""
+    if row.size == 0:
+        return
+    b, tau, point = held.b[row], held.tau[row], held.point.take(row)
+    penalised = arms._replace(ridge=1 / UNIT_TAU2)
+    lb, ub = profile_b(penalised, row, b, tau, point.ll, np.sqrt(-1 / point.h_bb), critical)
+    lb[~held.converged[row]] = ub[~held.converged[row]] = np.nan
+    with np.errstate(divide="ignore"):  # an estimate of 0 or 1 lies at infinity
+        estimate = logit(out["estimate"][row])
+    _fill_limits(out, row, np.minimum(lb, estimate), np.maximum(ub, estimate))
+
+
+def _widen_to_exact(out, arms, row, conf_level):
+    """Where tau2 is 0, widen intervals to the exact one of the summed counts, which takes one proportion for all."""
+    row = row[out["tau2"][row] == 0]
+    events, total = ((arms.weight[row] * part[row]).sum(1) for part in (arms.x, arms.n))
+    lb, ub = proportion_interval(events, total, conf_level=conf_level)
+    for low, high in (("ci_lb", "ci_ub"), ("mean_ci_lb", "mean_ci_ub")):
+        out[low][row] = np.minimum(out[low][row], lb)
+        out[high][row] = np.maximum(out[high][row], ub)
+
+
+def _fill_tau2_limits(out, arms, row, critical):
+    b, tau = out["b"][row], np.sqrt(out["tau2"][row])
+    point = evaluate(arms, row, b, tau)
+    lb, ub = profile_tau(arms, row, b, tau, point, np.full(row.size, critical))
+    out["tau2_lb"][row] = lb**2
+    out["tau2_ub"][row] = np.where(np.isfinite(ub), ub, np.nan) ** 2
+    _add_note(out, row[np.isinf(ub)], f"no upper limit of tau2 below {TAU_LARGE**2:.0f}")
+    _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of tau2 was not found")
+
+
+def _fill_predictions(out, arms, row, held, conf_level):
+    """Interval of the mean study's proportion and, from three studies on, of a further study's."""
+    row = row[held.converged[row]]
+    if row.size == 0:
+        return
+    mixture = posterior_mixture(arms, row, held.tau[row], _se_tau(held, row))
+    lb, ub = mean_limits(mixture, conf_level)
+    out["mean_ci_lb"][row] = np.minimum(expit(lb), out["mean_proportion"][row])
+    out["mean_ci_ub"][row] = np.maximum(expit(ub), out["mean_proportion"][row])
+    wide = arms.weight[row].sum(1) >= MIN_K_PREDICTION
+    lb, ub = study_limits(mixture.take(wide), conf_level)
+    out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(lb), expit(ub)
+
+
+def _se_tau(held, row):
+    """Standard deviation of tau at the penalised maximum, at most that of the penalty."""
+    point = held.point.take(row)
+    ridge = np.where(held.tau[row] > 0, point.h_bt**2 / point.h_bb, 0)
+    return 1 / np.sqrt(np.maximum(ridge - point.h_tt, 1 / UNIT_TAU2))
 
 
 _FITTED = (
     *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"),
-    *("mean_proportion", "loglik"),
+    *("mean_proportion", "mean_ci_lb", "mean_ci_ub", "loglik"),
 )
 
 

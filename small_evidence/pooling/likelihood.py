@@ -32,6 +32,7 @@ SHARED_NODES = np.array([24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 51
 MANY_ARMS = 12  # from so many studies on it pays to look for arms with the same counts
 BLOCK = 1 << 17  # numbers in the largest temporary array (1 MiB): keeps the passes within the processor's cache
 SQRT_2PI = np.sqrt(2 * np.pi)
+UNIT_TAU2 = 4.0  # variance of the log odds of one patient at p = 1/2: the unit information (Röver et al. 2021)
 
 
 class Arms(NamedTuple):

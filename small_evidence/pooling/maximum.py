@@ -28,7 +28,7 @@ def maximise(arms, row):
     common, at_zero, unit = common_proportion(arms, row)
     peaked = at_zero.h_tt <= -1e-8 * at_zero.h_bb  # tau = 0 is a local maximum, or its tau2 not 1e-8 away
     spread = _moment_spread(arms, row)
-    b, tau, point, converged = newton_ascent(arms, row, _weighted_centre(arms, row, spread), spread, at_zero.ll, peaked)
+    b, tau, point, converged = newton_ascent(arms, row, weighted_centre(arms, row, spread), spread, at_zero.ll, peaked)
     zero = converged & (tau == 0)
     if zero.any():
         where = np.flatnonzero(zero)
@@ -95,7 +95,7 @@ def look_along(arms, row, taus, b=None):
         held, point = b[column], evaluate(arms, row[column], b[column], tau, 0.5)
         slope = point.g_t
     else:
-        held = _weighted_centre(arms, row[column], tau)
+        held = weighted_centre(arms, row[column], tau)
         for _ in range(2):
             point = evaluate(arms, row[column], held, tau, 0.5)
             held = held - point.g_b / point.h_bb
@@ -117,7 +117,7 @@ def _moment_spread(arms, row):
     return np.sqrt(np.clip(beyond, 0.16, 9.0))
 
 
-def _weighted_centre(arms, row, tau):
+def weighted_centre(arms, row, tau):
     """A start for b: the mean of the studies' logits, weighted for the given tau."""
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     w = weight / (1 / (x + 0.5) + 1 / (n - x + 0.5) + tau[:, None] ** 2)
@@ -136,11 +136,13 @@ def newton_ascent(arms, row, b, tau, ll_zero=None, may_jump=None):
     best = Point(*(np.full(a, -np.inf) for _ in range(6)), np.zeros(a, int))
     refine = np.ones(a)
     active = np.arange(a)
+    # Rounding of a log-likelihood summed over so many patients is no step downwards.
+    noise = 1e-10 + 4 * np.finfo(float).eps * (arms.weight[row] * arms.n[row]).sum(1)
     ll = np.full(a, -np.inf)
     db, dt = np.zeros(a), np.zeros(a)
     for _ in range(100):
         point = evaluate(arms, row[active], b, tau, refine)
-        worse = point.ll < ll - 1e-10
+        worse = point.ll < ll - noise[active]
         schur = point.h_tt - point.h_bt**2 / point.h_bb
         slope_t = point.g_t - point.h_bt * point.g_b / point.h_bb
         concave = schur < 0

@@ -41,8 +41,10 @@ ESTIMANDS = {
 }
 
 INTERVALS = {
-    "profile_calibrated": Interval(
-        "profile likelihood, calibrated for few small studies", "profile, calibrated", ("hardy1996",)
+    "profile_student": Interval(
+        "penalised profile likelihood with Student's critical value, never inside the exact interval",
+        "profile, Student",
+        ("hardy1996", "rover2021"),
     ),
     "profile": Interval("profile likelihood", "profile likelihood", ("hardy1996",)),
     "profile_t": Interval(
@@ -64,7 +66,7 @@ METHODS = {
         "binomial-normal random-effects model on the logit scale, by maximum likelihood",
         "binomial-normal",
         "median",
-        ("profile_calibrated", "profile", "profile_t", "wald_z", "wald_t"),
+        ("profile_student", "profile", "profile_t", "wald_z", "wald_t"),
         "small_evidence.pooling.glmm",
         ("interval",),
         citations=("stijnen2010",),

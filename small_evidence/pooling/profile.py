@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from small_evidence.pooling.calibration import outward_factor
 from small_evidence.pooling.likelihood import evaluate, point_at_zero
 from small_evidence.pooling.maximum import TAU_SMALL, common_proportion, look_along, tau_grid
 
@@ -10,15 +9,13 @@ TAU_LARGE = 100.0  # above, a limit of tau is given as not found: expit(+-100) a
 B_LARGE = 40.0  # beyond, a limit of b is 0 or 1 to 17 digits
 
 
-def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
+def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     """Limits of b by profile likelihood: where twice the fall of log-likelihood, maximised over tau, is critical.
 
     Parameters
     ----------
     b_hat, tau_hat, ll_hat, se : arrays (a,); the maximum
     critical : array (a,); squared critical value, for example that of chi-squared with 1 df
-    total : array (a,) or None; all patients of an analysis: the critical value of the limit nearer 0 or 1 falls
-        outwards by `calibration.outward_factor`
 
     Returns
     -------
@@ -36,8 +33,7 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
     target, se = np.tile(np.sqrt(critical), 2), np.tile(se, 2)
     limit = np.full(2 * a, np.nan)
     common, at_zero, unit = common_proportion(arms, row)
-    total = np.full(2 * a, np.inf) if total is None else np.where(side * b_hat > 0, np.tile(total, 2), np.inf)
-    edge = limit_at_zero(arms, row, common, at_zero, ll_hat, target, total, side)
+    edge = limit_at_zero(arms, row, common, at_zero, ll_hat, target, side)
     tau, settled = np.maximum(tau_hat, 0.3 * unit), np.zeros(2 * a, bool)
     b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
     b = np.where(side * (edge - b) > 0, edge, b)  # never so for an edge that is NaN
@@ -47,7 +43,7 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
         taus = tau_grid(unit[reached])
         level_there, slope, _ = look_along(arms, row[reached], taus, edge[reached])
         rises = slope > 0
-        floor = ll_hat[reached] - profile_target(target[reached], total[reached], edge[reached])[0] ** 2 / 2
+        floor = (ll_hat - target**2 / 2)[reached]
         below = (level_there <= floor).all(0)
         limit[reached[below]] = edge[reached[below]]
         # Where the likelihood rises towards a larger tau a ridge may lead further out; elsewhere the limit stands.
@@ -60,7 +56,7 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
         )
 
     def follow(rows):
-        problem = (part[rows] for part in (row, side, b_hat, ll_hat, target, total, unit, b, tau))
+        problem = (part[rows] for part in (row, side, b_hat, ll_hat, target, unit, b, tau))
         found = follow_ridge(arms, *problem)
         # Of two ridges the one that reaches further out is the profile's; a ridge that fades leaves the limit it had.
         return side[rows] * np.fmax(side[rows] * limit[rows], side[rows] * found)
@@ -71,7 +67,7 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
     active = active[np.abs(limit[active]) < B_LARGE]
     taus = tau_grid(unit[active])
     level_there, _, _ = look_along(arms, row[active], taus, limit[active])
-    floor = ll_hat[active] - profile_target(target[active], total[active], limit[active])[0] ** 2 / 2
+    floor = (ll_hat - target**2 / 2)[active]
     higher = (level_there > floor + 1e-5).any(0)
     if higher.any():
         top = level_there.argmax(0)[None]
@@ -81,15 +77,8 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical, total=None):
     return limit[:a], limit[a:]
 
 
-def profile_target(target, total, b):
-    """Root of twice the fall wanted at b, and its derivative in the distance of b from 0."""
-    factor, slope = outward_factor(b, total)
-    root = np.sqrt(factor)
-    return target * root, target * slope / (2 * root)
-
-
-def follow_ridge(arms, row, side, b_hat, ll_hat, target, total, unit, b, tau):
-    """From b and tau, Newton's steps to where the profile has fallen as `profile_target` says."""
+def follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
+    """From b and tau, Newton's steps to where the profile has fallen by the target."""
     limit = np.full(row.size, np.nan)
     floor = TAU_SMALL * unit
     active, before = np.arange(row.size), np.zeros(row.size)
@@ -111,9 +100,7 @@ def follow_ridge(arms, row, side, b_hat, ll_hat, target, total, unit, b, tau):
         root = np.sqrt(2 * np.maximum(fall, 1e-12))
         descent = -side[active] * (point.g_b + turn * point.g_t)
         away = side[active] * (b - b_hat[active])
-        wanted, bend = profile_target(target[active], total[active], b)
-        steepness = np.where(descent > 0, descent, 1.0) / root - bend
-        step = np.where(descent > 0, (wanted - root) / steepness, 0.5)
+        step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
         step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1 * unit[active]), 0.0)
         done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
         limit[active[done]] = (b + side[active] * step)[done]
@@ -127,19 +114,17 @@ def follow_ridge(arms, row, side, b_hat, ll_hat, target, total, unit, b, tau):
     return limit
 
 
-def limit_at_zero(arms, row, common, at_zero, ll_hat, target, total, side):
+def limit_at_zero(arms, row, common, at_zero, ll_hat, target, side):
     """Where the log-likelihood at tau = 0 has fallen to the target, on one side; NaN where it starts lower."""
     limit = np.full(row.size, np.nan)
     fallen = 2 * (ll_hat - at_zero.ll)
-    left = profile_target(target, total, common)[0] ** 2 - fallen
+    left = np.sqrt(np.maximum(target**2 - fallen, 0))
     active = np.flatnonzero(left > 0)
-    b = (common + side * np.sqrt(np.maximum(left, 0) / -at_zero.h_bb))[active]
+    b = (common + side * left / np.sqrt(-at_zero.h_bb))[active]
     for _ in range(50):
         point = point_at_zero(arms, row[active], b)
         root = np.sqrt(2 * np.maximum(at_zero.ll[active] - point.ll, 1e-30))
-        wanted, bend = profile_target(target[active], total[active], b)
-        left = np.sqrt(np.maximum(wanted**2 - fallen[active], 1e-30))
-        step = (left - root) / (np.maximum(np.abs(point.g_b), 1e-300) / root - bend * wanted / left)
+        step = (left[active] - root) * root / np.maximum(np.abs(point.g_b), 1e-300)
         away = np.abs(b - common[active])
         step = np.clip(step, -0.7 * away, away)
         b = b + side[active] * step

@@ -22,6 +22,8 @@ RECORD = (
     "tau2_lb",
     "tau2_ub",
     "mean_proportion",  # proportion of the mean study: the integral over the random effect
+    "mean_ci_lb",
+    "mean_ci_ub",
     "q",  # heterogeneity: likelihood ratio of one proportion a study against one for all (or Cochran's Q)
     "q_df",
     "q_p",

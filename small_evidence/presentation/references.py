@@ -32,6 +32,10 @@ METHODS = {
         "Higgins JPT, Thompson SG, Spiegelhalter DJ. A re-evaluation of random-effects meta-analysis. J R "
         "Stat Soc Ser A Stat Soc 2009;172:137-159. doi:10.1111/j.1467-985X.2008.00552.x"
     ),
+    "rover2021": (
+        "Röver C, Bender R, Dias S, et al. On weakly informative prior distributions for the heterogeneity parameter "
+        "in Bayesian random-effects meta-analysis. Res Synth Methods 2021;12:448-474. doi:10.1002/jrsm.1475"
+    ),
     "page2021": (
         "Page MJ, McKenzie JE, Bossuyt PM, et al. The PRISMA 2020 statement: an updated guideline for "
         "reporting systematic reviews. BMJ 2021;372:n71. doi:10.1136/bmj.n71"

@@ -1,0 +1,92 @@
+"""Prediction in the binomial-normal model: a further study, its next patients, and the proportion of the mean study.
+
+What the studies leave open about b and tau is averaged over: tau has the half-normal density that also penalises the
+default interval, b none (a flat one). For each tau on a grid b is normal around its maximum (nested Laplace), so that
+the logit of a further study is a mixture of normals. No sampling.
+
+References
+----------
+Rue, Martino & Chopin (2009), J R Stat Soc B 71:319. Röver et al. (2021), Res Synth Methods 12:448.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logit, ndtr
+
+from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, mean_proportion
+from small_evidence.pooling.maximum import weighted_centre
+
+NODES = 24  # of tau; twice as many change no limit by 0.002
+REACH = 6.0  # standard deviations of tau that the nodes span on either side of the maximum
+TAU_MOST = 4 * np.sqrt(UNIT_TAU2)  # above lie 6e-5 of the half-normal density
+STEPS = 60  # of bisection: 1e-17 of the range
+
+
+class Mixture(NamedTuple):
+    """What is known of b and tau, arrays (a, NODES): normal densities of b, one for each tau, with weights."""
+
+    b: np.ndarray
+    variance: np.ndarray
+    tau: np.ndarray
+    weight: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Mixture":
+        """The mixtures of some analyses."""
+        return Mixture(*(part[rows] for part in self))
+
+
+def posterior_mixture(arms: Arms, row: np.ndarray, tau_hat: np.ndarray, se_tau: np.ndarray) -> Mixture:
+    """Densities of b and tau for analyses with both responders and others.
+
+    Parameters
+    ----------
+    arms : Arms, without a penalty of their own
+    row : int array (a,)
+    tau_hat, se_tau : arrays (a,); maximum of the penalised likelihood and standard deviation there, to place the nodes
+    """
+    low = np.maximum(tau_hat - REACH * se_tau, 0)
+    high = np.minimum(np.maximum(tau_hat + REACH * se_tau, 4 * se_tau), TAU_MOST)
+    share = (np.arange(NODES) + 0.5) / NODES
+    tau = low[:, None] + (high - low)[:, None] * share
+    flat, rows = tau.ravel(), np.repeat(row, NODES)
+    b = weighted_centre(arms, rows, flat)
+    for _ in range(2):
+        point = evaluate(arms, rows, b, flat, 0.5)
+        b = b + np.clip(-point.g_b / point.h_bb, -2 - flat, 2 + flat)
+    variance = -1 / point.h_bb
+    height = point.ll - 0.5 * point.g_b**2 / point.h_bb + 0.5 * np.log(variance) - flat**2 / (2 * UNIT_TAU2)
+    height = height.reshape(tau.shape)
+    weight = np.exp(height - height.max(1, keepdims=True))
+    return Mixture(b.reshape(tau.shape), variance.reshape(tau.shape), tau, weight / weight.sum(1, keepdims=True))
+
+
+def mixture_quantile(mean: np.ndarray, sd: np.ndarray, weight: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of mixtures of normals, arrays (a, m), by bisection; array (a,)."""
+    low, high = (mean - 9 * sd).min(1), (mean + 9 * sd).max(1)
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        below = (weight * ndtr((middle[:, None] - mean) / sd)).sum(1) < share
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
+
+
+def study_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of the logit of a further study, arrays (a,)."""
+    sd = np.sqrt(mixture.variance + mixture.tau**2)
+    tails = (1 - conf_level) / 2, (1 + conf_level) / 2
+    return tuple(mixture_quantile(mixture.b, sd, mixture.weight, share) for share in tails)
+
+
+def mean_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of the logit of the mean study's proportion, arrays (a,).
+
+    For each tau the logit of the mean is nearly straight in b: its slope over one standard deviation is used.
+    """
+    sd = np.sqrt(mixture.variance)
+    at = [
+        logit(mean_proportion((mixture.b + step * sd).ravel(), mixture.tau.ravel())).reshape(sd.shape)
+        for step in (-1, 0, 1)
+    ]
+    tails = (1 - conf_level) / 2, (1 + conf_level) / 2
+    return tuple(mixture_quantile(at[1], (at[2] - at[0]) / 2, mixture.weight, share) for share in tails)
