@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from small_evidence.extraction.schema import TABLES, allowed_words, describe
+from small_evidence.extraction.schema import TABLES, allowed_words, check_cell, describe
 
 
 def data_package(name: str, title: str, folder: str = "data/processed") -> str:
@@ -26,7 +26,8 @@ def data_package(name: str, title: str, folder: str = "data/processed") -> str:
         for column in describe(table).to_dict("records"):
             field = {"name": column["column"], "type": "string", "description": column["meaning"]}
             if words := allowed_words(table, column["column"]):
-                field["constraints"] = {"enum": words}
+                may_be_empty = not check_cell(table, column["column"], "")[1]
+                field["constraints"] = {"enum": sorted({*words, ""} if may_be_empty else {*words} - {""})}
             fields.append(field)
         # an empty cell is text, "not applicable", and no missing value
         schema = {"fields": fields, "missingValues": [], "x-key": list(key)}
