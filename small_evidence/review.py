@@ -61,7 +61,7 @@ class Labels:
     therapy_class: Mapping[str, str]
 
     def of(self, scope: str, therapy: str, disease: str = ALL) -> str:
-        """Name of a therapy or class, with the disease where it is one of them: "Diltiazem (SSc)"."""
+        """Name of a therapy or class, with the disease where it is one of them: "Drug A (adults)"."""
         if scope == "class":
             name = self.therapy_class.get(therapy) or class_label(therapy, {})
         else:
@@ -104,7 +104,7 @@ class Analysis:
 
     Attributes
     ----------
-    name : str; slug in paths and links, such as "diltiazem-ssc" or "class-bisphosphonate"
+    name : str; slug in paths and links, such as "drug_a-adults" or "class-class_a"
     scope : "therapy" or "class"
     therapy, disease : slugs; disease may be "all"
     label : str; for people

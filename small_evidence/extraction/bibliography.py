@@ -42,7 +42,7 @@ def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
 
     Returns
     -------
-    list of dict with study_id, status and, where known, author ("Palmieri, G. M. A."), title, journal, year, volume,
+    list of dict with study_id, status and, where known, author ("Doe, J. A."), title, journal, year, volume,
     issue, pages, doi, pmid. The place in a journal is split only where it is printed as journal, volume and pages and
     does not contradict the year.
     """
@@ -61,7 +61,7 @@ def _citation(row: dict) -> dict[str, str]:
 
 
 def _inverted(author: str) -> str:
-    """ "Palmieri GMA" as "Palmieri, G. M. A."; a name without initials as it is."""
+    """ "Doe JA" as "Doe, J. A."; a name without initials as it is."""
     surname, _, initials = author.strip().rpartition(" ")
     if not surname or not re.fullmatch(r"[^\W\d_a-z-]{1,4}", initials):
         return author.strip()
