@@ -237,8 +237,8 @@ class Review:
     @cached_property
     def _outcomes(self) -> Mapping[str, Outcome]:
         names = [one.name for one in fields(Outcome)]
-        rows = self["outcomes"].set_index("outcome")[names].to_dict("index")
-        return {slug: Outcome(**row) for slug, row in rows.items()}
+        rows = self["outcomes"].to_dict("records")
+        return {row["outcome"]: Outcome(**{name: row[name] for name in names}) for row in rows}
 
     @property
     def scheme_name(self) -> str:
@@ -285,7 +285,10 @@ class Review:
         """Classes in the order of their first therapy, each with its therapies in display order."""
         order = numbers(self["therapies"]["display_order"])
         ordered = self["therapies"].assign(order=order).sort_values("order", kind="stable", na_position="last")
-        return [(slug, list(rows["therapy"])) for slug, rows in ordered.groupby("therapy_class", sort=False)]
+        members: dict[str, list[str]] = {}
+        for slug, therapy in zip(ordered["therapy_class"], ordered["therapy"], strict=True):
+            members.setdefault(slug, []).append(therapy)
+        return list(members.items())
 
     @cached_property
     def diseases(self) -> Sequence[str]:
@@ -339,10 +342,12 @@ class Review:
         return {(row["scope"], row["therapy"], row["disease"]): row for row in self._records("therapy_levels")}
 
     def _records(self, name: str) -> list[dict[str, Any]]:
-        return self[name].to_dict("records") if name in self else []
+        rows: Any = self[name].to_dict("records") if name in self else []
+        return list(rows)
 
     def _grouped(self, name: str) -> dict[str, pd.DataFrame]:
-        return dict(list(self[name].groupby("analysis", sort=False))) if name in self else {}
+        groups = self[name].groupby("analysis", sort=False) if name in self else ()
+        return {str(analysis): rows for analysis, rows in groups}
 
 
 # Reading ---------------------------------------------------------------------------------------------------
@@ -424,7 +429,8 @@ def _as_numbers(column: pd.Series) -> pd.Series:
 def _read_text(path: str | Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
     frame.columns = frame.columns.map(_unguard)
-    return frame.apply(lambda column: column.map(_unguard))
+    unguarded: pd.DataFrame = frame.apply(lambda column: column.map(_unguard))
+    return unguarded
 
 
 # Writing ---------------------------------------------------------------------------------------------------
@@ -458,7 +464,7 @@ def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
     for position, dtype in enumerate(safe.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype):
             column = safe.iloc[:, position].astype(object)
-            safe.isetitem(position, column.map(_guard, na_action="ignore"))
+            safe.isetitem(position, column.map(_guard, na_action="ignore").to_numpy(object))
     safe.columns = [_guard(name) for name in safe.columns]
     save_bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"), path)
 
@@ -481,12 +487,12 @@ def beside(path: Path) -> Iterator[Path]:
         place.unlink(missing_ok=True)
 
 
-def _guard(value):
+def _guard(value: Any) -> Any:
     is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value)
     return "'" + value if is_formula else value
 
 
-def _unguard(value):
+def _unguard(value: Any) -> Any:
     is_guarded = isinstance(value, str) and value.startswith("'") and _FORMULA.match(value)
     return value[1:] if is_guarded else value
 
@@ -504,7 +510,7 @@ def log_errors(path: str | Path) -> None:
 # Until every step takes a Review -----------------------------------------------------------------------------
 
 
-def read_frames(paths: Mapping[str, str | Path | list]) -> dict[str, pd.DataFrame]:
+def read_frames(paths: Mapping[str, str | Path | list[str]]) -> dict[str, pd.DataFrame]:
     """The tables among named files."""
     return {
         name: read_processed(path) if name in TABLES else read_result(path)

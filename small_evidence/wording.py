@@ -130,7 +130,9 @@ def method_label(slug: str, short: bool = False) -> str:
     >>> method_label("crude"), method_label("glmm", short=True)
     ('summed counts', 'binomial-normal')
     """
-    return humanise(str(slug)) if slug not in METHODS else METHODS[slug][1 if short else 0]
+    if slug not in METHODS:
+        return str(humanise(slug))
+    return METHODS[slug].short_label if short else METHODS[slug].label
 
 
 def interval_label(slug: str, short: bool = False) -> str:
@@ -139,7 +141,9 @@ def interval_label(slug: str, short: bool = False) -> str:
     >>> interval_label("clopper_pearson"), interval_label("clopper_pearson", short=True)
     ('exact (Clopper-Pearson)', 'exact interval')
     """
-    return humanise(str(slug)) if slug not in INTERVALS else INTERVALS[slug][1 if short else 0]
+    if slug not in INTERVALS:
+        return str(humanise(slug))
+    return INTERVALS[slug].short_label if short else INTERVALS[slug].label
 
 
 def measure_label(slug: str, short: bool = False) -> str:
@@ -201,14 +205,14 @@ def rounded(value: float, digits: int) -> str:
     return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
-def missing(value) -> bool:
+def missing(value: object) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value)) or value is pd.NA
 
 
 # Words -----------------------------------------------------------------------------------------------------
 
 
-def cell(value) -> str:
+def cell(value: object) -> str:
     """A cell of the extraction as people read it: blanks closed up, empty and unclear said.
 
     >>> cell(" two  words "), cell(""), cell("NR"), cell("UNCLEAR")
@@ -229,7 +233,7 @@ def judgement_sign(slug: str) -> str:
     return SIGNS.get(slug, slug[:2].upper() or "·")
 
 
-def printable(value) -> str:
+def printable(value: object) -> str:
     r"""Text without the characters that no document may hold; nothing for a value that is missing.
 
     >>> printable("a\x07b\ud800"), printable(3), printable(float("nan"))
@@ -288,8 +292,8 @@ def short_labels(diseases: pd.DataFrame) -> dict[str, str]:
     """Slug to a short label; where two would be the same, the whole labels tell them apart."""
     whole = labels_of(diseases, "disease")
     short = {
-        row.disease: short_label(whole[row.disease], "" if row.synonyms in SILENT else row.synonyms)
-        for row in diseases.itertuples()
+        slug: short_label(whole[slug], "" if synonyms in SILENT else synonyms)
+        for slug, synonyms in zip(diseases["disease"], diseases["synonyms"], strict=True)
     }
     taken = Counter(short.values())
     return {slug: label if taken[label] == 1 else f"{whole[slug]} ({slug})" for slug, label in short.items()}
@@ -307,7 +311,7 @@ def all_of(class_label: str) -> str:
     return "All " + (class_label[0].lower() + class_label[1:] if ordinary else class_label)
 
 
-def level_text(value) -> str:
+def level_text(value: object) -> str:
     """A level as text; a scheme with levels 1 to 5 comes back from a CSV as numbers."""
     if missing(value):
         return "not gradable"
@@ -319,7 +323,7 @@ def joined(words: Iterable[str], separator: str = "; ") -> str:
     return separator.join(dict.fromkeys(words)) or NOTHING
 
 
-def ids_in(text) -> list[str]:
+def ids_in(text: object) -> list[str]:
     return [] if missing(text) else [part.strip() for part in str(text).split(";") if part.strip()]
 
 
@@ -338,11 +342,11 @@ def number_or_nr(value: float) -> int | str:
     return "NR" if missing(value) else int(value)
 
 
-def whole_or_text(value) -> int | str:
+def whole_or_text(value: object) -> int | str:
     """A cell that holds a whole number as a number; a column of a machine table may be read back as numbers."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return int(value) if re.fullmatch(r"\d{1,9}", str(value)) else cell(value)
+    return int(str(value)) if re.fullmatch(r"\d{1,9}", str(value)) else cell(value)
 
 
 # Codes of results ------------------------------------------------------------------------------------------
@@ -388,7 +392,7 @@ NAMED_STUDIES = 3  # the studies of a level are named up to this many
 
 def arm_reason(arm: Mapping[str, Any], review: Review) -> str:
     """Why a study arm is not in an analysis, of its row of `arms`; "" where it is."""
-    reason, detail = arm["reason"], arm["detail"]
+    reason, detail = str(arm["reason"]), str(arm["detail"])
     unit = LABELS["unit"][review.policy["unit"]]
     other = review.labels.study.get(detail) or review.labels.therapy.get(detail)
     if reason in ("same_patients", "maybe_same_patients") and other:
@@ -419,7 +423,8 @@ def study_level_words(graded: Mapping[str, Any], review: Review) -> str:
     alone = graded["level_by_design"]
     instead = f"its design ({design}) alone would give {alone}" if alone else f"design: {design}"
     if basis == "design":
-        return f"{level}: {design}" + " (placed there by judgement)" * (graded["judgement"] == "yes")
+        by_judgement = graded["judgement"] == "yes"
+        return f"{level}: {design} (placed there by judgement)" if by_judgement else f"{level}: {design}"
     if basis == "override":
         return f"{level}, set by the authors ({instead}). Reason: {graded['override_reason']}"
     if basis == "override_carried":
@@ -434,12 +439,13 @@ def study_level_words(graded: Mapping[str, Any], review: Review) -> str:
 
 
 def _no_level(graded: Mapping[str, Any]) -> str:
-    return {
+    words: dict[str, str] = {
         "excluded": "excluded study",
         "design_not_reported": "design not reported",
         "review_of_unknown": "systematic review; the studies reviewed are not recorded",
         "no_counterpart": f"set by the authors to {graded['override']} of another scheme, without counterpart here",
-    }[graded["basis"]]
+    }
+    return words[graded["basis"]]
 
 
 def therapy_level_words(level: Mapping[str, Any], review: Review) -> str:
@@ -452,7 +458,7 @@ def therapy_level_words(level: Mapping[str, Any], review: Review) -> str:
     order = list(review.scheme["designs"])
     kinds: dict[tuple[bool, str], list[str]] = {}
     for study, row in best.iterrows():
-        kinds.setdefault((row["override"] != "", row["design"]), []).append(review.labels.study[study])
+        kinds.setdefault((row["override"] != "", row["design"]), []).append(review.labels.study[str(study)])
     parts = []
     ranked = sorted(kinds, key=lambda kind: (kind[0], order.index(kind[1]) if kind[1] in order else len(order)))
     for by_authors, design in ranked:

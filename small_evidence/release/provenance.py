@@ -1,22 +1,24 @@
-"""What a run rests on: hashes of its inputs, versions of what computed it, and its choices."""
+"""The record of a run: hashes of its inputs, versions of what computed it, and its choices."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from small_evidence.review import save_bytes
 
 PACKAGES = (
     "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
-    "statsmodels", "xlsxwriter",
+    "statsmodels", "typst", "xlsxwriter",
 )  # fmt: skip
 
 
-def provenance(inputs: list[str], results: list[str], config: dict) -> dict:
+def provenance(inputs: list[str], results: list[str], config: Mapping[str, Any]) -> dict[str, Any]:
     """Hashes, versions and config of a run, as plain values.
 
     Neither time nor place of the run is in it, so that two runs on the same inputs agree to the byte.
@@ -48,7 +50,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_provenance(record: dict, path: str | Path) -> None:
+def save_provenance(record: Mapping[str, Any], path: str | Path) -> None:
     """Write the record as JSON, keys in order."""
     text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     save_bytes(text.encode("utf-8"), path)
