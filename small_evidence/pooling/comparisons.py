@@ -10,7 +10,7 @@ the risk difference; tau2 the variance of b between studies.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,7 @@ COMPARISON_STATUSES = {
 
 FARTHEST = 40.0  # beyond, a log odds ratio is infinite
 WIDEST = 12.0  # largest tau that is looked at
+BLOCK = 1 << 20  # numbers in the largest temporary array
 REACH = 8.7  # the integral over the random effect ends where the normal density is 1e-17 of its peak
 TAUS = np.array([0.0, 0.1, 0.2, 0.4, 0.7, 1.1, 1.7, 2.6, 4.0, 6.5, WIDEST])
 
@@ -183,11 +184,10 @@ def compare_many(
     if absent:
         raise ValueError(f"no column {', '.join(absent)}; the table has {', '.join(map(str, frame.columns))}")
     groups = list(frame.groupby(by, sort=False, dropna=False)) if by else [((), frame)]
-    rows = [
-        dict(zip(by, keys, strict=True))
-        | compare(*(group[name] for name in ("x1", "n1", "x2", "n2")), measure, method, conf_level).to_dict()
-        for keys, group in groups
-    ]
+    rows = []
+    for keys, group in groups:
+        found = compare(group["x1"], group["n1"], group["x2"], group["n2"], measure, method, conf_level)
+        rows.append(dict(zip(by, keys, strict=True)) | found.to_dict())
     return pd.DataFrame(rows, columns=[*by, *COMPARISON])
 
 
@@ -195,7 +195,8 @@ def _check_counts(*arms: ArrayLike) -> tuple[np.ndarray, ...]:
     parts = [np.atleast_1d(pd.to_numeric(pd.Series(np.ravel(arm)), errors="coerce").to_numpy(float)) for arm in arms]
     if len({part.size for part in parts}) > 1:
         raise ValueError(f"x1, n1, x2, n2 have {', '.join(str(part.size) for part in parts)} values")
-    for arm, x, n in ((1, *parts[:2]), (2, *parts[2:])):
+    for arm in (1, 2):
+        x, n = parts[2 * arm - 2], parts[2 * arm - 1]
         wrong = ~np.isfinite(x) | ~np.isfinite(n) | (x < 0) | (x > n) | (x != np.floor(x)) | (n != np.floor(n))
         if wrong.any():
             i = int(np.flatnonzero(wrong)[0])
@@ -221,10 +222,11 @@ def _conditional_tables(x1: np.ndarray, n1: np.ndarray, x2: np.ndarray, n2: np.n
 
 
 def _log_choose(n: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
+    log_ways: np.ndarray = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
+    return log_ways
 
 
-def _compare_or(arms: np.ndarray, tables: Tables, method: str, conf_level: float) -> dict:
+def _compare_or(arms: np.ndarray, tables: Tables, method: str, conf_level: float) -> dict[str, Any]:
     if tables.x.size == 0:
         return {"status": "no_information"}
     seen, most = (tables.x - tables.low).sum(), (tables.high - tables.low).sum()
@@ -246,7 +248,7 @@ def _compare_or(arms: np.ndarray, tables: Tables, method: str, conf_level: float
     return _ratio(b, se, conf_level) | {"status": "ok"}
 
 
-def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict:
+def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict[str, Any]:
     """Conditional maximum likelihood and exact limits of one odds ratio for all studies."""
     log_c = np.zeros(1)
     for row, high, low in zip(tables.log_w, tables.high, tables.low, strict=True):
@@ -260,14 +262,15 @@ def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict:
     def chances(b: float) -> np.ndarray:
         terms = log_c + b * s
         terms = np.exp(terms - terms.max())
-        return terms / terms.sum()
+        shares: np.ndarray = terms / terms.sum()
+        return shares
 
     alpha = 1 - conf_level
     lb = -np.inf if seen == 0 else _root(lambda b: chances(b)[seen:].sum() - alpha / 2)
     ub = np.inf if seen == s[-1] else _root(lambda b: alpha / 2 - chances(b)[: seen + 1].sum())
     b = {0: -np.inf, int(s[-1]): np.inf}.get(seen)
     if b is None:
-        b = _root(lambda b: chances(b) @ s - seen)
+        b = _root(lambda b: float(chances(b) @ s) - seen)
     chance = chances(0.0)
     p = min(1.0, chance[chance <= chance[seen] * (1 + 1e-7)].sum())
     return {"b": b, "estimate": np.exp(b), "ci_lb": np.exp(lb), "ci_ub": np.exp(ub), "p": p}
@@ -296,13 +299,13 @@ def _peto(arms: np.ndarray) -> tuple[float, float]:
     return float((x1 - n1 * total / n).sum() / variance), float(1 / np.sqrt(variance))
 
 
-def _ratio(b: float, se: float, conf_level: float) -> dict:
+def _ratio(b: float, se: float, conf_level: float) -> dict[str, Any]:
     half = ndtri((1 + conf_level) / 2) * se
     limits = {"estimate": np.exp(b), "ci_lb": np.exp(b - half), "ci_ub": np.exp(b + half)}
     return limits | {"b": b, "se": se, "p": float(erfc(abs(b / se) / np.sqrt(2)))}
 
 
-def _hypergeometric_normal(tables: Tables, conf_level: float) -> dict:
+def _hypergeometric_normal(tables: Tables, conf_level: float) -> dict[str, Any]:
     """Maximum likelihood of b and tau, profile limits, likelihood-ratio test of b = 0."""
     from scipy.optimize import minimize_scalar
 
@@ -424,16 +427,18 @@ def conditional_density(tables: Tables) -> Callable[[np.ndarray], np.ndarray]:
     heights = np.empty((theta.size, tables.x.size))
     for i, (row, own) in enumerate(zip(tables.log_w, _own(tables), strict=True)):
         some = np.isfinite(row)
-        terms = row[some] + theta[:, None] * above[i, some]
-        top = terms.max(axis=1)
-        heights[:, i] = own - top - np.log(np.exp(terms - top[:, None]).sum(axis=1))
+        for part in np.array_split(np.arange(theta.size), 1 + theta.size * some.sum() // BLOCK):
+            terms = row[some] + theta[part, None] * above[i, some]
+            top = terms.max(axis=1)
+            heights[part, i] = own - top - np.log(np.exp(terms - top[:, None]).sum(axis=1))
     spline = CubicSpline(theta, heights)
     falls, rises = tables.x - tables.high, tables.x - tables.low
 
     def density(at: np.ndarray) -> np.ndarray:
         inside = np.clip(at, -FARTHEST, FARTHEST)
         beyond = (at - inside)[:, None]
-        return spline(inside) + np.where(beyond > 0, falls, rises) * beyond
+        heights: np.ndarray = spline(inside) + np.where(beyond > 0, falls, rises) * beyond
+        return heights
 
     return density
 
@@ -441,18 +446,19 @@ def conditional_density(tables: Tables) -> Callable[[np.ndarray], np.ndarray]:
 def _own(tables: Tables) -> np.ndarray:
     """log C(n1, x1) C(n2, t - x1) of every study."""
     place = (tables.x - tables.low).astype(int)
-    return tables.log_w[np.arange(place.size), place]
+    log_ways: np.ndarray = tables.log_w[np.arange(place.size), place]
+    return log_ways
 
 
 # --- risks ----------------------------------------------------------------------------------------------------------
 
 
-def _compare_risks(arms: np.ndarray, tables: Tables, measure: str, method: str, conf_level: float) -> dict:
+def _compare_risks(arms: np.ndarray, tables: Tables, measure: str, method: str, conf_level: float) -> dict[str, Any]:
     x1, n1, x2, n2 = arms.sum(axis=1)
     if measure == "RR" and x1 == x2 == 0:
         return {"status": "no_information"}
 
-    def summed(status: str) -> dict:
+    def summed(status: str) -> dict[str, Any]:
         # equal risks are equal odds, so the exact test of the odds ratio is one of these measures too
         p = _exact_odds_ratio(tables, conf_level)["p"] if tables.x.size else np.nan
         return _one_table(arms.sum(axis=1), measure, conf_level) | {"p": p, "status": status}
@@ -475,7 +481,7 @@ def _compare_risks(arms: np.ndarray, tables: Tables, measure: str, method: str, 
     return limits | {"b": b, "se": se, "p": float(erfc(abs(b / se) / np.sqrt(2))), "status": "ok"}
 
 
-def _one_table(table: np.ndarray, measure: str, conf_level: float) -> dict:
+def _one_table(table: np.ndarray, measure: str, conf_level: float) -> dict[str, Any]:
     x1, n1, x2, n2 = table
     if measure == "RD":
         from statsmodels.stats.proportion import confint_proportions_2indep
@@ -535,7 +541,7 @@ def _mantel_haenszel_rd(arms: np.ndarray) -> tuple[float, float]:
 # --- beta-binomial --------------------------------------------------------------------------------------------------
 
 
-def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict:
+def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict[str, Any]:
     """Means of the two arms and one correlation by maximum likelihood; profile limits of the effect."""
     from scipy.optimize import minimize
 
@@ -551,11 +557,14 @@ def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict:
     def fall(mean: float, other: float, theta: float) -> float:
         return -_beta_binomial_loglik(x, n, np.where(treated, mean, other), theta)
 
+    def inverse(log_odds: float) -> float:
+        return float(np.exp(log_expit(log_odds)))
+
     def pair(effect: float, nuisance: float) -> tuple[float, float]:
         """Means of the two arms that have this effect; nuisance, any number, runs through all of them."""
-        share = np.exp(log_expit(nuisance))
+        share = inverse(nuisance)
         if measure == "OR":
-            return float(np.exp(log_expit(nuisance + effect / 2))), float(np.exp(log_expit(nuisance - effect / 2)))
+            return inverse(nuisance + effect / 2), inverse(nuisance - effect / 2)
         if measure == "RR":
             largest = min(1.0, np.exp(-effect))
             return largest * share * np.exp(effect), largest * share
@@ -595,13 +604,13 @@ def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict:
     for correlated in (False, True):
         start = [np.log(p1 / (1 - p1)), np.log(p2 / (1 - p2))] + ([np.log(0.1)] if correlated else [])
         found = minimize(
-            lambda free, c=correlated: fall(*np.exp(log_expit(free[:2])).tolist(), np.exp(free[2]) if c else 0.0),
+            lambda free, c=correlated: fall(inverse(free[0]), inverse(free[1]), np.exp(free[2]) if c else 0.0),
             start,
             method="Nelder-Mead",
             options={"xatol": 1e-8, "fatol": 1e-12, "maxiter": 1000},
         )
         if found.fun < best[0] - 1e-9:
-            m1, m2 = np.exp(log_expit(found.x[:2]))
+            m1, m2 = inverse(found.x[0]), inverse(found.x[1])
             effect = {"OR": found.x[0] - found.x[1], "RR": np.log(m1 / m2), "RD": m1 - m2}[measure]
             best = float(found.fun), float(effect), float(np.exp(found.x[2])) if correlated else 0.0
     least, b, theta = best

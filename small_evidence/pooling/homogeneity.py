@@ -110,8 +110,8 @@ def _test(xi: tuple[float, ...], ni: tuple[float, ...]) -> Homogeneity:
     tables = highest - lowest + 1
     first, second = _halves(tables)
     if first.size and max(np.log(tables[half]).sum() for half in (first, second)) <= np.log(STATES):
-        halves = [_tables(n[half], lowest[half], highest[half], share) for half in (first, second)]
-        return Homogeneity(q, df, _tail(*halves, events, edge), 0.0, "exact")
+        one, other = (_tables(n[half], lowest[half], highest[half], share) for half in (first, second))
+        return Homogeneity(q, df, _tail(one, other, events, edge), 0.0, "exact")
     if n.sum() > MOST_PATIENTS:
         return Homogeneity(q, df, float(chdtrc(df, q)), np.nan, "chi_squared")
     p, p_se = _p_of_random_tables(n.astype(int), int(events), edge, share)
@@ -126,7 +126,7 @@ def _p_of_random_tables(n: np.ndarray, events: int, edge: float, share: float) -
     farther, drawn, p, p_se = 0, 0, 1.0, 1.0
     while drawn < MOST_DRAWS and p_se > max(PRECISION[0] * p, PRECISION[1]):
         tables = random.multivariate_hypergeometric(n, events, size=DRAWS, method="marginals")
-        farther += np.count_nonzero(known[tables + first].sum(1) >= edge)
+        farther += int(np.count_nonzero(known[tables + first].sum(1) >= edge))
         drawn += DRAWS
         p = (1 + farther) / (1 + drawn)
         p_se = float(np.sqrt(p * (1 - p) / drawn))
@@ -136,7 +136,8 @@ def _p_of_random_tables(n: np.ndarray, events: int, edge: float, share: float) -
 def _distance(x: np.ndarray, n: np.ndarray, share: float) -> np.ndarray:
     """Each study's part of the likelihood-ratio statistic against the proportion `share`."""
     own = x / n
-    return 2 * (xlogy(x, own / share) + xlogy(n - x, (1 - own) / (1 - share)))
+    distance: np.ndarray = 2 * (xlogy(x, own / share) + xlogy(n - x, (1 - own) / (1 - share)))
+    return distance
 
 
 def _halves(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,12 @@
 """Remarks that go with a result: the only module that knows how they are put together."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 
-def join_notes(size, parts):
+def join_notes(size: int, parts: Sequence[tuple[Any, Any]]) -> np.ndarray:
     """Join the remarks that hold for each analysis into one text.
 
     Parameters

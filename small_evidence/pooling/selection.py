@@ -1,7 +1,7 @@
 """What was not evaluated, not published or too small to count: bounds on what selection could do to a result."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ def evaluable_bounds(x: ArrayLike, n: ArrayLike, n_treated: ArrayLike) -> Evalua
     return EvaluableBounds(x, x + n_treated - n, n_treated, n_treated - n)
 
 
-def pool_evaluable_bounds(responses: pd.DataFrame, by: Sequence[str] = (), **options) -> pd.DataFrame:
+def pool_evaluable_bounds(responses: pd.DataFrame, by: Sequence[str] = (), **options: Any) -> pd.DataFrame:
     """Pool each group as evaluated and in the worst and the best case for patients not evaluated.
 
     Parameters
@@ -102,7 +102,7 @@ def pool_evaluable_bounds(responses: pd.DataFrame, by: Sequence[str] = (), **opt
         "best": (bounds.best, bounds.n_treated),
     }
     own = responses.assign(not_evaluated=bounds.not_evaluated)
-    cases = [own.assign(case=case, responders=x, n=n) for case, (x, n) in counts.items()]
+    cases = [own.assign(case=case, responders=np.asarray(x), n=np.asarray(n)) for case, (x, n) in counts.items()]
     keys = [*by, "case"]
     stacked = pd.concat(cases, ignore_index=True)
     pooled = pool_many(stacked, by=keys, **options)
@@ -112,7 +112,7 @@ def pool_evaluable_bounds(responses: pd.DataFrame, by: Sequence[str] = (), **opt
 
 
 def unpublished_needed(
-    xi: ArrayLike, ni: ArrayLike, threshold: float = 0.5, of: str = "estimate", **options
+    xi: ArrayLike, ni: ArrayLike, threshold: float = 0.5, of: str = "estimate", **options: Any
 ) -> UnpublishedNeeded:
     """How many unpublished single patients would bring a result to the other side of a line.
 
@@ -183,7 +183,7 @@ def unpublished_needed(
 
 
 def least_arm_sensitivity(
-    responses: pd.DataFrame, by: Sequence[str] = (), sizes: Sequence[int] = MIN_ARM_SIZES, **options
+    responses: pd.DataFrame, by: Sequence[str] = (), sizes: Sequence[int] = MIN_ARM_SIZES, **options: Any
 ) -> pd.DataFrame:
     """Pool each group with arms of at least 1, 3, 5 and 10 patients.
 
@@ -208,7 +208,8 @@ def least_arm_sensitivity(
     3            10         3  2  29
     """
     enters = {size: (responses["n"] >= size).to_numpy() for size in sizes}
-    return pool_scenarios(responses, enters, by=by, **options).rename(columns={"scenario": "min_arm_size"})
+    pooled: pd.DataFrame = pool_scenarios(responses, enters, by=by, **options)
+    return pooled.rename(columns={"scenario": "min_arm_size"})
 
 
 def split_case_reports(responses: pd.DataFrame, largest: int = CASE_REPORT_SIZE) -> tuple[pd.DataFrame, pd.DataFrame]:

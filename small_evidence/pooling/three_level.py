@@ -7,6 +7,7 @@ u_i, so they count for less where studies differ.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def pool_three_level(xi: ArrayLike, ni: ArrayLike, study: ArrayLike, conf_level:
     codes = pd.factorize(study)[0]
     k = int(codes.max(initial=-1)) + 1
     events, total = xi.sum(), ni.sum()
-    record = dict.fromkeys(THREE_LEVEL, np.nan)
+    record: dict[str, Any] = dict.fromkeys(THREE_LEVEL, np.nan)
     record |= {"conf_level": conf_level, "k": k, "arms": xi.size, "events": int(events), "n": int(total)}
     record |= {"status": _edge(xi, ni, k)}
     if record["status"] in ("all_responders", "no_responders", "single_study"):
@@ -148,7 +149,7 @@ def _nodes(tau: float, n: float) -> tuple[np.ndarray, np.ndarray]:
     return tau * z, weight / weight.sum()
 
 
-def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -> dict:
+def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -> dict[str, Any]:
     critical = float(chdtri(1, 1 - conf_level))
     start_b = float(logit(xi.sum() / ni.sum()))
 
