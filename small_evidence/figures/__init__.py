@@ -54,7 +54,7 @@ OF_ANALYSIS: Mapping[str, Callable[[Review, str, Style], Drawing]] = {
 
 
 def review_figure(review: Review, name: str, style: Style = SCREEN) -> Drawing:
-    """A figure of a review by the stem of its file, such as "summary_forest" or "forest_diltiazem".
+    """A figure of a review by the stem of its file, such as "summary_forest" or "forest_drug_a".
 
     Where it does not fit the width of the style, it is drawn at the next one that the preset offers, as a wide figure
     goes across two columns of a journal.

@@ -71,7 +71,7 @@ def forest_plot(
     Parameters
     ----------
     review : Review with results
-    analysis : str; its name, such as "diltiazem", "diltiazem-ssc" or "class-bisphosphonate"
+    analysis : str; its name, such as "drug_a", "drug_a-adults" or "class-class_a"
     style : Style
     order : one of ORDERS; that of the config if empty
     subgroups : one of FACTORS, or False for none. If None: by disease when there are at least two diseases with two

@@ -14,61 +14,44 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
-
-from small_evidence.appraisal.risk_of_bias import judged_items
 from small_evidence.documents import save_documents
 from small_evidence.documents.text import Heading, Text
-from small_evidence.figures import FOREST, review_figure
+from small_evidence.figures import FOREST, figure_names, review_figure
 from small_evidence.figures.drawing import pages_of
 from small_evidence.figures.render import save_figure
 from small_evidence.figures.style import Style
+from small_evidence.names import analysis_id
+from small_evidence.presentation.checklists import checklist_texts
+from small_evidence.presentation.manuscript import manuscript
 from small_evidence.release.archive import save_archive
-from small_evidence.synthesis.analyses import analysis_id
+from small_evidence.release.provenance import versions
+from small_evidence.review import Review
 from small_evidence.tables import evidence_tables
-from small_evidence.tables.parts import therapy_order
 from small_evidence.tables.table import Table
 from small_evidence.wording import printable
 
 TABLE_FORMATS = ("docx", "xlsx", "tex")
+TEXT_FORMATS = ("docx", "md")
 COLUMNS = ("file", "kind", "number", "caption", "description", "sha256")
+Entry = dict[str, str]  # a row of the manifest
 
 
-def export_review(
-    path: str | Path,
-    figures: Sequence[str],
-    frames: Mapping[str, pd.DataFrame],
-    schemes: Mapping,
-    instruments: Mapping[str, dict],
-    config: Mapping,
-    style: Style,
-    texts: Iterable[str | Path] = (),
-) -> None:
+def export_review(path: str | Path, review: Review, style: Style) -> None:
     """Write one archive with everything for the journal; the same review and preset give the same bytes.
 
     Parameters
     ----------
     path : archive to write
-    figures : names of the figures, as `figures.review_figure` takes them
-    frames, config : as of `figures.review_figure` and `tables.evidence_tables`
-    schemes, instruments : as of `tables.evidence_tables`
-    style : Style; the preset of the journal, whose formats are written
-    texts : files to put in as they are; each is there as Markdown too
+    style : preset of the journal, whose formats are written
     """
-    tables = evidence_tables(frames, schemes, config, instruments)
-    frames = {**frames, "judged_items": judged_items(frames["risk_of_bias"], instruments)}
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        entries = [*_figures(folder, figures, frames, config, style), *_tables(folder, numbered(tables))]
+        entries = [*_figures(folder, review, style), *_tables(folder, numbered(evidence_tables(review)))]
         legends = folder / "legends.docx"
         save_documents([_legends(entries)], [legends])
-        entries.append(
-            {"file": legends.name, "kind": "text", "caption": "Legends of the figures, titles of the tables"}
-        )
+        entries.append({"file": legends.name, "kind": "text", "caption": "Legends of figures and titles of tables"})
+        entries += _texts(folder, [*manuscript(review, versions()), *checklist_texts(review)])
         members = {entry["file"]: (folder / entry["file"]).read_bytes() for entry in entries}
-        for text in map(Path, texts):
-            entries.append({"file": f"text/{text.name}", "kind": "text", "caption": _title(text)})
-            members[f"text/{text.name}"] = text.read_bytes()
     save_archive({"manifest.csv": _manifest(entries, members)} | members, path)
 
 
@@ -86,8 +69,8 @@ def numbered(tables: Iterable[Table]) -> list[Table]:
 def figure_numbers(names: Sequence[str]) -> dict[str, str]:
     """Number of each figure, in the order given: those of the whole review first, forest plots are supplementary.
 
-    >>> figure_numbers(["forest_diltiazem", "summary_forest", "forest_warfarin"])
-    {'summary_forest': 'Figure 1', 'forest_diltiazem': 'Figure S1', 'forest_warfarin': 'Figure S2'}
+    >>> figure_numbers(["forest_drug_a", "summary_forest", "forest_drug_b"])
+    {'summary_forest': 'Figure 1', 'forest_drug_a': 'Figure S1', 'forest_drug_b': 'Figure S2'}
     """
     main = [name for name in names if not name.startswith(FOREST)]
     others = [name for name in names if name.startswith(FOREST)]
@@ -95,37 +78,39 @@ def figure_numbers(names: Sequence[str]) -> dict[str, str]:
     return numbers | {name: f"Figure S{at}" for at, name in enumerate(others, 1)}
 
 
-def _figures(folder: Path, names: Sequence[str], frames, config, style: Style) -> list[dict]:
+def _figures(folder: Path, review: Review, style: Style) -> list[Entry]:
+    """Write the figures of a run that have something to show, one file a page where the format has no pages."""
     (folder / "figures").mkdir()
+    drawings = {name: review_figure(review, name, style) for name in _in_order(figure_names(review), review)}
+    shown = [name for name, drawing in drawings.items() if not drawing.absent]
     entries = []
-    for name, number in figure_numbers(_in_order(names, frames["therapies"])).items():
-        figure = review_figure(name, frames, config, style)
+    for name, number in figure_numbers(shown).items():
+        drawing = drawings[name]
+        pages = pages_of(drawing)
         stem = f"{number.lower().replace(' ', '_')}_{name}"
-        files = {f"{stem}.pdf": figure} if "pdf" in style.formats else {}
-        pages = pages_of(figure)  # PDF alone has pages; of the other formats each is a file
+        stems = [f"{stem}-page{at}" for at in range(1, len(pages) + 1)] if len(pages) > 1 else [stem]
+        files = {f"{stem}.pdf": drawing} if "pdf" in style.formats else {}
         for ending in (ending for ending in style.formats if ending != "pdf"):
-            names_of = [f"{stem}-page{at}" for at in range(1, len(pages) + 1)] if len(pages) > 1 else [stem]
-            files |= {f"{name}.{ending}": page for name, page in zip(names_of, pages, strict=True)}
-        caption, words = figure.title, figure.alt_text
+            files |= {f"{page_stem}.{ending}": page for page_stem, page in zip(stems, pages, strict=True)}
         for file, drawn in files.items():
             save_figure(drawn, folder / "figures" / file)
             entry = {"file": f"figures/{file}", "kind": "figure", "number": number}
-            entries.append(entry | {"caption": caption, "description": words})
+            entries.append(entry | {"caption": drawing.title, "description": drawing.alt_text})
     return entries
 
 
-def _in_order(names: Sequence[str], therapies: pd.DataFrame) -> list[str]:
+def _in_order(names: Sequence[str], review: Review) -> list[str]:
     """Names in the order of the tables: by treatment, each class after its members; others stay before them."""
     order = [
         f"{FOREST}{analysis}"
-        for therapy_class, members in therapy_order(therapies)
+        for therapy_class, members in review.classes
         for analysis in (*members, analysis_id("class", therapy_class))
     ]
     return sorted(names, key=lambda name: order.index(name) if name in order else -1)
 
 
-def _tables(folder: Path, tables: Sequence[Table]) -> list[dict]:
-    entries = []
+def _tables(folder: Path, tables: Sequence[Table]) -> list[Entry]:
+    entries: list[Entry] = []
     for table in tables:
         stem = (
             table.name if table.name.startswith("table_") else f"{table.number.lower().replace(' ', '_')}_{table.name}"
@@ -138,15 +123,15 @@ def _tables(folder: Path, tables: Sequence[Table]) -> list[dict]:
     return entries
 
 
-def _title(path: Path) -> str:
-    """Title of a text that is written as Markdown and in other formats beside it."""
-    first, _, _ = path.with_suffix(".md").read_text(encoding="utf-8").partition("\n")
-    return first.removeprefix("# ")
+def _texts(folder: Path, texts: Sequence[Text]) -> list[Entry]:
+    paths = {f"text/{text.name}.{ending}": text.title for text in texts for ending in TEXT_FORMATS}
+    save_documents(texts, [folder / name for name in paths])
+    return [{"file": name, "kind": "text", "caption": title} for name, title in paths.items()]
 
 
-def _legends(entries: Iterable[Mapping]) -> Text:
+def _legends(entries: Iterable[Entry]) -> Text:
     """A page with every number and its caption, once each."""
-    blocks: list = []
+    blocks: list[str | Heading] = []
     for kind, title in (("figure", "Figures"), ("table", "Tables")):
         lines = {entry["number"]: entry for entry in entries if entry["kind"] == kind}
         blocks.append(Heading(title))
@@ -157,7 +142,7 @@ def _legends(entries: Iterable[Mapping]) -> Text:
     return Text("legends", "Legends", tuple(blocks))
 
 
-def _manifest(entries: Iterable[Mapping], members: Mapping[str, bytes]) -> bytes:
+def _manifest(entries: Iterable[Entry], members: Mapping[str, bytes]) -> bytes:
     """What each file is, with its checksum, as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")

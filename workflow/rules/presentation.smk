@@ -73,8 +73,8 @@ rule export:
     input:
         PROCESSED,
         RESULTS,
-        documents=DOCUMENTS,
-        standards=[LEVELS, JOURNALS, *INSTRUMENTS],
+        comparison=list(tables(*COMPARISON).values()),
+        standards=[LEVELS, JOURNALS, *INSTRUMENTS, *CHECKLIST_FILES],
         library=PRINTING,
     output:
         archive="results/export/{preset}.zip",

@@ -1,11 +1,8 @@
-from small_evidence.figures.style import read_style
+from small_evidence.figures.style import named_style
 from small_evidence.presentation.export import export_review
-from small_evidence.review import log_errors, read_frames
-from small_evidence.standards import read_instruments, read_schemes
+from small_evidence.review import log_errors, read_review
 
 log_errors(snakemake.log[0])
-names, texts, config = snakemake.params.figures, snakemake.input.texts, snakemake.params.config
-schemes, instruments = read_schemes(snakemake.input.standard), read_instruments(snakemake.input.instruments)
-style = read_style(snakemake.input.journals, snakemake.wildcards.preset)
-frames = read_frames(dict(snakemake.input.items()))
-export_review(snakemake.output.archive, names, frames, schemes, instruments, config, style, texts)
+review = read_review(config=snakemake.config)
+style = named_style(review.standards.journals, snakemake.wildcards.preset)
+export_review(snakemake.output.archive, review, style)
