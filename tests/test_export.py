@@ -5,30 +5,31 @@ import hashlib
 import io
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import docx
 import pandas as pd
 import pytest
-import yaml
 
-from small_evidence.extraction.schema import empty_table
+from small_evidence.config import complete_config
+from small_evidence.documents.text import Text as Words
+from small_evidence.extraction.schema import columns
 from small_evidence.figures.drawing import Drawing, Text, describe
 from small_evidence.figures.style import SCREEN
 from small_evidence.presentation import export
+from small_evidence.review import Review
 from small_evidence.tables.table import Column, Table
 
-CONFIG = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
 THERAPIES = pd.DataFrame(
     {
-        "therapy": ["diltiazem", "warfarin", "verapamil"],
-        "therapy_class": ["ccb", "anticoagulant", "ccb"],
+        "therapy": ["drug_b", "drug_a", "drug_c"],
+        "therapy_class": ["class_b", "class_a", "class_b"],
         "display_order": ["2", "1", "3"],
-        "label": ["Diltiazem", "Warfarin", "Verapamil"],
-    }
-)
-NAMES = ["forest_class-ccb", "forest_diltiazem", "forest_verapamil", "forest_warfarin", "summary_forest"]
-TITLES = {"forest_diltiazem": "=1+1", "summary_forest": "Response by treatment"}
+        "label": ["Drug B", "Drug A", "Drug C"],
+    },
+    columns=columns("therapies"),
+).fillna("")
+NAMES = ["risk_of_bias", "summary_forest", "forest_class-class_b", "forest_drug_b", "forest_drug_c", "forest_drug_a"]
+TITLES = {"forest_drug_b": "=1+1", "summary_forest": "Response by treatment"}
 
 
 def table(name, number=""):
@@ -38,23 +39,24 @@ def table(name, number=""):
 TABLES = [table("table_i", "Table I"), table("findings"), table("table_iv", "Table IV"), table("levels")]
 
 
-def drawn(name, frames, config, style):
-    page = Drawing(style, 72, (Text(36, 36, name),))
-    pages = (page, page) if name == "forest_warfarin" else ()
+def drawn(review, name, style):
+    page = Drawing(style, 72, (Text(36, 36, name),), absent="nothing to draw" if name == "risk_of_bias" else "")
+    pages = (page, page) if name == "forest_drug_a" else ()
     return describe(replace(page, pages=pages), TITLES.get(name, f"Forest plot: {name}"), f"What {name} shows.")
 
 
 @pytest.fixture
 def archive(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "review_figure", drawn)
-    monkeypatch.setattr(export, "evidence_tables", lambda *given: TABLES)
-    texts = [tmp_path / "methods.md", tmp_path / "methods.docx"]
-    texts[0].write_text("# Methods: a review\n\nWords.\n", encoding="utf-8")
-    texts[1].write_bytes(b"docx")
+    monkeypatch.setattr(export, "figure_names", lambda review: NAMES)
+    monkeypatch.setattr(export, "evidence_tables", lambda review: TABLES)
+    monkeypatch.setattr(
+        export, "manuscript", lambda review, versions: [Words("methods", "Methods: a review", ("Words.",))]
+    )
+    monkeypatch.setattr(export, "checklist_texts", lambda review: [Words("swim", "SWiM", ("Words.",))])
 
     def make(name="a.zip"):
-        frames = {"therapies": THERAPIES, "risk_of_bias": empty_table("risk_of_bias")}
-        export.export_review(tmp_path / name, NAMES, frames, {}, {}, CONFIG, SCREEN, texts)
+        export.export_review(tmp_path / name, Review({"therapies": THERAPIES}, complete_config({})), SCREEN)
         return tmp_path / name
 
     return make
@@ -80,19 +82,19 @@ def test_figures_are_numbered_in_the_order_of_the_tables(manifest):
             first[row["number"]] = row["file"]
     assert first == {
         "Figure 1": "figures/figure_1_summary_forest.pdf",
-        "Figure S1": "figures/figure_s1_forest_warfarin.pdf",
-        "Figure S2": "figures/figure_s2_forest_diltiazem.pdf",
-        "Figure S3": "figures/figure_s3_forest_verapamil.pdf",
-        "Figure S4": "figures/figure_s4_forest_class-ccb.pdf",
+        "Figure S1": "figures/figure_s1_forest_drug_a.pdf",
+        "Figure S2": "figures/figure_s2_forest_drug_b.pdf",
+        "Figure S3": "figures/figure_s3_forest_drug_c.pdf",
+        "Figure S4": "figures/figure_s4_forest_class-class_b.pdf",
     }
 
 
 def test_figures_are_in_the_formats_of_the_preset_and_pages_too(manifest):
     files = {row["file"] for row in manifest[0] if row["number"] == "Figure S1"}
     assert files == {
-        "figures/figure_s1_forest_warfarin-page1.svg", "figures/figure_s1_forest_warfarin-page2.svg",
-        "figures/figure_s1_forest_warfarin-page1.png", "figures/figure_s1_forest_warfarin-page2.png",
-        "figures/figure_s1_forest_warfarin.pdf",
+        "figures/figure_s1_forest_drug_a-page1.svg", "figures/figure_s1_forest_drug_a-page2.svg",
+        "figures/figure_s1_forest_drug_a-page1.png", "figures/figure_s1_forest_drug_a-page2.png",
+        "figures/figure_s1_forest_drug_a.pdf",
     }  # fmt: skip
 
 
@@ -128,6 +130,16 @@ def test_a_caption_is_no_formula_in_the_manifest(manifest):
 
 def test_the_same_review_gives_the_same_bytes(archive):
     assert archive("one.zip").read_bytes() == archive("two.zip").read_bytes()
+
+
+def test_a_figure_with_nothing_to_show_is_left_out(manifest):
+    assert not [row for row in manifest[0] if "risk_of_bias" in row["file"]]
+
+
+def test_texts_are_there_in_both_formats(manifest):
+    assert {row["file"] for row in manifest[0] if row["file"].startswith("text/")} == {
+        "text/methods.docx", "text/methods.md", "text/swim.docx", "text/swim.md",
+    }  # fmt: skip
 
 
 def test_numbered_keeps_what_has_a_number():
