@@ -261,8 +261,8 @@ def word(vocabulary: str, value: str) -> str:
 def short_label(label: str, synonyms: str) -> str:
     """A label for a narrow column: the first synonym, else the label up to its first comma or bracket.
 
-    >>> short_label("Myocardial infarction", "MI;heart attack"), short_label("Other or not separable (SLE, ...)", "")
-    ('MI', 'Other or not separable')
+    >>> short_label("Atrial fibrillation", "AF;arrhythmia"), short_label("Other or not separable (SLE, ...)", "")
+    ('AF', 'Other or not separable')
     """
     first = synonyms.split(";")[0].strip()
     return first or re.split(r" \(|,", label)[0].strip()
