@@ -1,6 +1,7 @@
 # Seconds that metafor takes for each data set of a file of arms (columns group, responders, n):
 # Rscript benchmarks/pooling.R <arms.csv> <glmm fits> <inverse-variance fits>
 suppressMessages(library(metafor))
+if (!requireNamespace("lme4", quietly = TRUE)) stop("rma.glmm needs the R package lme4: without it every fit fails")
 arguments <- commandArgs(trailingOnly = TRUE)
 arms <- split(read.csv(arguments[1]), read.csv(arguments[1])$group)
 time <- function(fits, fit) {

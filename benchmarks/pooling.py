@@ -27,7 +27,7 @@ from small_evidence.pooling import pool_many, pool_responses
 PEER = Path(__file__).parent / "pooling.R"
 SEED, REPEATS = 41, 5
 GLMM_FITS, TWO_STEP_FITS = 60, 400  # of R, enough for a second or two
-INTERVALS = ("wald_z", "profile")
+INTERVALS = ("wald_z", "profile", "profile_student")
 
 
 def random_arms(analyses: int, rng: np.random.Generator, least: int = 3, most: int = 12) -> pd.DataFrame:
@@ -87,14 +87,14 @@ def main() -> None:
         + (f"{two_step / theirs[1]:20.0f} (to rma)" if theirs else "")
     )
     print(f"\nmemory after the batches of 20,000: {memory:.0f} MiB")
-    print(f"\n{'k':>6}{'wald_z fits/s':>16}{'profile fits/s':>16}")
+    print(f"\n{'k':>6}{'wald_z fits/s':>16}{'profile fits/s':>16}{'default fits/s':>16}")
     for k in (5, 20, 100, 500):
         arms = random_arms(max(20, 10_000 // k), rng, k, k)
         speeds = [
             rate(arms["group"].nunique(), lambda arms=arms, i=i: pool_many(arms, "group", interval=i))
             for i in INTERVALS
         ]
-        print(f"{k:6}{speeds[0]:16.0f}{speeds[1]:16.0f}")
+        print(f"{k:6}" + "".join(f"{speed:16.0f}" for speed in speeds))
 
 
 if __name__ == "__main__":
