@@ -173,6 +173,7 @@ def test_studies_that_are_only_likely_are_said_to_be():
         ("31", {}, [], ["differs", "other_number"], 30),
         ("30", {"clark": {"n_patients": "NR"}}, [], ["not_assessable", "sizes_unknown"], 22),
         ("30", {}, ["NR"] * 4, ["not_assessable", "studies_not_identified"], 30),
+        ("30", {}, ["NR"] * 3, ["agrees", "same_number"], 30),
         ("22", {"baker": {"cohort_id": "c"}, "adams": {"cohort_id": "c"}}, [], ["differs", "other_number"], 20),
         ("30", {name: {"published_review": "no"} for name in THREE}, [], ["not_assessable", "studies_unknown"], 0),
     ],
