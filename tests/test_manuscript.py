@@ -146,9 +146,10 @@ def test_sensitivity_analyses_are_described_only_where_they_were_run(review):
 
 
 def test_methods_name_the_software_that_ran(texts):
-    assert paragraph(texts["methods"], "Numbers, tables and figures").startswith(
-        "Numbers, tables and figures were produced with small-evidence 1.2.3 under Python 3.12.1, using NumPy 2.4.0 "
-        "[8], Snakemake 9.27.1 [9] and statsmodels 0.15.0."
+    assert re.match(
+        r"Numbers, tables and figures were produced with small-evidence 1\.2\.3 under Python 3\.12\.1, using "
+        r"NumPy 2\.4\.0 \[\d+\], Snakemake 9\.27\.1 \[\d+\] and statsmodels 0\.15\.0\. ",
+        paragraph(texts["methods"], "Numbers, tables and figures"),
     )
 
 
