@@ -147,8 +147,7 @@ def an_open_quotation_mark(folder):
     replace(folder, b'disease,label,mondo,synonyms\nssc,"SSc,,\n' + b"dm,DM,,\n" * 1000)
 
 
-@csv_file("{f}, row 1, column disease: missing; sought in the header: empty", "{f}, row 1, column label: missing; "
-          "sought in the header: empty")  # fmt: skip
+@csv_file("{f}, row 1, column disease: missing; sought in the header: empty")
 def an_empty_file(folder):
     replace(folder, b"")
 
