@@ -1316,17 +1316,17 @@ def test_no_row_passes_with_an_impossible_count(column, count):
 
 @given(st.lists(damages(), min_size=1, max_size=2))
 @example([("cell", "responses", 6, "responders", "9")])
-@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_random_damage_to_cells_rows_and_columns(changes):
     try:
         tables, _ = check_tables(damaged(changes), RAW, year=YEAR)
     except ExtractionError as error:
         named = len(error.faults)
-        said = len(str(error).splitlines())
+        said = len(fault_lines(error.faults))
     else:
         assert impossible(tables) == []
         return
-    assert said == named + 1 >= 2
+    assert said == named >= 1
 
 
 def spoil_bytes(raw, changes):
