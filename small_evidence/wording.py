@@ -158,10 +158,10 @@ def measure_label(slug: str, short: bool = False) -> str:
 def count(value: float) -> str:
     """A count as text, NR where it is not known.
 
-    >>> count(12.0), count(float("nan"))
-    ('12', 'NR')
+    >>> count(12.0), count(28708), count(float("nan"))
+    ('12', '28,708', 'NR')
     """
-    return "NR" if missing(value) else f"{value:.0f}"
+    return "NR" if missing(value) else f"{value:,.0f}"
 
 
 def p_value(p: float) -> str:

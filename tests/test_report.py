@@ -11,15 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from small_evidence.appraisal.risk_of_bias import summarise_appraisals
+from small_evidence.config import read_config
 from small_evidence.documents.webpage import linked
 from small_evidence.extraction.checks import check_extraction, read_places
-from small_evidence.presentation.report import overview, read_templates, report, save_report, sources_in
-from small_evidence.review import read_config
-from small_evidence.standards import read_instruments
-from small_evidence.synthesis.analyses import heterogeneity, sensitivity
-from small_evidence.synthesis.claims import claim_results
-from tests.policy import results_of
+from small_evidence.extraction.schema import TABLES, empty_table
+from small_evidence.presentation.report import facets, overview, read_templates, report, save_report, sources_in
+from small_evidence.review import Review
+from small_evidence.synthesis.analyses import synthesise
 
 PROJECT = Path(__file__).parents[1]
 MINIMAL = PROJECT / "tests/data/minimal"
@@ -29,56 +27,39 @@ VOID = {"meta", "link", "img", "input", "br", "wbr", "col"}
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&amp; </td></style> javascript:alert(1)"""
 
 
-def frames_of(tables, issues, folder, config, standard, instruments):
-    """All frames that the report is made of, from the checked tables of a review."""
-    policy = config["synthesis"]
-    frames = tables | results_of(tables, standard, config["grading"]["scheme"], policy)
-    basis = {name: frames[name] for name in ("studies", "responses", "therapies", "arms")}
-    frames["sensitivity"] = sensitivity(**basis, policy=policy)
-    frames["heterogeneity"] = heterogeneity(frames["arms"], frames["study_levels"], policy)
-    frames["appraisal"] = summarise_appraisals(frames["studies"], frames["risk_of_bias"], instruments)
-    return frames | claim_results(frames, standard, config["review"], policy) | {
-        "extraction_issues": issues, "places": read_places(folder),
-    }  # fmt: skip
+def with_extraction(review, folder):
+    """The review with what the check of its folder leaves beside the tables."""
+    _, issues = check_extraction(folder, year=2026)
+    return review.with_results({"extraction_issues": issues, "places": read_places(folder)})
+
+
+def write(review, **more):
+    return report(review, record=RECORD, templates=TEMPLATES, **more)
 
 
 @pytest.fixture(scope="module")
-def instruments():
-    return read_instruments(sorted((PROJECT / "workflow/standards/risk_of_bias").glob("*.yaml")))
+def whole(synthesised):
+    """The bundled review with everything that its report is made of."""
+    return with_extraction(synthesised, PROJECT / "data/raw")
 
 
 @pytest.fixture(scope="module")
-def write(standard, instruments):
-    """Function from frames and config to the page."""
-    return lambda frames, config, **more: report(
-        frames, standard, instruments, TEMPLATES, RECORD | {"config": config}, **more
-    )
+def small():
+    """Function that makes a small review, its checked tables changed by `edit` and its choices by `review`."""
 
-
-@pytest.fixture(scope="module")
-def bundled(standard, instruments):
-    """Frames and config of the bundled review."""
-    config, folder = read_config(PROJECT), PROJECT / "data/raw"
-    tables, issues = check_extraction(folder, year=2026)
-    return frames_of(tables, issues, folder, config, standard, instruments), config
-
-
-@pytest.fixture
-def small(standard, instruments):
-    """Function that makes frames and config of a small review, its checked tables changed by `edit`."""
-
-    def make(edit=lambda tables: None):
-        config, folder = read_config(MINIMAL), MINIMAL / "data/raw"
-        tables, issues = check_extraction(folder, year=2026)
+    def make(edit=lambda tables: None, **choices):
+        folder = MINIMAL / "data/raw"
+        tables, config = dict(check_extraction(folder, year=2026)[0]), read_config(MINIMAL)
         edit(tables)
-        return frames_of(tables, issues, folder, config, standard, instruments), config
+        config = {**config, "review": {**config["review"], **choices}}
+        return with_extraction(synthesise(Review(tables, config)), folder)
 
     return make
 
 
 @pytest.fixture(scope="module")
-def page(bundled, write):
-    return write(*bundled)
+def page(whole):
+    return write(whole)
 
 
 @pytest.fixture(scope="module")
@@ -163,31 +144,14 @@ def counts(words):
 # What it says ----------------------------------------------------------------------------------------------
 
 
-def test_the_first_screen_says_what_is_known_how_sure_and_what_is_missing(bundled, standard):
-    frames, config = bundled
-    known, sure, missing = overview(frames, standard, config)
-    assert [known[0], sure[0], missing[0]] == ["What is known", "How sure that is", "What is missing"]
-    assert [words for words, _ in known[1]] == [
-        "1 of 43 treatments could be pooled (Diltiazem: 21 of 41 patients responded in 4 studies, pooled 54.8% "
-        "[18.8, 91.4]). Intervals against 50%: 0 above, 0 below, 1 across.",
-        "8 treatments with too few studies to pool have summed counts; intervals against 50%: 2 above, 0 below, 6 "
-        "across.",
-        "15 study arms with 229 patients from 13 studies entered an analysis.",
-        "104 studies in the tables: 40 included, 43 awaiting counts, 21 excluded.",
-    ]
-    assert [words for words, _ in sure[1]] == [
-        "Treatments by their highest level of evidence: IB, 1; IIA, 1; IV, 38; not gradable, 3.",
-        "Where the counts of the 15 arms were read: abstract, 12; secondary account, 3.",
-        "With a comparison group: 1 of 13 studies.",
-        "Where the response of a further study would lie: Diltiazem, [2.9, 98.0]%.",
-        "No study has been appraised for risk of bias (of 83 eligible studies).",
-    ]
-    assert [words for words, _ in missing[1]][:3] == [
-        "Counts are missing of 46 studies; 6 of them would make an analysis large enough to pool.",
-        "Without an arm that can be analysed: 34 of 43 treatments (no arm of 3 or more patients, 16; counts not in "
-        "hand, 15; counts held back, 3).",
-        "Without a statement on adverse events: 63 of 83 studies that are eligible; silence is not zero.",
-    ]
+def test_the_first_screen_says_what_is_known_how_certain_and_what_is_missing(whole):
+    known, certain, missing = overview(whole)
+    words = [sentence for _, sentences in (known, certain, missing) for sentence, _ in sentences]
+    assert words[0].startswith("1 of 45 treatments could be pooled (Diltiazem: 21 of 41 patients responded in 4 stud")
+    assert f"{len(whole['studies'])} studies in the tables: " in words[3]
+    assert words[4].startswith("Treatments by their highest level of evidence: IB, 1; IIA, 1; IV, ")
+    assert "No count was read in the full text of a study." in words
+    assert missing[1][0][0].startswith(f"Counts are missing or not verified in {len(whole['awaiting'])} studies")
 
 
 def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(found):
@@ -204,54 +168,52 @@ def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(found):
     assert ("html", {"lang": "en-GB"}) in found.elements
 
 
-def test_nothing_raw_reaches_a_reader(bundled, found):
+def test_nothing_raw_reaches_a_reader(whole, found):
     words = " ".join(found.words)
     assert not re.search(r"\bnan\b|\bNone\b|NaN|<NA>|(?<![\d.])\d\.\d{6}", words)
     # the warnings are those of the check, which name a study by its slug
     told = set(re.findall(r"\w+", words.rpartition("Warnings of the check")[0]))
+    told -= set(re.findall(r"\w+", " ".join(whole["responses"]["pool_reason"])))  # an extractor's own words
     keys = {"studies": "study_id", "therapies": "therapy", "diseases": "disease"}
-    slugs = {slug for table, key in keys.items() for slug in bundled[0][table][key] if "_" in slug}
+    slugs = {slug for table, key in keys.items() for slug in whole[table][key] if "_" in slug}
     assert len(slugs) > 50
     assert told & slugs == set()
 
 
-def test_a_review_without_a_pool_or_adverse_events_says_so(small, write, standard):
+def test_a_review_without_a_pool_or_adverse_events_says_so(small):
     def edit(tables):
         tables["adverse_events"] = tables["adverse_events"].iloc[:0]
-        tables["responses"]["pool"] = "no"
-        tables["responses"]["pool_reason"] = "another outcome"
+        tables["responses"] = tables["responses"].assign(pool="no", pool_reason_code="other", pool_reason="synthetic")
 
-    frames, config = small(edit)
-    words = " ".join(Page(write(frames, config)).words)
+    review = small(edit)
+    words = " ".join(Page(write(review)).words)
     assert "could be pooled." in words
-    assert overview(frames, standard, config)[0][1][0][0].startswith("0 of ")
+    assert overview(review)[0][1][0][0].startswith("0 of ")
     assert "Adverse events: no statement was found in the text that was read of" in words
     assert "Silence is not zero." in words
 
 
-def test_a_review_without_rows_is_a_page_too(small, write):
-    frames, config = small(lambda tables: tables.update({name: frame.iloc[:0] for name, frame in tables.items()}))
-    found = Page(write(frames, config))
+def test_a_review_without_rows_is_a_page_too(small):
+    found = Page(write(small(lambda tables: tables.update({name: empty_table(name) for name in TABLES}))))
     words = " ".join(found.words)
     assert "0 studies in the tables: 0 included, 0 awaiting counts, 0 excluded." in words
     assert "No treatment has a row." in words
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.names)
 
 
-def test_changes_are_told_only_where_there_is_an_earlier_release(small, write):
-    frames, config = small()
-    columns = ["about", "id", "label", "column", "before", "after", "words"]
-    none = pd.DataFrame(columns=columns)
-    row = ("studies", "doe", "Doe", "study", "—", "case report", "New study: Doe <2020>.")
-    assert "What changed" not in write(frames, config)
-    assert "Nothing changed since release 1.0." in write(frames | {"changes": none}, config, release="1.0")
-    some = write(frames | {"changes": pd.DataFrame([row], columns=columns)}, config, release="1.0")
-    assert "<li>New study: Doe &lt;2020&gt;.</li>" in some
+def test_changes_are_listed_only_where_there_is_an_earlier_release(small):
+    review = small()
+    columns = ["kind", "id", "name", "column", "before", "after", "cause", "words"]
+    row = ("study_added", "doe", "Doe", "", "", "", "data", "New study: Doe <2020>.")
+    assert "What changed" not in write(review)
+    none, some = (review.with_results({"changes": pd.DataFrame(rows, columns=columns)}) for rows in ([], [row]))
+    assert "Nothing changed since release 1.0." in write(none, release="1.0")
+    assert "<li>New study: Doe &lt;2020&gt;.</li>" in write(some, release="1.0")
 
 
-def test_the_same_frames_give_the_same_bytes(small, write, tmp_path):
+def test_the_same_review_gives_the_same_bytes(small, tmp_path):
     for name in ("a", "b"):
-        save_report(write(*small()), tmp_path / name)
+        save_report(write(small()), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -271,6 +233,9 @@ def test_every_link_leads_somewhere_and_names_are_unique(found):
                if tag == "a" and not attrs["href"].startswith("#"))  # fmt: skip
 
 
+UNLINKED = ("References", "What limits certainty", "Published verdict")
+
+
 def test_every_number_of_table_iv_and_findings_leads_to_its_analysis(found):
     checked = 0
     for caption in ("Table IV.", "Summary of findings"):
@@ -278,14 +243,14 @@ def test_every_number_of_table_iv_and_findings_leads_to_its_analysis(found):
             if len(row["cells"]) < 2:
                 continue
             for column, cell in zip(row["table"]["columns"], row["cells"], strict=True):
-                if re.search(r"\d", cell["words"]) and column not in ("References", "What limits certainty"):
+                if re.search(r"\d", cell["words"]) and column not in UNLINKED:
                     assert len(cell["links"]) == 1, (column, cell)
                     checked += 1
     assert checked > 300
 
 
-def test_from_every_analysis_the_rows_add_up_to_its_counts_and_name_their_source(bundled, found):
-    pooled = bundled[0]["pooled"]
+def test_from_every_analysis_the_rows_add_up_to_its_counts_and_name_their_source(whole, found):
+    pooled = whole["pooled"]
     walked = 0
     for line in pooled.itertuples():
         row = found.rows[f"analysis-{line.analysis}"]
@@ -312,9 +277,9 @@ def counts_or_none(found, row):
     return re.match(r"\d+/\d+", found.cell(row, "Responders/n (%)")["words"]) if len(row["cells"]) > 1 else None
 
 
-def test_a_row_is_where_the_report_says(bundled, found):
+def test_a_row_is_where_the_report_says(whole, found):
     lines = (PROJECT / "data/raw/responses.csv").read_text(encoding="utf-8").splitlines()
-    for name in bundled[0]["responses"]["response_id"]:
+    for name in whole["responses"]["response_id"]:
         place = found.cell(found.rows[f"row-{name}"], "Row")["words"]
         assert lines[int(place.rsplit(" ", 1)[1]) - 1].startswith(f"{name},")
 
@@ -391,17 +356,16 @@ TEXTS = {
 }
 
 
-def test_text_of_the_tables_is_never_markup(small, write):
+def test_text_of_the_tables_is_never_markup(small):
     def edit(tables, words):
         for table, columns in TEXTS.items():
             for column in columns:
-                cells = tables[table][column]
-                tables[table][column] = [f"{words} {column} {place}" for place in range(len(cells))]
+                cells = [f"{words} {column} {place}" for place in range(len(tables[table]))]
+                tables[table] = tables[table].assign(**{column: cells})
 
     def made(words):
-        frames, config = small(lambda tables: edit(tables, words))
-        config["review"] |= {"title": words, "condition": words, "class_labels": {"class_one": words}}
-        return Page(write(frames, config))
+        named = {"title": words, "condition": words, "class_labels": {"class_one": words}}
+        return Page(write(small(lambda tables: edit(tables, words), **named)))
 
     plain, hostile = made("harmless"), made(HOSTILE)
     kept = [[(tag, sorted(attrs)) for tag, attrs in made.elements if tag != "wbr"] for made in (plain, hostile)]
@@ -464,7 +428,7 @@ def test_tables_sort_by_the_keyboard_alone(show):
     tab = show("#table-iv")
     table = tab.get_by_role("table", name=re.compile("^Table IV"))
     button = table.get_by_role("button", name="Responders/n (%) [95% CI]")
-    cells = "rows => rows.filter(r => !r.hidden).map(r => r.cells[7].textContent)"
+    cells = "rows => rows.filter(r => !r.hidden).map(r => r.cells[8].textContent)"
     rows = table.locator("tbody tr:has(th[scope=row])")
     first = rows.evaluate_all(cells)
     button.focus()
@@ -485,7 +449,7 @@ def test_tables_sort_by_the_keyboard_alone(show):
 
 
 @needs_browser
-def test_a_filter_says_how_many_rows_are_left(show):
+def test_a_filter_says_how_many_rows_are_left(show, whole):
     tab = show("#studies")
     box = tab.get_by_role("searchbox", name="Filter: Table II")
     box.focus()
@@ -493,11 +457,43 @@ def test_a_filter_says_how_many_rows_are_left(show):
     table = tab.get_by_role("table", name=re.compile("^Table II"))
     left = table.locator("tbody tr:has(th[scope=row]):visible").all_inner_texts()
     said = tab.locator("#studies output").first
-    assert said.inner_text() == f"{len(left)} of 104 rows"
+    assert said.inner_text() == f"{len(left)} of {len(whole['studies'])} rows"
     assert said.get_attribute("aria-live") == "polite"
-    assert 0 < len(left) < 104
+    assert 0 < len(left) < 100
     assert all("rituximab" in words.lower() for words in left)
     assert table.locator("th[scope=rowgroup]:visible").all_inner_texts() == ["Included"]
+
+
+@needs_browser
+def test_facets_of_table_iv_leave_the_rows_that_know_the_value(show, whole):
+    tab = show("#table-iv")
+    form = tab.get_by_role("form", name="Filter Table IV")
+    table = tab.get_by_role("table", name=re.compile("^Table IV"))
+    rows = table.locator("tbody tr:has(th[scope=row]):visible")
+    total = rows.count()
+    levels = whole["therapy_levels"]
+    jdm = levels[levels["disease"] == "jdm"]
+    form.get_by_label("Disease").select_option(label="JDM")
+    assert rows.count() == len(jdm) > 5
+    form.get_by_label("Counts available").select_option("yes")
+    assert "Rituximab" in "".join(rows.all_inner_texts())
+    form.get_by_role("button", name="Show all").click()
+    assert rows.count() == total
+    form.get_by_label("Level").select_option("IB")
+    best = levels.loc[levels["level"] == "IB"].drop_duplicates(["scope", "therapy"])
+    assert rows.count() == len(best)
+    assert {name for name, _, _ in facets(whole)} == {"diseases", "levels", "class", "pooled", "counts"}
+
+
+@needs_browser
+def test_a_word_is_sought_at_the_beginning_of_words(show):
+    tab = show("#table-iv")
+    tab.get_by_role("searchbox", name="Filter: Table IV").fill("IB")
+    table = tab.get_by_role("table", name=re.compile("^Table IV"))
+    left = table.locator("tbody tr:has(th[scope=row]):visible").all_inner_texts()
+    assert left
+    assert all(re.search(r"\bib", words, re.IGNORECASE) for words in left)
+    assert not any("inhibitor" in words and "IB" not in words for words in left)
 
 
 @needs_browser
@@ -531,12 +527,12 @@ def test_without_scripts_all_is_there(show, page):
     tab = show(java_script_enabled=False)
     assert tab.locator("th button").count() == 0
     assert (
-        tab.locator("main").text_content().split()
+        tab.locator("main").text_content().replace(tab.locator(".facets").text_content(), " ").split()
         == show()
         .locator("main")
         .evaluate(
             """main => { const copy = main.cloneNode(true);
-        copy.querySelectorAll('.tools').forEach(part => part.remove()); return copy.textContent; }"""
+        copy.querySelectorAll('.tools, .facets').forEach(part => part.remove()); return copy.textContent; }"""
         )
         .split()
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from small_evidence.documents.measures import shares
-from small_evidence.tables.table import Column, Table
+from small_evidence.tables.table import FACETS, Column, Table
 from small_evidence.wording import printable, unbroken
 
 LANGUAGE = "en-GB"
@@ -182,6 +182,7 @@ def _row(columns: Sequence[Column], cells: Sequence, bold: bool, about: Mapping[
         made.append(f"<{tag}{scope}{ALIGN[column.align]}>{places}{linked(cell, found, known)}</{tag}>")
         known.update(address for _, address in found)
     place = f' id="{own}"' * bool(own)
+    place += "".join(f' data-{name}="{html.escape(about[name])}"' for name in FACETS if name in about)
     return f"<tr{place}" + (' class="total">' if bold else ">") + "".join(made) + "</tr>"
 
 

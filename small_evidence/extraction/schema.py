@@ -657,6 +657,9 @@ class ScreenedRecord(Row):
 class Scenario(Row):
     scenario: Slug = _column("Short name of the clinical scenario.")
     scenario_label: Text = _column("The scenario for people.")
+    diseases: Note = _column(
+        "Diseases of the scenario, of the table diseases, separated by semicolons; empty: any disease.", default=""
+    )
     therapy: Reference = _column("A therapy of the table therapies.")
     role: ScenarioRole = _column(
         "Place a guidance page gives it. Not evidence: it is shown beside what the tables show."

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -25,32 +26,35 @@ from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
 from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.render import svg
-from small_evidence.figures.style import SCREEN
 from small_evidence.presentation.manuscript import methods_text
 from small_evidence.release.sentences import changes_text
-from small_evidence.synthesis.analyses import analysis_id, over_all
+from small_evidence.review import Analysis, Review, save_bytes
+from small_evidence.synthesis.analyses import over_all
 from small_evidence.tables import evidence_tables
+from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
-from small_evidence.tables.parts import appraisal_words, by_key, scheme_of, therapy_order
+from small_evidence.tables.findings import LIMITS
+from small_evidence.tables.harms import NO_STATEMENT
+from small_evidence.tables.parts import RESPONSE, appraisal_words, counts_head, response_cell, treatments
 from small_evidence.tables.responses import analysis_table
+from small_evidence.tables.scenarios import caveat_table
 from small_evidence.tables.table import Column, Table
 from small_evidence.tables.trace import row_table, sensitivity_table
 from small_evidence.wording import (
     NOTHING,
-    all_of,
-    class_label,
+    agreement_words,
     counted,
     coverage_of,
     estimate,
-    fraction,
     ids_in,
     interval,
     joined,
-    labels_of,
     level_text,
     missing,
+    not_pooled_reason,
     percent,
-    short_labels,
+    study_level_words,
+    therapy_level_words,
     word,
 )
 
@@ -59,13 +63,7 @@ PLACES = {  # of the page, and what a link there is called
     "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings", "treatments": "Treatments",
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
 }  # fmt: skip
-PLAIN = (
-    "Outcome",
-    "What limits certainty",
-    "What is changed",
-    "To",
-    "Interval",
-)  # columns of an analysis without links
+PLAIN = ("Outcome", LIMITS, "Published verdict", "What is changed", "To", "Interval")  # of an analysis, without links
 NAMED = 3  # treatments in a sentence; more are counted
 
 # What is written of a source, and where that leads. A mark at the end belongs to the sentence.
@@ -78,53 +76,54 @@ SOURCES = (
 
 
 def report(
-    frames: Mapping[str, pd.DataFrame],
-    schemes: Mapping,
-    instruments: Mapping,
-    templates: Mapping[str, str],
-    record: Mapping,
+    review: Review,
     release: str = "",
+    *,
+    record: Mapping[str, Any],
+    templates: Mapping[str, str],
+    tables: Iterable[Table] | None = None,
 ) -> str:
     """The report of a review as one HTML page that needs nothing else.
 
     Parameters
     ----------
-    frames : mapping; checked extraction tables and results by name, as `tables.evidence_tables` takes them, with
-        sensitivity, heterogeneity, extraction_issues, places (of `extraction.read_places`) and, where there is an
-        earlier release, changes
-    schemes, instruments : mappings from `grading.read_schemes` and `appraisal.read_instruments`
-    templates : mapping from `read_templates`
-    record : mapping from `provenance.provenance` over the inputs; holds the review's choices
-    release : str; the version that changes are told since
+    review : with every result, extraction_issues and places, and changes where there is an earlier release
+    release : the version that changes are listed since
+    record : from `provenance.provenance` over the inputs
+    templates : from `read_templates`
+    tables : those of `evidence_tables`, where they were made already
     """
     page = Environment(
         loader=DictLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template(PAGE)
-    config, script = record["config"], templates["report.js"]
-    links = _Links(frames)
-    others = frames["responses"][~frames["responses"]["therapy"].isin(frames["therapies"]["therapy"])]
+    script = templates["report.js"]
+    links = links_of(review)
+    responses = review["responses"]
+    others = responses[~responses["therapy"].isin(review["therapies"]["therapy"])]
     versions = {name: record[name] for name in ("small_evidence", "python")} | record["packages"]
-    tables = {table.name: table for table in evidence_tables(frames, schemes, config, instruments)}
-    tables["table_ii"] = _with_rows(tables["table_ii"], frames)
-    tables["reconciliation"] = _with_sources(tables["reconciliation"])
+    by_name = {table.name: table for table in (evidence_tables(review) if tables is None else tables)}
+    by_name["table_ii"] = _with_rows(by_name["table_ii"], review)
+    by_name["reconciliation"] = _with_sources(by_name["reconciliation"])
     return page.render(
         language=LANGUAGE,
-        title=config["review"]["title"],
+        title=review.config["review"]["title"],
         style=Markup(STYLE + templates["report.css"]),
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii"),
-        table=links.table,
+        table=lambda table: Markup(fragment(table, links, role="group")),
         link=lambda words, links=None: Markup(linked(words, sources_in(words) if links is None else links)),
-        overview=overview(frames, schemes, config),
+        overview=overview(review),
         places=PLACES,
-        changes=_blocks(changes_text(frames["changes"], release)) if "changes" in frames else None,
-        summary=_picture("summary_forest", frames, config),
-        tables=tables,
-        classes=_classes(frames, config, tables),
-        others=_rows("rows-others", "Rows that name no treatment", others, frames, config["synthesis"]),
-        sensitivity=_sensitivity(frames, config),
-        warnings=_warnings(frames["extraction_issues"]),
-        methods=_blocks(methods_text(frames, schemes, config, versions)),
+        changes=_blocks(changes_text(review["changes"], release)) if "changes" in review else None,
+        summary=_picture("summary_forest", review),
+        tables=by_name,
+        facets=facets(review),
+        caveats=caveat_table(review),
+        classes=_classes(review, by_name),
+        others=row_table(review, others, name="rows-others", title="Rows that name no treatment"),
+        sensitivity=sensitivity_table(review),
+        warnings=_warnings(review["extraction_issues"]),
+        methods=_blocks(methods_text(review, versions)),
         versions=versions,
         inputs=record["inputs"],
     )
@@ -137,7 +136,7 @@ def read_templates(paths: Iterable[str | Path]) -> dict[str, str]:
 
 def save_report(page: str, path: str | Path) -> None:
     """Write the page."""
-    Path(path).write_text(page, encoding="utf-8", newline="\n")
+    save_bytes(page.encode("utf-8"), path)
 
 
 def sources_in(words: str) -> list[tuple[str, str]]:
@@ -164,45 +163,58 @@ def sources_in(words: str) -> list[tuple[str, str]]:
 # Links -----------------------------------------------------------------------------------------------------
 
 
-class _Links:
-    """Tables of the report with their links: from a number to its analysis, from there to its rows and sources."""
+def links_of(review: Review) -> Callable[[str, Mapping[str, str], str], list[tuple[str, str]]]:
+    """Function that finds the links of a cell: from a number to its analysis, from there to its rows and sources.
 
-    def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
-        self._studies = labels_of(frames["studies"], "study_id")
-        self._therapies = labels_of(frames["therapies"], "therapy")
-        self._diseases = {label: slug for slug, label in short_labels(frames["diseases"]).items()}
-        pooled = frames["pooled"]
-        self._analyses = set(pooled["analysis"])
-        self._sections = {
-            analysis_id(line.scope, line.therapy): f"{line.scope}-{line.therapy}" for line in pooled.itertuples()
-        }
+    It takes the name of a column, what the row is about (`Table.about`) and the text of the cell, and gives pairs of
+    words and address; a row does not lead to itself.
+    """
 
-    def table(self, table: Table) -> Markup:
-        """A table with its links."""
-        return Markup(fragment(table, self._links, role="group"))
+    def links(column: str, about: Mapping[str, str], text: str) -> list[tuple[str, str]]:
+        own = about.get("id", "").split()
+        return [link for link in _links(column, about, text, review) if link[1][1:] not in own]
 
-    def _links(self, column: str, about: Mapping[str, str], text: str) -> list[tuple[str, str]]:
-        """Words of a cell and where they lead; a row does not lead to itself."""
-        return [link for link in self._all_links(column, about, text) if link[1][1:] not in about.get("id", "").split()]
+    return links
 
-    def _all_links(self, column: str, about: Mapping[str, str], text: str) -> list[tuple[str, str]]:
-        responses = [f"#row-{response}" for response in ids_in(about.get("response"))]
-        if column in ("Study", "References"):
-            return [(self._studies[study], f"#study-{study}") for study in ids_in(about.get("study"))]
-        if column == "Treatments":
-            therapies = ids_in(about.get("therapy"))
-            return [(self._therapies[slug], f"#therapy-{slug}") for slug in therapies if slug in self._therapies]
-        if column == "Rows":
-            return list(zip(text.split("; "), responses, strict=bool(responses)))
-        if column == "Responders/n (%)" and responses and "study" in about:
-            return [(text, responses[0])]
-        analysis = about.get("analysis")
-        if not analysis or text == NOTHING or column in PLAIN:
-            return sources_in(text)
-        if column in ("Treatment", "Level"):
-            return [(text, f"#{self._sections[analysis]}")]
-        disease = f"{analysis}-{self._diseases.get(column)}"
-        return [(text, f"#analysis-{disease if disease in self._analyses else analysis}")]
+
+def _links(column: str, about: Mapping[str, str], text: str, review: Review) -> list[tuple[str, str]]:
+    labels = review.labels
+    responses = [f"#row-{response}" for response in ids_in(about.get("response"))]
+    if column in ("Study", "References"):
+        return [(labels.study[study], f"#study-{study}") for study in ids_in(about.get("study"))]
+    if column == "Treatments":
+        therapies = [slug for slug in ids_in(about.get("therapy")) if slug in labels.therapy]
+        return [(labels.therapy[slug], f"#therapy-{slug}") for slug in therapies]
+    if column == "Rows":
+        return list(zip(text.split("; "), responses, strict=bool(responses)))
+    if column == RESPONSE and responses and "study" in about:
+        return [(text, responses[0])]
+    analysis = review.analyses.get(about.get("analysis", ""))
+    if analysis is None or text == NOTHING or column in PLAIN:
+        return sources_in(text)
+    if column in ("Treatment", "Level"):
+        return [(text, f"#{analysis.scope}-{analysis.therapy}")]
+    here = review.analysis_of(analysis.scope, analysis.therapy, column)  # columns by disease have its name
+    return [(text, f"#analysis-{(here or analysis).name}")]
+
+
+def facets(review: Review) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Filters of Table IV: the name of what its rows know of themselves, a label, and the values with theirs."""
+    lines = review["therapy_levels"]
+    here, given = set(lines["disease"]), set(lines["level"].map(level_text))
+    levels = [level for level in (*review.scheme["order"], level_text("")) if level in given]
+    yes_no = [("yes", "yes"), ("no", "no")]
+    return [
+        (
+            "diseases",
+            "Disease",
+            [(slug, review.labels.disease_short[slug]) for slug in review.diseases if slug in here],
+        ),
+        ("levels", "Level", [(level, level) for level in levels]),
+        ("class", "Class", [(slug, review.labels.therapy_class[slug]) for slug, _ in review.classes]),
+        ("pooled", "Pooled", yes_no),
+        ("counts", "Counts available", yes_no),
+    ]
 
 
 def _row_numbers(places: pd.DataFrame, table: str, names: Iterable[str]) -> list[str]:
@@ -211,15 +223,16 @@ def _row_numbers(places: pd.DataFrame, table: str, names: Iterable[str]) -> list
     return ["; ".join(str(rows.get(row, row)) for row in ids_in(ids)) or NOTHING for ids in names]
 
 
-def _with_rows(table: Table, frames: Mapping[str, pd.DataFrame]) -> Table:
-    """Table II with the rule that gave the level, and the rows of the study."""
-    rules, places = frames["study_levels"].set_index("study_id")["rule"], frames["places"]
+def _with_rows(table: Table, review: Review) -> Table:
+    """Table II with what the level is based on, and the rows of the study."""
+    places, graded = review["places"], review["study_levels"].set_index("study_id")
     studies = [row["study"] for row in table.about]
+    rules = [study_level_words(graded.loc[study], review) for study in studies]
     files = joined(dict.fromkeys(places["file"]), ", ")
-    shown = [column.name for column in table.columns if column.name not in ("Controlled", "In earlier review")]
+    shown = [column.name for column in table.columns if column.name not in ("Controlled", "In published review")]
     table = (
         table.showing(*shown)
-        .adding(Column("Why this level", 22), [rules[study] for study in studies])
+        .adding(Column("Basis of the level", 22), rules)
         .adding(Column("Row", 5), _row_numbers(places, "studies", studies))
         .adding(Column("Rows", 8), _row_numbers(places, "responses", (row["response"] for row in table.about)))
     )
@@ -233,7 +246,7 @@ def _with_sources(table: Table) -> Table:
 # What is known, how sure, what is missing --------------------------------------------------------------------
 
 
-def overview(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mapping) -> list[tuple[str, list]]:
+def overview(review: Review) -> list[tuple[str, list[tuple[str, str]]]]:
     """The state of the evidence in numbers, never in advice.
 
     Returns
@@ -241,207 +254,188 @@ def overview(frames: Mapping[str, pd.DataFrame], schemes: Mapping, config: Mappi
     list of (heading, sentences); a sentence is a pair of its words and the place on the page that has more (PLACES)
     """
     return [
-        ("What is known", _known(frames, config)),
-        ("How sure that is", _sure(frames, schemes)),
-        ("What is missing", _missing(frames)),
+        ("What is known", _known(review)),
+        ("How certain that is", _certain(review)),
+        ("What is missing", _missing(review)),
     ]
 
 
-def _known(frames, config) -> list[tuple[str, str]]:
-    single, entered = over_all(frames["pooled"]), _entered(frames["arms"])
-    labels, units = labels_of(frames["therapies"], "therapy"), word("unit", config["synthesis"]["unit"])
-    done, few = single[single["pooled"] == "yes"], single[(single["pooled"] != "yes") & (single["k"] > 0)]
-    line = _line(config)
+def _known(review: Review) -> list[tuple[str, str]]:
+    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    done = [one for one in single if one.pooled]
+    few = [one for one in single if not one.pooled and one.result["k"]]
+    entered, units = _entered(review), word("unit", review.policy["unit"])
     words = f"{len(done)} of {counted(len(single), 'treatment')} could be pooled"
     if 0 < len(done) <= NAMED:
-        told = [
-            f"{labels[row.therapy]}: {row.events:.0f} of {row.n:.0f} {units} responded in "
-            f"{counted(int(row.k), 'study', 'studies')}, pooled {percent(row.estimate)} "
-            f"{interval(row.ci_lb, row.ci_ub)}"
-            for row in done.itertuples()
-        ]
-        words += f" ({'; '.join(told)})"
-    words += f". Intervals against {line}: {_directions(done)}." if len(done) else "."
-    said = [(words, "forest")]
-    if len(few):
+        words += f" ({'; '.join(_pooled_words(one, review) for one in done)})"
+    words += f". Intervals against {_threshold(review)}: {_directions(done)}." if done else "."
+    sentences = [(words, "forest")]
+    if few:
         words = f"{counted(len(few), 'treatment')} with too few studies to pool {'has' if len(few) == 1 else 'have'} "
-        words += f"summed counts; intervals against {line}: {_directions(few)}."
-        said.append((words, "findings"))
-    studies = counted(entered["study_id"].nunique(), "study", "studies")
-    arms = f"{counted(len(entered), 'study arm')} with {entered['n'].sum():.0f} {units} from {studies}"
-    sizes = Counter(frames["studies"]["status"])
+        words += f"summed counts; intervals against {_threshold(review)}: {_directions(few)}."
+        sentences.append((words, "findings"))
+    studies, sizes = counted(entered["study_id"].nunique(), "study", "studies"), Counter(review["studies"]["status"])
+    arms = f"{counted(len(entered), 'study arm')} with {entered['n'].sum():,.0f} {units} from {studies}"
     flow = (
-        f"{counted(len(frames['studies']), 'study', 'studies')} in the tables: {sizes['included']} included, "
+        f"{counted(len(review['studies']), 'study', 'studies')} in the tables: {sizes['included']} included, "
         f"{sizes['awaiting']} awaiting counts, {sizes['excluded']} excluded."
     )
-    return [*said, (f"{arms} entered an analysis.", "table-iv"), (flow, "studies")]
+    return [*sentences, (f"{arms} included in an analysis.", "table-iv"), (flow, "studies")]
 
 
-def _sure(frames, schemes) -> list[tuple[str, str]]:
-    levels, entered = over_all(frames["therapy_levels"]), _entered(frames["arms"])
+def _pooled_words(analysis: Analysis, review: Review) -> str:
+    """'Drug: 21 of 41 patients responded in 4 studies, pooled 54.8% [18.8, 91.4]'."""
+    result, response = analysis.result, review.response
+    event = response.event_singular if result["events"] == 1 else response.event_plural
+    units = word("unit", review.policy["unit"])
+    return (
+        f"{analysis.label}: {result['events']:,.0f} of {result['n']:,.0f} {units} {event} in "
+        f"{counted(int(result['k']), 'study', 'studies')}, pooled {percent(result['estimate'])} "
+        f"{interval(result['ci_lb'], result['ci_ub'])}"
+    )
+
+
+def _certain(review: Review) -> list[tuple[str, str]]:
+    levels, entered = over_all(review["therapy_levels"]), _entered(review)
     sizes = Counter(levels["level"].map(level_text))
-    order = map(str, schemes["schemes"][scheme_of(levels, schemes)]["order"])
-    told = [f"{level}, {sizes[level]}" for level in (*order, "not gradable") if sizes[level]]
-    said = [(f"Treatments by their highest level of evidence: {'; '.join(told) or 'none'}.", "table-iv")]
+    best = [f"{level}, {sizes[level]}" for level in (*review.scheme["order"], level_text("")) if sizes[level]]
+    sentences = [(f"Treatments by their highest level of evidence: {'; '.join(best) or 'none'}.", "table-iv")]
     if len(entered):
         bases = Counter(basis for ids in entered["evidence_basis"] for basis in ids_in(ids))
-        told = [f"{word('evidence_basis', basis)}, {number}" for basis, number in bases.most_common()]
-        said.append(
-            (f"Where the counts of the {counted(len(entered), 'arm')} were read: {'; '.join(told)}.", "treatments")
-        )
-        controlled = frames["studies"].set_index("study_id")["controlled"].reindex(entered["study_id"].unique())
+        read = [f"{word('evidence_basis', basis)}, {number}" for basis, number in bases.most_common()]
+        words = f"Where the counts of the {counted(len(entered), 'arm')} were read: {'; '.join(read)}."
+        sentences.append((words, "treatments"))
+        if not bases["full_text"]:
+            sentences.append(("No count was read in the full text of a study.", "treatments"))
+        controlled = review["studies"].set_index("study_id")["controlled"].reindex(entered["study_id"].unique())
         total = counted(len(controlled), "study", "studies")
-        said.append((f"With a comparison group: {(controlled == 'yes').sum()} of {total}.", "studies"))
-    done = over_all(frames["pooled"]).query("pooled == 'yes' and pi_lb == pi_lb")
-    if 0 < len(done) <= NAMED:
-        labels = labels_of(frames["therapies"], "therapy")
-        told = [f"{labels[row.therapy]}, {interval(row.pi_lb, row.pi_ub)}%" for row in done.itertuples()]
-        said.append((f"Where the response of a further study would lie: {'; '.join(told)}.", "findings"))
-    return [*said, (f"{appraisal_words(frames['appraisal'])}.", "risk-of-bias")]
+        sentences.append((f"With a comparison group: {(controlled == 'yes').sum()} of {total}.", "studies"))
+    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL and one.pooled]
+    predicted = [one for one in single if not missing(one.result["pi_lb"])]
+    if 0 < len(predicted) <= NAMED:
+        bounds = [f"{one.label}, {interval(one.result['pi_lb'], one.result['pi_ub'])}%" for one in predicted]
+        sentences.append((f"Response expected in a further study: {'; '.join(bounds)}.", "findings"))
+    return [*sentences, (f"{appraisal_words(review['appraisal'])}.", "risk-of-bias")]
 
 
-def _missing(frames) -> list[tuple[str, str]]:
-    awaiting, single = frames["awaiting"], over_all(frames["pooled"])
-    allows = int((awaiting["would_allow_pooling"] == "yes").sum())
-    words = f"Counts are missing of {counted(len(awaiting), 'study', 'studies')}"
-    words += f"; {allows} of them would make an analysis large enough to pool" * bool(len(awaiting))
-    said = [(f"{words}.", "missing")]
-    none = single[single["k"] == 0]
-    if len(none):
-        told = [f"{reason}, {number}" for reason, number in Counter(none["reason"]).most_common()]
+def _missing(review: Review) -> list[tuple[str, str]]:
+    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    sentences = [(missing_counts_words(review), "missing")]
+    none = [one for one in single if not one.result["k"]]
+    if none:
+        reasons = Counter(not_pooled_reason(one.result, review) for one in none)
         words = f"Without an arm that can be analysed: {len(none)} of {counted(len(single), 'treatment')}"
-        said.append((f"{words} ({'; '.join(told)}).", "table-iv"))
-    active = set(frames["studies"].loc[frames["studies"]["status"] != "excluded", "study_id"])
-    silent = active - set(frames["adverse_events"]["study_id"])
-    words = f"Without a statement on adverse events: {len(silent)} of {counted(len(active), 'study', 'studies')}"
-    said.append((f"{words} that {'is' if len(active) == 1 else 'are'} eligible; silence is not zero.", "treatments"))
-    if len(frames["reconciliation"]):
-        said.append((claim_words(frames["reconciliation"]), "claims"))
-    return said
+        listed = "; ".join(f"{reason}, {number}" for reason, number in reasons.most_common())
+        sentences.append((f"{words} ({listed}).", "table-iv"))
+    active = set(review["studies"].loc[review["studies"]["status"] != "excluded", "study_id"])
+    silent = active - set(review["adverse_events"]["study_id"])
+    words = f"Without a statement on adverse events: {len(silent)} of "
+    words += f"{counted(len(active), 'eligible study', 'eligible studies')}; silence is not zero."
+    sentences.append((words, "treatments"))
+    if len(review["reconciliation"]):
+        sentences.append((claim_words(review["reconciliation"]), "claims"))
+    return sentences
 
 
-def _entered(arms: pd.DataFrame) -> pd.DataFrame:
-    return over_all(arms[arms["entered"] == "yes"])
+def _entered(review: Review) -> pd.DataFrame:
+    """Arms that are included in an analysis of a single treatment over all diseases."""
+    return over_all(review["arms"][review["arms"]["entered"] == "yes"])
 
 
-def _line(config: Mapping) -> str:
+def _threshold(review: Review) -> str:
     """The response that intervals are held against: "50%"."""
-    return percent(config["grading"]["response_threshold"]).replace(".0%", "%")
+    return f"{review.response_threshold * 100:g}%"
 
 
-def _directions(lines: pd.DataFrame) -> str:
-    sizes = Counter(lines["direction"])
+def _directions(analyses: Iterable[Analysis]) -> str:
+    sizes = Counter(one.result["direction"] for one in analyses)
     return ", ".join(f"{sizes[direction]} {direction}" for direction in ("above", "below", "across"))
 
 
 # Parts -----------------------------------------------------------------------------------------------------
 
 
-def _picture(name: str, frames, config) -> dict:
+def _picture(name: str, review: Review) -> dict[str, Any]:
     """A figure as an image that is part of the page; a script or an id in it reaches nothing else."""
-    drawing = review_figure(name, frames, config, SCREEN)
+    drawing = review_figure(review, name)
     address = "data:image/svg+xml," + quote(svg(drawing).decode("utf-8"), safe=" !$()*+,-./:;=?@_~'")
     width, height = (round(points * 4 / 3) for points in (drawing.width, drawing.height))
     return {"title": drawing.title, "src": address, "alt": drawing.alt_text, "width": width, "height": height}
 
 
-def _classes(frames, config, tables) -> list[dict]:
+def _classes(review: Review, tables: Mapping[str, Table]) -> list[dict[str, Any]]:
     """A part a class, with a section for each of its treatments and one for the class as a whole."""
-    labels = labels_of(frames["therapies"], "therapy")
-    told = set(frames["responses"]["therapy"]) | set(frames["adverse_events"]["therapy"])
-    analysed = set(frames["pooled"]["analysis"])
-    tell = _Sections(frames, config, tables)
+    named = set(review["responses"]["therapy"]) | set(review["adverse_events"]["therapy"])
     made = []
-    for slug, members in therapy_order(frames["therapies"]):
-        group = class_label(slug, config["review"]["class_labels"])
-        sections = [tell.section("therapy", member, labels[member]) for member in members if member in told]
-        if analysis_id("class", slug) in analysed:
-            sections.append(tell.section("class", slug, all_of(group)))
+    for group, members in groupby(treatments(review), key=lambda treatment: treatment.group):
+        sections = [
+            _section(treatment.scope, treatment.slug, treatment.label, review, tables)
+            for treatment in members
+            if (treatment.scope == "therapy" and treatment.slug in named)
+            or (treatment.scope == "class" and review.analysis_of("class", treatment.slug))
+        ]
         if sections:
             made.append({"label": group, "sections": sections})
     return made
 
 
-def _rows(name: str, title: str, responses: pd.DataFrame, frames, policy) -> Table:
-    parts = (frames[part] for part in ("arms", "studies", "diseases", "places"))
-    return row_table(name, title, responses, *parts, policy)
+def _section(scope: str, slug: str, label: str, review: Review, tables: Mapping[str, Table]) -> dict[str, Any]:
+    """What the page has on one treatment or class."""
+    analysis = review.analysis_of(scope, slug)
+    made = {"id": f"{scope}-{slug}", "label": label, "facts": [("Level", "No eligible study.", [])]}
+    made |= {"picture": None, "results": None, "rows": None, "harms": None, "silent": ""}
+    if analysis is not None:
+        made["facts"] = _facts(analysis, review, tables["findings"])
+        results = replace(analysis_table(review, analysis), title=f"{label}: results and study arms")
+        rows = _row_numbers(review["places"], "responses", (row.get("response", "") for row in results.about))
+        made["results"] = results.adding(Column("Rows", 7), rows)
+        if analysis.result["k"]:
+            made["picture"] = _picture(f"{FOREST}{analysis.name}", review)
+    if scope == "therapy":
+        own = review["responses"][review["responses"]["therapy"] == slug]
+        made["rows"] = row_table(review, own, name=f"rows-{slug}", title=f"{label}: the rows that were extracted")
+        made |= _harms(slug, label, tables["adverse_events"])
+    return made
 
 
-class _Sections:
-    """Sections on one treatment or class, with what they need of the frames."""
-
-    def __init__(self, frames, config, tables) -> None:
-        self._frames, self._config, self._tables = frames, config, tables
-        key = ("scope", "therapy", "disease")
-        self._lines, self._levels = by_key(frames["pooled"], key), by_key(frames["therapy_levels"], key)
-        self._studies = labels_of(frames["studies"], "study_id")
-        self._limits = {
-            about["analysis"]: limits
-            for about, limits in zip(
-                tables["findings"].about, tables["findings"].frame["What limits certainty"], strict=True
-            )
-        }
-
-    def section(self, scope: str, slug: str, label: str) -> dict:
-        line = self._lines.get((scope, slug, ALL))
-        made = {"id": f"{scope}-{slug}", "label": label, "facts": [("Level", "No eligible study.", [])]}
-        made |= {"picture": None, "results": None, "rows": None, "harms": None, "silent": ""}
-        frames, policy = self._frames, self._config["synthesis"]
-        if line:
-            made["facts"] = self._facts(line, self._levels[scope, slug, ALL])
-            parts = (frames[name] for name in ("arms", "pooled", "studies", "responses", "diseases"))
-            results = analysis_table(scope, slug, label, *parts, policy)
-            rows = _row_numbers(frames["places"], "responses", (row.get("response", "") for row in results.about))
-            made["results"] = results.adding(Column("Rows", 7), rows)
-            if line["k"]:
-                made["picture"] = _picture(f"{FOREST}{line['analysis']}", frames, self._config)
-        if scope == "therapy":
-            own = frames["responses"][frames["responses"]["therapy"] == slug]
-            made["rows"] = _rows(f"rows-{slug}", f"{label}: the rows that were extracted", own, frames, policy)
-            made |= self._harms(slug, label)
-        return made
-
-    def _facts(self, line: Mapping, level: Mapping) -> list[tuple[str, str, list[tuple[str, str]]]]:
-        """What is known of a treatment over all diseases: term, words, and links in them."""
-        level_words = str(level["rule"])
-        if level["agreement"] not in ("only this level", "", None) and not missing(level["agreement"]):
-            level_words += f". Lower levels: {level['agreement']}"
-            level_words += "" if missing(level["agreement_note"]) else f" ({level['agreement_note']})"
-        facts = [("Level", level_words, [])]
-        sums = f"{fraction(line['events'], line['n'])} {interval(line['crude_ci_lb'], line['crude_ci_ub'])} in "
-        sums += counted(int(line["k"]), "study", "studies")
-        own = f"#analysis-{line['analysis']}"
-        if line["k"]:
-            facts.append(("Responders", sums, [(sums, own)]))
-        if line["pooled"] == "yes":
-            pooled = f"{estimate(line['estimate'], line['ci_lb'], line['ci_ub'])}%"
-            how = f"{pooled}, {coverage_of(line['conf_level'], line['interval'])}"
-            facts.append(("Pooled", how, [(pooled, own)]))
-        else:
-            facts.append(("Pooled", f"no: {line['reason']}", []))
-        if not missing(line["direction"]):
-            facts.append(("Direction", f"the interval lies {line['direction']} {_line(self._config)}", []))
-        if line["analysis"] in self._limits:
-            facts.append(("What limits certainty", self._limits[line["analysis"]], []))
-        if line["k_awaiting"]:
-            waiting = ids_in(line["awaiting"])
-            words = joined(self._studies[study] for study in waiting)
-            facts.append(("Counts awaited of", words, [(self._studies[study], f"#study-{study}") for study in waiting]))
-        return facts
-
-    def _harms(self, therapy: str, label: str) -> dict:
-        """The statements on harm of a treatment; the studies that say nothing in a sentence."""
-        whole = self._tables["adverse_events"].rows_about(therapy=therapy)
-        table = replace(whole, name=f"harms-{therapy}", title=f"{label}: adverse events", group="", footnotes=())
-        table = _with_sources(table)
-        if len(table.frame) and set(table.frame["Statement"]) == {"no statement found"}:
-            return {"silent": table.frame["Study"].iloc[0]}
-        return {"harms": table if len(table.frame) else None}
+def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """What is known of a treatment over all diseases: term, words, and links in them."""
+    result, level, own = analysis.result, analysis.level, f"#analysis-{analysis.name}"
+    level_words = therapy_level_words(level, review)
+    if level["agreement"] in ("agrees", "differs", "on_threshold", "no_counts"):
+        level_words += f". Compared with lower levels: {agreement_words(level, review)}"
+    facts: list[tuple[str, str, list[tuple[str, str]]]] = [("Level", level_words, [])]
+    if result["k"]:
+        sums = f"{response_cell(analysis, review)} in {counted(int(result['k']), 'study', 'studies')}"
+        facts.append((counts_head(review).removesuffix("/n (%)"), sums, [(sums, own)]))
+    if analysis.pooled:
+        pooled = f"{estimate(result['estimate'], result['ci_lb'], result['ci_ub'])}%"
+        how = f"{pooled}, {coverage_of(result['conf_level'], result['interval'])}"
+        facts.append(("Pooled", how, [(pooled, own)]))
+    else:
+        facts.append(("Pooled", f"no: {not_pooled_reason(result, review)}", []))
+    if not missing(result["direction"]):
+        facts.append(("Direction", f"the interval lies {result['direction']} {_threshold(review)}", []))
+    limits = [
+        words
+        for about, words in zip(findings.about, findings.frame[LIMITS], strict=True)
+        if about["analysis"] == analysis.name
+    ]
+    facts += [(LIMITS, words, []) for words in limits]
+    if result["k_awaiting"]:
+        named = [(review.labels.study[study], f"#study-{study}") for study in ids_in(result["awaiting"])]
+        facts.append(("Without counts", joined(label for label, _ in named), named))
+    return facts
 
 
-def _sensitivity(frames, config) -> Table:
-    parts = (frames[name] for name in ("sensitivity", "pooled", "studies", "therapies", "diseases"))
-    return sensitivity_table(*parts, config["review"]["class_labels"], config["synthesis"]["conf_level"])
+def _harms(therapy: str, label: str, adverse_events: Table) -> dict[str, Any]:
+    """The statements on harm of a treatment; the studies that say nothing in a sentence."""
+    whole = adverse_events.rows_about(therapy=therapy)
+    table = replace(whole, name=f"harms-{therapy}", title=f"{label}: adverse events", group="", footnotes=())
+    table = _with_sources(table)
+    if len(table.frame) and set(table.frame["Statement"]) == {NO_STATEMENT}:
+        return {"silent": table.frame["Study"].iloc[0]}
+    return {"harms": table if len(table.frame) else None}
 
 
 def _warnings(issues: pd.DataFrame) -> list[str]:

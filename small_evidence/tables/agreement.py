@@ -8,22 +8,18 @@ import pandas as pd
 
 from small_evidence.extraction.agreement import ROW
 from small_evidence.extraction.schema import humanise
+from small_evidence.review import Review
 from small_evidence.tables.parts import extraction_words
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import NOTE_NR, NOTHING, fraction, joined, missing, rounded
+from small_evidence.wording import NOTE_NR, NOTHING, coverage, fraction, joined, missing, rounded
 
 
-def agreement_table(agreement: pd.DataFrame, disagreements: pd.DataFrame, conf_level: float) -> Table:
-    """How far two extractions agree, a row a column of a table, and how many differences are decided.
-
-    Parameters
-    ----------
-    agreement, disagreements : DataFrames of `extraction.compare_extractions`
-    conf_level : float in (0, 1); coverage of the interval of kappa
-    """
+def agreement_table(review: Review) -> Table:
+    """How far two extractions agree, a row a column of a table, and how many differences are decided."""
+    agreement, disagreements = review["agreement"], review["disagreements"]
     decided = disagreements[["table", "column"]].assign(decided=disagreements["state"] == "agreed")
     settled = decided.groupby(["table", "column"])["decided"].agg(["sum", "count"]).astype(int).to_dict("index")
-    kappa = f"Kappa [{conf_level:.0%} CI]"
+    kappa = f"Kappa [{coverage(review.conf_level)} CI]"
     rows = []
     for line in agreement.astype(object).fillna("").to_dict("records"):  # an empty cell of a CSV comes back as missing
         state = settled.get((line["table"], line["column"]), {"sum": 0, "count": 0})

@@ -74,7 +74,7 @@ def awaiting_table(review: Review) -> Table:
         missing_counts_words(review),
         "Order: studies that would make an analysis large enough to pool, then those of the published review, then by "
         "level and by number of patients.",
-        *level_note(review.standards.levels, review.scheme_name),
+        *level_note(review),
         NOTE_NR,
     )
     about = tuple({"study": study} for study in awaiting["study_id"])

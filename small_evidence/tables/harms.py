@@ -5,33 +5,30 @@ from __future__ import annotations
 import pandas as pd
 
 from small_evidence.extraction.schema import numbers
-from small_evidence.tables.parts import therapy_order
+from small_evidence.review import Review
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import NOTE_NR, NOTHING, cell, count, counted, fraction, joined, labels_of, missing, word
+from small_evidence.wording import NOTE_NR, NOTHING, cell, counted, fraction, joined, missing, word
+
+NO_STATEMENT = "no statement found"
 
 
-def adverse_event_table(
-    adverse_events: pd.DataFrame, studies: pd.DataFrame, responses: pd.DataFrame, therapies: pd.DataFrame
-) -> Table:
+def adverse_event_table(review: Review) -> Table:
     """Adverse events by treatment; a stated zero, silence and an unclear statement are kept apart.
 
     Every treatment with an eligible study has at least one row; studies without any statement are named, since
     silence is not zero.
-
-    Parameters
-    ----------
-    adverse_events, studies, responses, therapies : extraction tables
     """
-    study_labels, therapy_labels = labels_of(studies, "study_id"), labels_of(therapies, "therapy")
+    studies, responses, adverse_events = review["studies"], review["responses"], review["adverse_events"]
+    study_labels = review.labels.study
     active = set(studies.loc[studies["status"] != "excluded", "study_id"])
-    told = adverse_events[adverse_events["study_id"].isin(active)]
-    told = told.assign(x=numbers(told["n_patients"]), n=numbers(told["n_at_risk"]))
+    reported = adverse_events[adverse_events["study_id"].isin(active)]
+    reported = reported.assign(x=numbers(reported["n_patients"]), n=numbers(reported["n_at_risk"]))
     used = responses[responses["study_id"].isin(active)]
     rows = []
-    for therapy in (member for _, members in therapy_order(therapies) for member in members):
-        statements = told[told["therapy"] == therapy]
+    for therapy in (member for _, members in review.classes for member in members):
+        statements = reported[reported["therapy"] == therapy]
         users = dict.fromkeys(used.loc[used["therapy"] == therapy, "study_id"])
-        title = therapy_labels[therapy]
+        title = review.labels.therapy[therapy]
         for event in statements.itertuples():
             rows.append(
                 {
@@ -39,7 +36,7 @@ def adverse_event_table(
                     "Treatment": title,
                     "Study": study_labels.get(event.study_id, event.study_id),
                     "Adverse event": cell(event.term),
-                    "Patients (%)": _events(event),
+                    "Patients (%)": "NR" if missing(event.x) and missing(event.n) else fraction(event.x, event.n),
                     "Serious": cell(event.serious),
                     "Statement": word("reporting", event.reporting),
                     "Note": cell(event.notes),
@@ -53,10 +50,10 @@ def adverse_event_table(
                     "about": {"therapy": therapy, "study": ";".join(silent), "source": NOTHING},
                     "Treatment": title,
                     "Study": joined(study_labels[study] for study in silent),
-                    "Adverse event": "no statement found",
+                    "Adverse event": NO_STATEMENT,
                     "Patients (%)": "NR",
                     "Serious": "NR",
-                    "Statement": "no statement found",
+                    "Statement": NO_STATEMENT,
                     "Note": "the other studies of this treatment" if some else NOTHING,
                 }
             )
@@ -83,11 +80,3 @@ def adverse_event_table(
         "adverse_events", "", "Adverse events by treatment", frame, columns, group="Treatment",
         footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
-
-
-def _events(event) -> str:
-    if not missing(event.x) and not missing(event.n) and event.n:
-        return fraction(event.x, event.n)
-    if missing(event.x) and missing(event.n):
-        return "NR"
-    return f"{count(event.x)}/{count(event.n)}"

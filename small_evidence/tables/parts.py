@@ -1,21 +1,26 @@
-"""What several tables say in the same words: notes on levels and models, pooled values and their marks, order."""
+"""What several tables have in common: order of the rows, columns of counts and pooled values, notes, marks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from small_evidence.extraction.appraisals import CONSENSUS
-from small_evidence.extraction.schema import numbers
+from small_evidence.extraction.schema import SILENT, numbers
+from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
-from small_evidence.tables.table import Marks
+from small_evidence.review import Analysis, Review
+from small_evidence.tables.table import Column, Marks
 from small_evidence.wording import (
     NOTHING,
-    SILENT,
+    all_of,
     cell,
     counted,
+    coverage,
     coverage_of,
     estimate,
     fraction,
@@ -23,24 +28,241 @@ from small_evidence.wording import (
     interval,
     joined,
     labels_of,
+    level_text,
     method_label,
     missing,
+    not_pooled_reason,
     short_labels,
     variance,
 )
 
-WIDE_INTERVAL = (
-    0.80  # a pooled interval wider than this leaves nearly every response possible; it is shown, with a note
+WIDE_INTERVAL = 0.80  # a pooled interval wider than this leaves nearly every response possible; it has a note
+ESTIMANDS = {"median": "median study", "mean": "mean study", "common": "one proportion for all studies"}
+EVERYBODY = {"all_responders": "Every patient", "no_responders": "No patient"}
+RECOMMENDATIONS = {"against": "should not be used"}  # words for what publications are extracted to say
+NOT_IN_NUMBER = "Level not of the studies in this number: no study of that level has counts that are included."
+STUDIES_NOTE = (
+    "Studies: included, counts are in the analysis; not included, counts are available but not used (reasons in Table "
+    "III); without counts, eligible but the counts are not available."
 )
+RESPONSE, POOLED = "Responders", "Pooled"  # names of columns; their headings have the words of the review
 
 
-def level_note(schemes: Mapping, scheme: str) -> list[str]:
+# Rows ------------------------------------------------------------------------------------------------------
+
+
+class Treatment(NamedTuple):
+    """A treatment or a class as a whole, as tables list them."""
+
+    group: str  # label of the class
+    label: str
+    scope: str  # "therapy" or "class"
+    slug: str
+    therapy_class: str
+
+
+def treatments(review: Review) -> Iterator[Treatment]:
+    """Every treatment in printing order, and after the treatments of a class the class as a whole."""
+    for therapy_class, members in review.classes:
+        group = review.labels.therapy_class[therapy_class]
+        for therapy in members:
+            yield Treatment(group, review.labels.therapy[therapy], "therapy", therapy, therapy_class)
+        yield Treatment(group, all_of(group), "class", therapy_class, therapy_class)
+
+
+def studies_of(arms: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Studies of which an arm is included, and the others; each by year."""
+    by_year = arms.sort_values(["year", "study_id"], na_position="last", kind="stable")
+    included = dict.fromkeys(by_year.loc[by_year["entered"] == "yes", "study_id"])
+    return list(included), [study for study in dict.fromkeys(by_year["study_id"]) if study not in included]
+
+
+def treated(review: Review) -> pd.Series:
+    """Patients of all studies of an analysis whose number is known, those without counts too; a cohort once.
+
+    Returns
+    -------
+    Series of float by analysis; NaN where no study reports its number
+
+    Notes
+    -----
+    Of several time points the largest number counts. Within a study the arms that are included together are different
+    patients and are summed; of the others it is not known, so that the largest one counts if it is larger.
+    """
+    arms, facts = review["arms"], review["responses"].set_index("response_id")
+    rows = arms.assign(response_id=arms["response_ids"].map(ids_in)).explode("response_id")
+    rows = rows.assign(
+        unit=rows["response_id"].map(facts["unit"]),
+        row_disease=rows["response_id"].map(facts["disease"]),
+        size=rows["response_id"].map(numbers(facts["n"])),
+        group=rows["arm"].where(~rows["arm"].isin(SILENT), rows["arm_therapy"]),
+        cohort=rows["study_id"].map(_cohorts(review["studies"])),
+    )
+    rows = rows[rows["unit"] == review.policy["unit"]]
+    group = ["analysis", "cohort", "study_id", "group"]
+    by_disease = rows.groupby([*group, "row_disease"]).agg(size=("size", "max"), entered=("entered", "max"))
+    by_group = by_disease.groupby(group).agg({"size": lambda sizes: sizes.sum(min_count=1), "entered": "max"})
+    by_study = by_group.groupby(group[:3])["size"].max()
+    together = by_group.loc[by_group["entered"] == "yes", "size"].groupby(group[:3]).sum(min_count=1)
+    largest = pd.concat([by_study, together], axis=1).max(axis=1)
+    return largest.groupby(group[:2]).max().groupby("analysis").sum(min_count=1)
+
+
+def _cohorts(studies: pd.DataFrame) -> pd.Series:
+    """The cohort of each study, the study itself where none is named."""
+    named = studies["cohort_id"].where(~studies["cohort_id"].isin(SILENT), studies["study_id"])
+    return named.set_axis(studies["study_id"])
+
+
+def published_verdicts(review: Review) -> Mapping[str, str]:
+    """What the published review that is followed recommends, by therapy; in words, with the disease it names."""
+    followed = review.follows.lower()
+    found: dict[str, list[str]] = defaultdict(list)
+    for claim in review["published_claims"].to_dict("records"):
+        if claim["quantity"] != "recommendation" or not followed or not claim["review"].lower().startswith(followed):
+            continue
+        words = RECOMMENDATIONS.get(claim["value"], cell(claim["value"]))
+        disease = review.labels.disease_short.get(claim["disease"], "")
+        found[claim["therapy"]].append(f"{words} ({disease})" if disease else words)
+    return {therapy: joined(verdicts) for therapy, verdicts in found.items()}
+
+
+# Columns ---------------------------------------------------------------------------------------------------
+
+
+def counts_head(review: Review) -> str:
+    """Heading of a column of counts in the words of the review: "Responders/n (%)"."""
+    noun = review.response.noun_plural
+    return f"{noun[:1].upper()}{noun[1:]}/n (%)"
+
+
+def response_column(review: Review, width: float = 15) -> Column:
+    """The column of summed counts with their exact interval."""
+    return Column(RESPONSE, width, heading=f"{counts_head(review)} [{coverage(review.conf_level)} CI]")
+
+
+def pooled_column(review: Review, width: float = 16, align: str = "left") -> Column:
+    """The column of pooled values, which says of what they are the proportion: the median or the mean study."""
+    estimand = ESTIMANDS[METHODS[review.policy["method"]].estimand]
+    return Column(POOLED, width, align, heading=f"Pooled %, {estimand} [{coverage(review.conf_level)} CI]")
+
+
+def response_cell(analysis: Analysis, review: Review) -> str:
+    """Summed counts of an analysis with their interval; where they sum several outcomes, the counts of each."""
+    result = analysis.result
+    if not result["k"]:
+        return NOTHING
+    words = f"{fraction(result['events'], result['n'])} {interval(result['crude_ci_lb'], result['crude_ci_ub'])}"
+    parts = outcome_counts(analysis, review)
+    return f"{words}: {'; '.join(parts)}" if len(parts) > 1 else words
+
+
+def outcome_counts(analysis: Analysis, review: Review) -> list[str]:
+    """Counts of each outcome among the arms that are included: "8/9 clinical response"."""
+    sums = analysis.entered.groupby("outcome", sort=False)[["responders", "n"]].sum()
+    return [
+        f"{row['responders']:,.0f}/{row['n']:,.0f} {outcome_label(outcomes, review)}"
+        for outcomes, row in sums.iterrows()
+    ]
+
+
+def outcome_label(outcomes: str, review: Review) -> str:
+    """Outcomes joined by ";" as words within a line."""
+    labels = [review.outcome(outcome).label for outcome in ids_in(outcomes)]
+    return joined((label[:1].lower() + label[1:] for label in labels), " and ")
+
+
+def pooled_cell(analysis: Analysis, review: Review, marks: Marks) -> str:
+    """Pooled estimate and interval with the marks of its notes, or why there is none."""
+    if analysis.pooled:
+        return pooled_value(analysis.result, marks)
+    return f"not pooled: {not_pooled_reason(analysis.result, review)}"
+
+
+def pooled_value(result: Mapping[str, Any], marks: Marks) -> str:
+    """Pooled estimate and interval with the marks of its notes."""
+    return estimate(result["estimate"], result["ci_lb"], result["ci_ub"]) + "".join(pooled_marks(result, marks))
+
+
+def pooled_marks(result: Mapping[str, Any], marks: Marks) -> list[str]:
+    """Marks of what must be known of a pooled value: an interval over nearly everything, an answer on the boundary."""
+    notes = []
+    if result["ci_ub"] - result["ci_lb"] > WIDE_INTERVAL:
+        notes.append("The interval covers nearly the whole scale: these data are compatible with almost any response.")
+    status = result["status"]
+    if status in EVERYBODY:
+        notes.append(
+            f"{EVERYBODY[status]} responded: the interval is the exact one of the summed counts; the variance between "
+            "studies cannot be estimated."
+        )
+    elif status == "tau2_zero":
+        notes.append("The variance between studies is estimated as zero, the boundary of its range.")
+    elif status != "ok" and not missing(result["note"]):
+        notes.append(cell(result["note"]))
+    return [marks.mark(note) for note in notes]
+
+
+def level_cell(level: Mapping[str, Any], marks: Marks) -> str:
+    """A level of evidence, of a row of `therapy_levels`; marked where no study of it is in the number beside it."""
+    if not level:
+        return level_text("")
+    words = level_text(level["level"])
+    return words + marks.mark(NOT_IN_NUMBER) if level["level_in_number"] == "no" else words
+
+
+def disease_cell(analysis: Analysis, marks: Marks) -> str:
+    """Studies, counts, pooled value and level of a treatment in one disease, and how many studies are not included."""
+    result, parts = analysis.result, []
+    if result["k"]:
+        parts.append(f"{counted(int(result['k']), 'study', 'studies')}; {fraction(result['events'], result['n'])}")
+    if analysis.pooled:
+        parts.append(f"pooled {pooled_value(result, marks)}")
+    if result["k_left_out"]:
+        parts.append(f"{int(result['k_left_out'])} not included")
+    if result["k_awaiting"]:
+        parts.append(f"{int(result['k_awaiting'])} without counts")
+    if analysis.level:
+        parts.append(level_cell(analysis.level, marks))
+    return "; ".join(parts) or NOTHING
+
+
+def tau2_words(result: Mapping[str, Any]) -> str:
+    """Variance between studies with its interval: "0.46 [0.02, 8.1]"."""
+    lower, upper = result["tau2_lb"], result["tau2_ub"]
+    if missing(result["tau2"]) or missing(lower) or missing(upper):
+        return variance(result["tau2"])
+    return f"{variance(result['tau2'])} [{variance(lower)}, {'∞' if math.isinf(upper) else variance(upper)}]"
+
+
+def spread(result: Mapping[str, Any]) -> str:
+    """Prediction interval and variance between studies, then I²."""
+    parts = []
+    if not missing(result["pi_lb"]):
+        parts.append(f"prediction interval {interval(result['pi_lb'], result['pi_ub'])}%")
+    if not missing(result["tau2"]):
+        parts.append(f"tau² {tau2_words(result)}")
+    if not missing(result["i2"]):
+        parts.append(f"I² {result['i2']:.0%}")
+    return ", ".join(parts) or NOTHING
+
+
+def exact_bounds(x: Iterable[float], n: Iterable[float], conf_level: float) -> dict[tuple[float, float], str]:
+    """Printed exact interval of each pair of counts, from one call.
+
+    Bounds of one arm are descriptive, so a count of lesions has them too.
+    """
+    known = [pair for pair in dict.fromkeys(zip(x, n, strict=True)) if not any(map(missing, pair)) and pair[1] > 0]
+    lower, upper = proportion_interval([pair[0] for pair in known], [pair[1] for pair in known], conf_level=conf_level)
+    return {pair: interval(*bounds) for pair, *bounds in zip(known, lower, upper, strict=True)}
+
+
+# Notes -----------------------------------------------------------------------------------------------------
+
+
+def level_note(review: Review) -> list[str]:
     """The scheme of the levels and what to know about it; printed wherever a level is printed."""
-    if not scheme:
-        return []
-    facts = schemes["schemes"][scheme]
-    note = f"Levels of evidence: {facts['title']}."
-    return [note + (f" {' '.join(facts['note'].split())}" if facts["note"] else "")]
+    note = f"Levels of evidence: {review.scheme['title']}."
+    return [f"{note} {review.scheme['note']}".strip()]
 
 
 def abbreviations(slugs: Iterable[str], diseases: pd.DataFrame) -> list[str]:
@@ -55,29 +277,34 @@ def abbreviations(slugs: Iterable[str], diseases: pd.DataFrame) -> list[str]:
     return ["; ".join(pairs) + "."] if pairs else []
 
 
-def scheme_of(levels: pd.DataFrame, schemes: Mapping) -> str:
-    return levels["scheme"].iloc[0] if len(levels) else schemes["default"]
-
-
-def model_notes(pooled: pd.DataFrame, policy: Mapping) -> list[str]:
-    """Model and intervals of the pooled values, and which arms could enter."""
-    level = f"{policy['conf_level']:.0%}"
+def model_notes(review: Review) -> list[str]:
+    """Model and intervals of the pooled values, and which arms could be included."""
+    policy, pooled = review.policy, review["pooled"]
     notes = []
     done = pooled[pooled["pooled"] == "yes"]
     if len(done):
         models = joined(method_label(name) for name in done["method"] if not missing(name))
-        kinds = joined(coverage_of(policy["conf_level"], name) for name in done["interval"] if not missing(name))
+        kinds = joined(coverage_of(review.conf_level, name) for name in done["interval"] if not missing(name))
         notes.append(f"Pooled %: {models}; {kinds}.")
     notes.append(
-        f"Responders/n: summed counts of the study arms that entered, with the exact (Clopper-Pearson) {level} "
-        "interval."
+        f"{counts_head(review).removesuffix(' (%)')}: summed counts of the study arms that are included, with the "
+        f"exact (Clopper-Pearson) {coverage(review.conf_level)} interval."
     )
-    unit = policy["unit"]
+    summed = [review.outcome(outcome).label.lower() for outcome in outcomes_included(review)]
+    if len(summed) > 1:
+        notes.append(f"These outcomes count as one, any of them: {', '.join(summed)}.")
     notes.append(
         f"Pooled from {counted(policy['min_studies'], 'study', 'studies')} on; arms of fewer than "
-        f"{counted(policy['min_arm_size'], unit)} are shown in Table III and do not enter."
+        f"{counted(policy['min_arm_size'], policy['unit'])} are shown in Table III and are not included."
     )
     return notes
+
+
+def outcomes_included(review: Review) -> list[str]:
+    """Outcomes of the arms that are included, in the order of the choices of the review."""
+    arms = review["arms"]
+    found = {outcome for ids in arms.loc[arms["entered"] == "yes", "outcome"] for outcome in ids_in(ids)}
+    return [outcome for outcome in review.response_outcomes if outcome in found]
 
 
 def appraisal_words(appraisal: pd.DataFrame) -> str:
@@ -107,105 +334,3 @@ def extraction_words(agreement: pd.DataFrame | None, disagreements: pd.DataFrame
         f"{fraction(cells['agreed'].sum(), cells['compared'].sum())} of the cells in rows of both extractions agree; "
         f"{decided} of {counted(len(disagreements), 'difference')} in cells and rows decided"
     )
-
-
-def therapy_order(therapies: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Classes in the order of their first therapy, each with its therapies in display order."""
-    order = numbers(therapies["display_order"]).fillna(math.inf)
-    ordered = therapies.assign(order=order).sort_values("order", kind="stable")
-    return [(slug, list(rows["therapy"])) for slug, rows in ordered.groupby("therapy_class", sort=False)]
-
-
-def references(arms: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    """Studies of an analysis, those that entered first, each group by year; a star marks the others."""
-    entered, others = studies_of(arms)
-    return joined([labels.get(s, s) for s in entered] + [labels.get(s, s) + "*" for s in others])
-
-
-def studies_of(arms: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Studies of which an arm entered, and the others; each by year."""
-    by_year = arms.sort_values(["year", "study_id"], na_position="last", kind="stable")
-    entered = dict.fromkeys(by_year.loc[by_year["entered"] == "yes", "study_id"])
-    return list(entered), [study for study in dict.fromkeys(by_year["study_id"]) if study not in entered]
-
-
-def treated(arms: pd.DataFrame, studies: pd.DataFrame, responses: pd.DataFrame, unit: str = "patient") -> pd.Series:
-    """Patients of all studies of an analysis whose number is known, those without usable counts too; a cohort once.
-
-    Returns
-    -------
-    Series of float by analysis; NaN where no study tells its number
-    """
-    rows = arms.assign(response_id=arms["response_ids"].map(ids_in)).explode("response_id")
-    facts = responses.set_index("response_id")
-    rows["unit"] = rows["response_id"].map(facts["unit"])
-    rows["size"] = rows["response_id"].map(numbers(facts["n"]))
-    cohorts = studies.set_index("study_id")["cohort_id"]
-    rows["cohort"] = rows["study_id"].map(cohorts)
-    rows["cohort"] = rows["cohort"].where(~rows["cohort"].isin(SILENT), rows["study_id"])
-    rows = rows[rows["unit"] == unit].drop_duplicates(["analysis", "response_id"])
-    sums = rows.groupby(["analysis", "cohort", "study_id", "arm_therapy"])["size"].sum(min_count=1)
-    return sums.groupby(["analysis", "cohort"]).max().groupby("analysis").sum(min_count=1)
-
-
-def exact_bounds(x: Iterable[float], n: Iterable[float], conf_level: float) -> dict[tuple[float, float], str]:
-    """Printed exact interval of each pair of counts, from one call.
-
-    Bounds of one arm are descriptive, so a count of lesions has them too.
-    """
-    known = [pair for pair in dict.fromkeys(zip(x, n, strict=True)) if not any(map(missing, pair)) and pair[1] > 0]
-    lower, upper = proportion_interval([pair[0] for pair in known], [pair[1] for pair in known], conf_level=conf_level)
-    return {pair: interval(*bounds) for pair, *bounds in zip(known, lower, upper, strict=True)}
-
-
-def by_key(frame: pd.DataFrame, key: tuple[str, ...]) -> dict[tuple, dict]:
-    """Rows as dictionaries by their key."""
-    return {tuple(row[name] for name in key): row for row in frame.to_dict("records")}
-
-
-def pooled_value(line: Mapping, marks: Marks) -> str:
-    """Pooled estimate and interval with the marks of its notes."""
-    return estimate(line["estimate"], line["ci_lb"], line["ci_ub"]) + "".join(pooled_marks(line, marks))
-
-
-def pooled_marks(line: Mapping, marks: Marks) -> list[str]:
-    """Marks of what must be known of a pooled value: an interval over nearly everything, an answer on the boundary."""
-    notes = []
-    if line["ci_ub"] - line["ci_lb"] > WIDE_INTERVAL:
-        notes.append("The interval covers nearly the whole scale: these data leave almost any response possible.")
-    if line["status"] in ("all_responders", "no_responders"):
-        words = "Every patient responded" if line["status"] == "all_responders" else "No patient responded"
-        notes.append(
-            f"{words}: the interval is the exact one of the summed counts; the variance between studies cannot be told."
-        )
-    elif line["status"] == "tau2_zero":
-        notes.append("The variance between studies is estimated as zero, the edge of its range.")
-    elif line["status"] != "ok" and not missing(line["note"]):
-        notes.append(cell(line["note"]))
-    return [marks.mark(note) for note in notes]
-
-
-def spread(line: Mapping) -> str:
-    """Prediction interval and variance between studies, then I²."""
-    parts = []
-    if not missing(line["pi_lb"]):
-        parts.append(f"prediction interval {interval(line['pi_lb'], line['pi_ub'])}%")
-    if not missing(line["tau2"]):
-        parts.append(f"tau² {variance(line['tau2'])}")
-    if not missing(line["i2"]):
-        parts.append(f"I² {line['i2']:.0%}")
-    return ", ".join(parts) or NOTHING
-
-
-def disease_cell(line: Mapping, marks: Marks) -> str:
-    """Studies, counts and pooled value of a treatment in one disease; what did not enter is said."""
-    parts = []
-    if line["k"]:
-        parts.append(f"{counted(int(line['k']), 'study', 'studies')}; {fraction(line['events'], line['n'])}")
-    if line["pooled"] == "yes":
-        parts.append(f"pooled {pooled_value(line, marks)}")
-    if line["k_left_out"]:
-        parts.append(f"{int(line['k_left_out'])} left out")
-    if line["k_awaiting"]:
-        parts.append(f"{int(line['k_awaiting'])} awaiting")
-    return "; ".join(parts) or NOTHING

@@ -2,106 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
-from small_evidence.extraction.schema import humanise, numbers
-from small_evidence.synthesis.analyses import ALL, over_all
+from small_evidence.extraction.schema import ALL, LABELS, numbers
+from small_evidence.review import Analysis, Review
+from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.parts import (
+    POOLED,
+    RESPONSE,
+    STUDIES_NOTE,
+    Treatment,
     abbreviations,
-    by_key,
+    counts_head,
     disease_cell,
     exact_bounds,
+    level_cell,
     level_note,
     model_notes,
+    outcome_label,
+    pooled_cell,
+    pooled_column,
     pooled_marks,
-    pooled_value,
-    references,
-    scheme_of,
+    published_verdicts,
+    response_cell,
+    response_column,
     spread,
     studies_of,
-    therapy_order,
+    tau2_words,
     treated,
+    treatments,
 )
 from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import (
     NOTE_NR,
     NOTHING,
     SILENT,
-    all_of,
+    arm_reason,
     cell,
-    class_label,
     counted,
+    coverage,
     fraction,
     ids_in,
     interval,
     joined,
-    labels_of,
     level_text,
     missing,
+    not_pooled_reason,
     number_or_nr,
     percent,
-    short_labels,
-    variance,
-    with_labels,
     word,
 )
 
+BOUNDS = "Interval"  # name of a column; its heading has the coverage
+SECONDARY = "Based wholly or partly on counts known from a secondary source only (see Table III)."
+STARRED = "* Study of which no arm is included in the analysis of all diseases."
+Row = dict[str, Any]
 
-def table_iii(
-    arms: pd.DataFrame,
-    pooled: pd.DataFrame,
-    studies: pd.DataFrame,
-    responses: pd.DataFrame,
-    therapies: pd.DataFrame,
-    diseases: pd.DataFrame,
-    policy: Mapping,
-    class_labels: Mapping[str, str] | None = None,
-) -> Table:
+
+def table_iii(review: Review) -> Table:
     """Table III: responses by treatment, each study arm and then the pooled line or why there is none.
 
-    Arms that did not enter are listed with the reason, and so are further outcomes of the same studies.
-
-    Parameters
-    ----------
-    arms, pooled : DataFrames of `synthesis.select_arms` and `synthesis.pool_arms`
-    studies, responses, therapies, diseases : extraction tables
-    policy : mapping; the section `synthesis` of the config
-    class_labels : mapping from the slug of a class to its label
+    Arms that are not included are listed with the reason, and so are further outcomes of the same studies.
     """
-    class_labels = class_labels or {}
-    therapy_labels = labels_of(therapies, "therapy")
-    whole_lines = pooled[pooled["disease"] == ALL]
-    whole = by_key(whole_lines, ("scope", "therapy"))
-    arms_of = dict(list(arms[arms["disease"] == ALL].groupby(["scope", "therapy"], sort=False)))
+    studies, responses, marks = review["studies"], review["responses"], Marks()
     active = studies.loc[studies["status"] != "excluded", "study_id"]
     further = responses[(responses["primary_outcome"] != "yes") & responses["study_id"].isin(active)]
-    further = further.assign(x=numbers(further["responders"]), n=numbers(further["n"]))
-    counts = [*arms["responders"], *further["x"]], [*arms["n"], *further["n"]]
-    lines = _Lines(studies, responses, diseases, exact_bounds(*counts, policy["conf_level"]))
-    rows, emphasised = [], []
-
-    def add_summary(title, scope, therapy):
-        for row in reversed(lines.result(whole[scope, therapy])):
+    further = further.assign(
+        x=numbers(further["responders"]), n=numbers(further["n"]), response_ids=further["response_id"]
+    )
+    arms = review["arms"]
+    bounds = exact_bounds([*arms["responders"], *further["x"]], [*arms["n"], *further["n"]], review.conf_level)
+    facts = responses.set_index("response_id").to_dict("index")
+    rows: list[Row] = []
+    emphasised: list[int] = []
+    for treatment in treatments(review):
+        analysis = review.analysis_of(treatment.scope, treatment.slug)
+        if analysis is None:
+            continue
+        if treatment.scope == "therapy":
+            own = list(_arm_rows(analysis, review, facts, bounds))
+            listed = {response for ids in analysis.arms["response_ids"] for response in ids_in(ids)}
+            more = further[(further["therapy"] == treatment.slug) & ~further["response_id"].isin(listed)]
+            for extra in more.to_dict("records"):
+                used = [facts[extra["response_id"]]]
+                own.append(_arm_row(extra | {"responders": extra["x"]}, used, f"no: {_why(extra)}", review, bounds))
+            rows += [{"Treatment": treatment.label} | row for row in own]
+        for row in reversed(_result_rows(analysis, review, marks)):
             emphasised.append(len(rows))
-            rows.append({"Treatment": title} | row)
-
-    for therapy_class, members in therapy_order(therapies):
-        for therapy in members:
-            if ("therapy", therapy) not in whole:
-                continue
-            title = {"Treatment": therapy_labels[therapy]}
-            own = arms_of.get(("therapy", therapy), arms.iloc[:0])
-            rows += [title | row for row in lines.arms(own)]
-            listed = {response for ids in own["response_ids"] for response in ids_in(ids)}
-            for extra in further[(further["therapy"] == therapy) & ~further["response_id"].isin(listed)].itertuples():
-                role = f"no: {extra.pool_reason or 'further outcome'}"
-                rows.append(title | lines.arm(extra.study_id, extra.response_id, extra.x, extra.n, role))
-            add_summary(title["Treatment"], "therapy", therapy)
-        if ("class", therapy_class) in whole:
-            add_summary(all_of(class_label(therapy_class, class_labels)), "class", therapy_class)
-    bounds = f"{policy['conf_level']:.0%} CI, %"
+            rows.append({"Treatment": treatment.label} | row)
     columns = (
         Column("Study", 21),
         Column("Disease", 10),
@@ -109,287 +100,275 @@ def table_iii(
         Column("Response defined as", 30),
         Column("Follow-up", 14),
         Column("Known from", 10),
-        Column("Responders/n (%)", 14, "right"),
-        Column(bounds, 13, "right"),
+        Column(RESPONSE, 14, "right", heading=counts_head(review)),
+        _bounds_column(review, 13),
         Column("In the analysis", 27),
     )
-    frame = pd.DataFrame(rows, columns=["Treatment", *(c.name if c.name != bounds else "interval" for c in columns)])
-    frame = frame.rename(columns={"interval": bounds})
+    frame = pd.DataFrame(rows, columns=["Treatment", *(column.name for column in columns)])
+    named = {disease for row in rows for disease in row["diseases"]}
     notes = [
-        *model_notes(whole_lines, policy),
-        f"{bounds}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
-        "Between-study variance (tau²) is on the logit scale; a prediction interval is where the response of a "
-        "further study would lie."
-        if (whole_lines["pooled"] == "yes").any()
-        else "",
-        "Known from: the abstract, the full text, or a secondary source (someone else's account of the study).",
-        *lines.marks.footnotes(),
-        *abbreviations(lines.diseases_named, diseases),
+        *model_notes(review),
+        f"{columns[7].title}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
+        *_spread_note(review),
+        "Known from: the abstract, the full text, or a secondary source (another publication that cites the study).",
+        *marks.footnotes(),
+        *abbreviations(named, review["diseases"]),
         NOTE_NR,
     ]
     return Table(
         "table_iii", "Table III", "Responses by treatment", frame, columns, group="Treatment",
-        emphasised=tuple(emphasised), footnotes=tuple(note for note in notes if note),
-        about=tuple(row["about"] for row in rows),
+        emphasised=tuple(emphasised), footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 
-class _Lines:
-    """Printed lines of one study arm and of one analysis, with what they need of the other tables."""
-
-    def __init__(self, studies, responses, diseases, bounds) -> None:
-        self._studies, self._short = labels_of(studies, "study_id"), short_labels(diseases)
-        self._facts, self._bounds = responses.set_index("response_id").to_dict("index"), bounds
-        self.marks, self.diseases_named = Marks(), set()
-
-    def arms(self, arms: pd.DataFrame) -> list[dict]:
-        """The arms of an analysis, those that entered first, each group by year."""
-        made = []
-        by_year = arms.sort_values(["entered", "year"], ascending=[False, True], na_position="last", kind="stable")
-        for arm in by_year.itertuples():
-            role = "yes" if arm.entered == "yes" else f"no: {with_labels(arm.reason, self._studies)}"
-            made.append(self.arm(arm.study_id, arm.response_ids, arm.responders, arm.n, role))
-        return made
-
-    def arm(self, study: str, response_ids: str, x: float, n: float, role: str) -> dict:
-        told = [self._facts[response] for response in ids_in(response_ids) if response in self._facts]
-        self.diseases_named.update(row["disease"] for row in told)
-        units = [u for u in dict.fromkeys(row["unit"] for row in told) if u not in ("patient", *SILENT)]
-        return {
-            "about": {"study": study, "response": response_ids},
-            "Study": self._studies.get(study, study),
-            "Disease": joined(self._short.get(row["disease"], cell(row["disease"])) for row in told),
-            "Outcome": joined(humanise(row["outcome"]).lower() for row in told),
-            "Response defined as": joined(cell(row["response_definition"]) for row in told),
-            "Follow-up": joined(cell(row["follow_up"]) for row in told),
-            "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in told),
-            "Responders/n (%)": "NR" if missing(x) and missing(n) else fraction(x, n),
-            "interval": self._bounds.get((x, n), NOTHING),
-            "In the analysis": role + "".join(f"; {word('unit', u)}" for u in units if word("unit", u) not in role),
-        }
-
-    def result(self, line: Mapping) -> list[dict]:
-        """What an analysis gives: the pooled value and the sum, or why it is not pooled."""
-        blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
-        done, k = line["pooled"] == "yes", counted(int(line["k"]), "study", "studies")
-        summed = {
-            "Study": f"Summed, {k}" if done else f"Not pooled: {line['reason']}",
-            "Response defined as": NOTHING,
-            "Responders/n (%)": fraction(line["events"], line["n"]) if line["k"] else NOTHING,
-            "interval": interval(line["crude_ci_lb"], line["crude_ci_ub"]) if line["k"] else NOTHING,
-        }
-        model = {
-            "Study": f"Pooled, {k}",
-            "Response defined as": spread(line),
-            "Responders/n (%)": percent(line["estimate"]) + "".join(pooled_marks(line, self.marks)),
-            "interval": interval(line["ci_lb"], line["ci_ub"]),
-        }
-        return [{"about": {}} | row | blank for row in ((model, summed) if done else (summed,))]
-
-
-def analysis_table(
-    scope: str,
-    therapy: str,
-    label: str,
-    arms: pd.DataFrame,
-    pooled: pd.DataFrame,
-    studies: pd.DataFrame,
-    responses: pd.DataFrame,
-    diseases: pd.DataFrame,
-    policy: Mapping,
-) -> Table:
-    """What one treatment or class gives, over all diseases and in each: the result, then the study arms it rests on.
+def analysis_table(review: Review, analysis: Analysis) -> Table:
+    """What one treatment or class gives, over all diseases and in each: the result, then the study arms included.
 
     Diseases with the same arms share their lines; links reach the first by the names of its analyses.
 
     Parameters
     ----------
-    scope, therapy : str; "therapy" or "class" and its slug
-    label : str; for the caption
-    arms, pooled : DataFrames of `synthesis.select_arms` and `synthesis.pool_arms`
-    studies, responses, diseases : extraction tables
-    policy : mapping; the section `synthesis` of the config
+    analysis : of the treatment or class over all diseases
     """
-    short = short_labels(diseases)
-    arms = arms[(arms["scope"] == scope) & (arms["therapy"] == therapy)]
-    lines = _Lines(studies, responses, diseases, exact_bounds(arms["responders"], arms["n"], policy["conf_level"]))
-    arms_of = dict(list(arms.groupby("analysis", sort=False)))
-    analyses = pooled[(pooled["scope"] == scope) & (pooled["therapy"] == therapy)].to_dict("records")
-    alike: dict[tuple, list[dict]] = {}
-    for line in analyses:
-        alike.setdefault(tuple(arms_of[line["analysis"]]["response_ids"]), []).append(line)
-    rows, emphasised = [], []
+    marks = Marks()
+    facts = review["responses"].set_index("response_id").to_dict("index")
+    bounds = exact_bounds(analysis.arms["responders"], analysis.arms["n"], review.conf_level)
+    alike: dict[tuple[str, ...], list[Analysis]] = {}
+    for disease in (ALL, *review.diseases):
+        found = review.analysis_of(analysis.scope, analysis.therapy, disease)
+        if found is not None:
+            bounds |= exact_bounds(found.arms["responders"], found.arms["n"], review.conf_level)
+            alike.setdefault(tuple(found.arms["response_ids"]), []).append(found)
+    rows: list[Row] = []
+    emphasised: list[int] = []
     for group in alike.values():
-        title = joined("All diseases" if line["disease"] == ALL else short[line["disease"]] for line in group)
-        result = lines.result(group[0])
+        first = group[0]
+        title = joined(
+            "All diseases" if one.disease == ALL else review.labels.disease_short[one.disease] for one in group
+        )
+        result = _result_rows(first, review, marks)
         for row in result:  # the spread of a pooled value
             row["In the analysis"] = row["Response defined as"]
-        own = arms_of[group[0]["analysis"]]
-        result[-1]["about"] = {"response": ";".join(own.loc[own["entered"] == "yes", "response_ids"])}
-        result[0]["about"] = result[0]["about"] | {"id": " ".join(f"analysis-{line['analysis']}" for line in group)}
+        result[-1]["about"] = {"response": ";".join(first.entered["response_ids"])}
+        result[0]["about"] = result[0]["about"] | {"id": " ".join(f"analysis-{one.name}" for one in group)}
         emphasised += range(len(rows), len(rows) + len(result))
-        rows += [{"Diseases": title} | row for row in (*result, *lines.arms(own))]
-    bounds = f"{policy['conf_level']:.0%} CI, %"
+        rows += [{"Diseases": title} | row for row in (*result, *_arm_rows(first, review, facts, bounds))]
     columns = (
         Column("Study", 24),
         Column("Disease", 9),
         Column("Outcome", 13),
         Column("Known from", 11),
-        Column("Responders/n (%)", 13, "right"),
-        Column(bounds, 12, "right"),
+        Column(RESPONSE, 13, "right", heading=counts_head(review)),
+        _bounds_column(review, 12),
         Column("In the analysis", 28),
     )
-    frame = pd.DataFrame(rows).rename(columns={"interval": bounds})
+    frame = pd.DataFrame(rows, columns=["Diseases", *(column.name for column in columns)])
     return Table(
-        f"results-{scope}-{therapy}", "", f"{label}: results and the study arms they rest on",
-        frame[["Diseases", *(column.name for column in columns)]], columns, group="Diseases",
-        emphasised=tuple(emphasised), footnotes=tuple(lines.marks.footnotes()),
+        f"results-{analysis.scope}-{analysis.therapy}", "", f"{analysis.label}: results and study arms", frame, columns,
+        group="Diseases", emphasised=tuple(emphasised), footnotes=tuple(marks.footnotes()),
         about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 
-def table_iv(
-    pooled: pd.DataFrame,
-    arms: pd.DataFrame,
-    therapy_levels: pd.DataFrame,
-    studies: pd.DataFrame,
-    responses: pd.DataFrame,
-    therapies: pd.DataFrame,
-    diseases: pd.DataFrame,
-    schemes: Mapping,
-    policy: Mapping,
-    response_threshold: float,
-    class_labels: Mapping[str, str] | None = None,
-    condition: str = "",
-) -> Table:
+def _arm_rows(analysis: Analysis, review: Review, facts: Mapping[str, Row], bounds: Mapping) -> Iterator[Row]:
+    """The arms of an analysis, those that are included first, each group by year."""
+    order = {"by": ["entered", "year"], "ascending": [False, True]}
+    for arm in analysis.arms.sort_values(**order, na_position="last", kind="stable").to_dict("records"):
+        used = [facts[response] for response in ids_in(arm["response_ids"]) if response in facts]
+        role = "yes" if arm["entered"] == "yes" else f"no: {arm_reason(arm, review)}"
+        if arm["reason"] != "other_unit":
+            units = dict.fromkeys(row["unit"] for row in used if row["unit"] not in ("patient", *SILENT))
+            role += "".join(f"; {word('unit', unit)}" for unit in units)
+        yield _arm_row(arm, used, role, review, bounds)
+
+
+def _arm_row(arm: Mapping[str, Any], used: list[Row], role: str, review: Review, bounds: Mapping) -> Row:
+    """A line of one study arm, made of the response rows used."""
+    study, x, n, short = arm["study_id"], arm["responders"], arm["n"], review.labels.disease_short
+    return {
+        "about": {"study": study, "response": arm["response_ids"]},
+        "diseases": [row["disease"] for row in used],
+        "Study": review.labels.study.get(study, study),
+        "Disease": joined(short.get(row["disease"], cell(row["disease"])) for row in used),
+        "Outcome": joined(outcome_label(row["outcome"], review) for row in used),
+        "Response defined as": joined(cell(row["response_definition"]) for row in used),
+        "Follow-up": joined(cell(row["follow_up"]) for row in used),
+        "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in used),
+        RESPONSE: "NR" if missing(x) and missing(n) else fraction(x, n),
+        BOUNDS: bounds.get((x, n), NOTHING),
+        "In the analysis": role,
+    }
+
+
+def _why(response: Mapping[str, str]) -> str:
+    """Why a row that is not the primary outcome is left out: in the words of its extractor, else of its code."""
+    return response["pool_reason"] or LABELS["pool_reason_code"].get(response["pool_reason_code"]) or "further outcome"
+
+
+def _result_rows(analysis: Analysis, review: Review, marks: Marks) -> list[Row]:
+    """What an analysis gives: the pooled value and the sum, or why it is not pooled."""
+    result = analysis.result
+    blank = dict.fromkeys(("Disease", "Outcome", "Follow-up", "Known from", "In the analysis"), NOTHING)
+    k = counted(int(result["k"]), "study", "studies")
+    summed = {
+        "Study": f"Summed, {k}" if analysis.pooled else f"Not pooled: {not_pooled_reason(result, review)}",
+        "Response defined as": NOTHING,
+        RESPONSE: fraction(result["events"], result["n"]) if result["k"] else NOTHING,
+        BOUNDS: interval(result["crude_ci_lb"], result["crude_ci_ub"]) if result["k"] else NOTHING,
+    }
+    lines = [summed]
+    if analysis.pooled:
+        pooled = {
+            "Study": f"Pooled, {k}",
+            "Response defined as": spread(result),
+            RESPONSE: percent(result["estimate"]) + "".join(pooled_marks(result, marks)),
+            BOUNDS: interval(result["ci_lb"], result["ci_ub"]),
+        }
+        lines = [pooled, summed]
+    return [{"about": {}, "diseases": []} | blank | line for line in lines]
+
+
+def _bounds_column(review: Review, width: float) -> Column:
+    return Column(BOUNDS, width, "right", heading=f"{coverage(review.conf_level)} CI, %")
+
+
+def _spread_note(review: Review) -> list[str]:
+    if not (review["pooled"]["pooled"] == "yes").any():
+        return []
+    return [
+        "Between-study variance (tau², with its interval) is on the logit scale; a prediction interval shows the "
+        "response expected in a further study."
+    ]
+
+
+def table_iv(review: Review) -> Table:
     """Table IV: level of evidence and response of every treatment, over all diseases and by disease.
 
     A row a treatment with at least one study that is not excluded, in the groups and order of `therapies`; a class
-    that is analysed as a whole comes after its members. Treatments whose studies all await counts have their row and
-    say so.
-
-    Parameters
-    ----------
-    pooled, arms : DataFrames of `synthesis.pool_arms` and `synthesis.select_arms`
-    therapy_levels : DataFrame of `grading.grade_therapies`
-    studies, responses, therapies, diseases : extraction tables
-    schemes : mapping; the file of the level schemes
-    policy : mapping; the section `synthesis` of the config
-    response_threshold : float in (0, 1); what `direction` was read against
-    class_labels : mapping from the slug of a class to its label
-    condition : str; for the caption
+    that is analysed as a whole comes after its members. Treatments whose studies all await counts have their row too.
     """
-    class_labels = class_labels or {}
-    study_labels, therapy_labels = labels_of(studies, "study_id"), labels_of(therapies, "therapy")
-    short = short_labels(diseases)
-    shown = [slug for slug in diseases["disease"] if slug in set(pooled["disease"])]
-    key = ("scope", "therapy", "disease")
-    lines = by_key(pooled, key)
-    arms_of = dict(list(arms.groupby("analysis", sort=False)))
-    level_of = {place: level_text(row["level"]) for place, row in by_key(therapy_levels, key).items()}
-    patients = treated(arms, studies, responses, policy["unit"])
-    marks = Marks()
-    level = f"{policy['conf_level']:.0%}"
-    response, result = f"Responders/n (%) [{level} CI]", f"Pooled % [{level} CI]"
-    rows, emphasised = [], []
-
-    def row_of(group, label, scope, therapy):
-        line = lines[scope, therapy, ALL]
-        own = arms_of[line["analysis"]]
-        secondary = (
-            own.loc[own["entered"] == "yes", "evidence_basis"].map(lambda text: "secondary" in ids_in(text)).any()
-        )
-        values = {
-            "about": {
-                "analysis": line["analysis"],
-                "study": ";".join(study for some in studies_of(own) for study in some),
-            },
-            "Class": group,
-            "Treatment": label,
-            "Level": level_of.get((scope, therapy, ALL), "not gradable"),
-            "Direction": NOTHING if missing(line["direction"]) else line["direction"],
-            "Analysed": int(line["k"]),
-            "Left out": int(line["k_left_out"]),
-            "Awaiting": int(line["k_awaiting"]),
-            "Patients": number_or_nr(patients.get(line["analysis"])),
-            response: NOTHING,
-            result: pooled_value(line, marks) if line["pooled"] == "yes" else f"not pooled: {line['reason']}",
-        }
-        if line["k"]:
-            values[response] = (
-                f"{fraction(line['events'], line['n'])} {interval(line['crude_ci_lb'], line['crude_ci_ub'])}"
-            )
-            if secondary:
-                values[response] += marks.mark(
-                    "Rests wholly or partly on counts known from a secondary source only (see Table III)."
-                )
-        for disease in shown:
-            here = (scope, therapy, disease)
-            values[short[disease]] = disease_cell(lines[here], marks) if here in lines else NOTHING
-        values["References"] = references(own, study_labels) if scope == "therapy" else "those of the rows above"
-        return values
-
-    for therapy_class, members in therapy_order(therapies):
-        group = class_label(therapy_class, class_labels)
-        for therapy in members:
-            if ("therapy", therapy, ALL) in lines:
-                rows.append(row_of(group, therapy_labels[therapy], "therapy", therapy))
-        if ("class", therapy_class, ALL) in lines:
+    marks, patients, verdicts = Marks(), treated(review), published_verdicts(review)
+    diseases = [slug for slug in review.diseases if slug in set(review["therapy_levels"]["disease"])]
+    rows: list[Row] = []
+    emphasised: list[int] = []
+    without, unanalysed = [], []
+    for treatment in treatments(review):
+        analysis = review.analysis_of(treatment.scope, treatment.slug)
+        if analysis is None:
+            graded = review.level_of(treatment.scope, treatment.slug)
+            if treatment.scope == "therapy":
+                (unanalysed if graded else without).append(treatment.label)
+            continue
+        if treatment.scope == "class":
             emphasised.append(len(rows))
-            rows.append(row_of(group, all_of(group), "class", therapy_class))
-
-    columns = (
-        Column("Treatment", 17),
-        Column("Level", 6),
-        Column("Direction", 8.5),
-        Column("Analysed", 7.5, "center", over="Studies"),
-        Column("Left out", 5, "center", over="Studies"),
-        Column("Awaiting", 7.5, "center", over="Studies"),
-        Column("Patients", 7.5, "center"),
-        Column(response, 14),
-        Column(result, 16),
-        *(Column(short[disease], 11.5, over="By disease") for disease in shown),
-        Column("References", 25),
-    )
+        size = patients.get(analysis.name, float("nan"))
+        verdict = verdicts.get(treatment.slug, NOTHING) if treatment.scope == "therapy" else NOTHING
+        row = _treatment_row(treatment, analysis, diseases, review, marks)
+        rows.append(row | {"Patients": number_or_nr(size), "Published verdict": verdict})
+    columns = _table_iv_columns(review, diseases, bool(verdicts))
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
-    notes = _table_iv_notes(pooled, arms, therapy_labels, policy, response_threshold, marks)
-    notes[1:1] = level_note(schemes, scheme_of(therapy_levels, schemes))
-    notes += [*abbreviations(shown, diseases), NOTE_NR]
-    title = "Level of evidence and response by treatment and disease" + (f": {condition}" if condition else "")
+    notes = [
+        *_table_iv_notes(review, bool(verdicts)),
+        *([f"Without a primary outcome: {'; '.join(unanalysed)}."] if unanalysed else []),
+        *([f"Without any eligible study: {'; '.join(without)}."] if without else []),
+        *([STARRED] if rows else []),
+        *marks.footnotes(),
+        *abbreviations(diseases, review["diseases"]),
+        NOTE_NR,
+    ]
+    title = "Level of evidence and response by treatment and disease" + (
+        f": {review.condition}" if review.condition else ""
+    )
     return Table(
         "table_iv", "Table IV", title, frame, columns, group="Class", emphasised=tuple(emphasised),
         footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
 
-def _table_iv_notes(pooled, arms, therapy_labels, policy, response_threshold, marks) -> list[str]:
+def _treatment_row(
+    treatment: Treatment, analysis: Analysis, diseases: Iterable[str], review: Review, marks: Marks
+) -> Row:
+    """Cells of a treatment or class."""
+    result = analysis.result
+    included, others = studies_of(analysis.arms)
+    read = analysis.entered["evidence_basis"].map(ids_in)
+    secondary = any("secondary" in bases for bases in read)
+    here = {disease: review.analysis_of(treatment.scope, treatment.slug, disease) for disease in diseases}
+    levels = {disease: review.level_of(treatment.scope, treatment.slug, disease) for disease in diseases}
+    names = [review.labels.study[study] for study in included]
+    names += [f"{review.labels.study[study]}*" for study in others]
+    row: Row = {
+        "about": {
+            "analysis": analysis.name,
+            "study": ";".join([*included, *others]),
+            "therapy": treatment.slug,
+            "class": treatment.therapy_class,
+            "diseases": ";".join(disease for disease in diseases if levels[disease]),
+            "levels": ";".join(
+                dict.fromkeys(level_text(level["level"]) for level in (analysis.level, *levels.values()) if level)
+            ),
+            "pooled": "yes" if analysis.pooled else "no",
+            "counts": "yes" if result["k"] else "no",
+        },
+        "Class": treatment.group,
+        "Treatment": treatment.label,
+        "Level": level_cell(analysis.level, marks),
+        "Direction": NOTHING if missing(result["direction"]) else result["direction"],
+        "Included": int(result["k"]),
+        "Not included": int(result["k_left_out"]),
+        "Without counts": int(result["k_awaiting"]),
+        RESPONSE: response_cell(analysis, review) + (marks.mark(SECONDARY) if secondary else ""),
+        POOLED: pooled_cell(analysis, review, marks),
+        "References": joined(names) if treatment.scope == "therapy" else "those of the rows above",
+    }
+    for disease, found in here.items():
+        only_level = level_text(levels[disease]["level"]) if levels[disease] else NOTHING
+        row[disease] = disease_cell(found, marks) if found else only_level
+    return row
+
+
+def _table_iv_columns(review: Review, diseases: Iterable[str], verdicts: bool) -> tuple[Column, ...]:
+    short = review.labels.disease_short
+    return (
+        Column("Treatment", 17),
+        Column("Level", 6),
+        *([Column("Published verdict", 10)] if verdicts else []),
+        Column("Direction", 8.5),
+        Column("Included", 7.5, "center", over="Studies"),
+        Column("Not included", 7.5, "center", over="Studies"),
+        Column("Without counts", 7.5, "center", over="Studies"),
+        Column("Patients", 7.5, "center"),
+        response_column(review, 14),
+        pooled_column(review),
+        *(Column(disease, 11.5, over="By disease", heading=short[disease]) for disease in diseases),
+        Column("References", 25),
+    )
+
+
+def _table_iv_notes(review: Review, verdicts: bool) -> list[str]:
     """What the reader of Table IV must know, in the order in which the columns raise the question."""
-    single = over_all(pooled)
-    in_hand = over_all(arms)
-    entered = set(in_hand.loc[in_hand["entered"] == "yes", "study_id"])
-    waiting = {study for ids in single["awaiting"] for study in ids_in(ids)} - entered
-    only = int(((single["k"] == 0) & (single["k_left_out"] == 0)).sum())
-    line = percent(response_threshold)
+    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    done = [one for one in single if one.pooled]
+    only = sum(not one.result["k"] and not one.result["k_left_out"] for one in single)
     notes = [
-        "Studies: analysed, counts entered the analysis; left out, counts in hand but not entered (reasons in Table "
-        "III); awaiting, eligible but the counts are not in hand. Patients: of all studies of the row whose number is "
-        "known.",
-        f"Direction: the {policy['conf_level']:.0%} interval (pooled; where not pooled, of the summed counts) lies "
-        f"above, below or across {line} responders. It is read from the numbers and is no recommendation.",
-        *model_notes(pooled, policy),
+        *level_note(review),
+        "Level: the best level among the studies of the row, with or without counts; in the columns by disease, among "
+        "the studies of that disease.",
     ]
-    done = single[single["pooled"] == "yes"]
-    spreads = [f"{therapy_labels[row.therapy]} {variance(row.tau2)}" for row in done.itertuples()]
-    if spreads:
-        untold = f" {NOTHING}, cannot be estimated." if done["tau2"].isna().any() else ""
-        notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{untold}")
-    untold_of = [f"Counts of {counted(len(waiting), 'study', 'studies')} are awaited."] if waiting else []
+    if verdicts:
+        notes.append(f"Published verdict: what {review.follows} concluded; it is not derived from these numbers.")
+    notes += [
+        f"Direction: the {coverage(review.conf_level)} interval of the model lies above, below or across "
+        f"{percent(review.response_threshold)} {review.response.noun_plural}. It is read from the numbers and is no "
+        "recommendation.",
+        f"{STUDIES_NOTE} Patients: of all studies of the row whose number is known.",
+        *model_notes(review),
+    ]
+    if done:
+        spreads = [f"{one.label} {tau2_words(one.result)}" for one in done]
+        unknown = f" {NOTHING}, cannot be estimated." if any(missing(one.result["tau2"]) for one in done) else ""
+        notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{unknown}")
+    words = missing_counts_words(review)
     if only:
-        untold_of.append(f"{counted(only, 'treatment')} {'has' if only == 1 else 'have'} only studies awaiting counts.")
-    if untold_of:
-        notes.append(" ".join(untold_of) + " Missing counts are not taken as no response.")
-    without = [label for slug, label in therapy_labels.items() if slug not in set(single["therapy"])]
-    if without:
-        notes.append(f"Without any eligible study: {'; '.join(without)}.")
-    notes.append("* Study of which no arm is in the analysis of all diseases (left out or awaiting counts).")
-    return notes + marks.footnotes()
+        words += f" {counted(only, 'treatment')} {'has' if only == 1 else 'have'} only such studies."
+    return [*notes, f"{words} Missing counts are not taken as no response."]

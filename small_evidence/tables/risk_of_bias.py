@@ -6,43 +6,38 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from small_evidence.appraisal.risk_of_bias import judged_items, most_stars, summarise_appraisals
+from small_evidence.appraisal.risk_of_bias import judged_items, most_stars
 from small_evidence.extraction.appraisals import CONSENSUS, OVERALL, parts
 from small_evidence.extraction.schema import LABELS, MISSING, humanise
+from small_evidence.review import Review
 from small_evidence.tables.parts import appraisal_words
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import NOTE_NR, SIGNS, cell, counted, joined, judgement_sign, labels_of, word
+from small_evidence.wording import NOTE_NR, SIGNS, cell, counted, joined, judgement_sign, word
 
 KEYS = ["study_id", "tool", "result", "rater"]
 HOW_TO = (
-    "To appraise a study, give the table risk_of_bias in data/raw a row for each item of an instrument that is made "
-    "for the design of the study."
+    "To appraise a study, add a row for each item of an instrument made for its design to the table risk_of_bias in "
+    "data/raw."
 )
 
 
-def risk_of_bias_table(studies: pd.DataFrame, risk_of_bias: pd.DataFrame, instruments: Mapping[str, dict]) -> Table:
-    """Every appraisal of a study that is not excluded, a row a rater; without any, what could be appraised by what.
-
-    Parameters
-    ----------
-    studies, risk_of_bias : extraction tables
-    instruments : mapping from `appraisal.read_instruments`
-    """
-    rows = summarise_appraisals(studies, risk_of_bias, instruments)
+def risk_of_bias_table(review: Review) -> Table:
+    """Every appraisal of a study that is not excluded, a row a rater; without any, what could be appraised by what."""
+    studies, risk_of_bias, instruments = review["studies"], review["risk_of_bias"], review.standards.instruments
+    rows = review["appraisal"].copy()
     left = int((studies["status"] == "excluded").sum())
     about = [f"{appraisal_words(rows)}."]
     about += [f"Not shown: {counted(left, 'excluded study', 'excluded studies')}."] * bool(left)
     if not (rows["appraised"] == "yes").any():
         return _what_could_be(rows, instruments, about)
-    judged = judged_items(risk_of_bias, instruments)
+    judged = judged_items(review)
     judged["sign"] = judged["stars"].where(judged["stars"] != "", judged["judgement"].map(judgement_sign))
     signs = {key: dict(zip(own["item"], own["sign"], strict=True)) for key, own in judged.groupby(KEYS)}
     overall = risk_of_bias[risk_of_bias["item"] == OVERALL]
     support = dict(zip(overall[KEYS].itertuples(index=False, name=None), overall["support"], strict=True))
-    labels = labels_of(studies, "study_id")
     used = [tool for tool in instruments if tool in set(rows["tool"])]
     most = max(len(parts(instruments[tool])) for tool in used)
-    rows["name"] = rows["study_id"].map(labels)
+    rows["name"] = rows["study_id"].map(review.labels.study)
     rows["place"] = rows["tool"].map({tool: place for place, tool in enumerate([*used, ""])})
     rows = rows.sort_values(["place", "name", "result"], key=_in_order, kind="stable")
     made = [_row(row, signs, support, instruments, most) for row in rows.to_dict("records")]
@@ -61,7 +56,7 @@ def risk_of_bias_table(studies: pd.DataFrame, risk_of_bias: pd.DataFrame, instru
         *(_instrument_note(instruments[tool]) for tool in used),
         _sign_note(own[own["item"] != OVERALL]),
         "Judgement and note: the overall ones of the raters, where they gave any; no score is made where the "
-        "instrument has none. What each answer rests on is in the table risk_of_bias.",
+        "instrument has none. What each answer is based on is in the table risk_of_bias.",
     ]
     agreed = rows["rater"].str.casefold() == CONSENSUS
     if rows.duplicated(["study_id", "tool", "result"]).any():
@@ -87,7 +82,7 @@ def _row(row: Mapping, signs: Mapping[tuple, dict], support: Mapping[tuple, str]
         "Study": f"{row['name']}: {cell(row['result'])}" if row["result"] else row["name"],
         "Design": word("design", row["design"]),
         **{str(number): sign or judgement_sign("") for number, sign in enumerate(own, start=1)},
-        "Answers": cell(row["summary"] or row["note"]),
+        "Answers": cell(row["summary"]) if row["appraised"] == "yes" else "not appraised",
         "Judgement": cell(humanise(row["overall"]).lower()),
         "Rater": cell(row["rater"]),
         "Note": cell(support.get(key)),
@@ -113,9 +108,9 @@ def _sign_note(judged: pd.DataFrame) -> str:
     meanings: dict[str, list] = {}
     for slug in [*(slug for slug in SIGNS if slug in drawn), *sorted(drawn - set(SIGNS))]:
         meanings.setdefault(judgement_sign(slug), []).append(humanise(slug).lower())
-    told = [f"{sign}, {' or '.join(words)}" for sign, words in meanings.items()]
-    told += ["a number, the stars earned"] * bool(stars.any())
-    return f"Signs: {'; '.join(told)}; {judgement_sign('')}, no such item, or not appraised."
+    signs = [f"{sign}, {' or '.join(words)}" for sign, words in meanings.items()]
+    signs += ["a number, the stars earned"] * bool(stars.any())
+    return f"Signs: {'; '.join(signs)}; {judgement_sign('')}, no such item, or not appraised."
 
 
 def _what_could_be(rows: pd.DataFrame, instruments: Mapping, about: list[str]) -> Table:

@@ -12,6 +12,8 @@ import pandas as pd
 
 MARKS = ("†", "‡", "§", "¶", "‖", "††", "‡‡", "§§", "¶¶", "‖‖")
 
+FACETS = ("class", "diseases", "levels", "pooled", "counts")  # what a filter of rows asks for
+
 
 @dataclass(frozen=True)
 class Column:
@@ -55,7 +57,7 @@ class Table:
     listed : bool; a machine table has the same rows under the same name; a CSV of this one would only overwrite it
     about : tuple of dict, one a row, or none; what the row is about, for links: ids joined by ";" under the names
         analysis, therapy, study or response; source, where it was read; id, the names by which links reach the row,
-        joined by a blank
+        joined by a blank; and what a filter asks for (FACETS), values joined by ";"
     """
 
     name: str
@@ -89,7 +91,7 @@ class Table:
         return spans
 
     def rows_about(self, **wanted: str) -> Table:
-        """The table with the rows that are about one thing only, as in `rows_about(therapy="drug_a")`."""
+        """The table with the rows that are about one thing only, as in `rows_about(therapy="diltiazem")`."""
         kept = [place for place, row in enumerate(self.about) if wanted.items() <= row.items()]
         bold = tuple(new for new, old in enumerate(kept) if old in self.emphasised)
         frame = self.frame.iloc[kept].reset_index(drop=True)

@@ -8,8 +8,8 @@
   function key(cell) {
     const words = cell.textContent.trim();
     if (NOTHING.test(words)) return null;
-    const share = /^\d/.test(words) && /(\d+)\/(\d+)/.exec(words);
-    if (share && Number(share[2])) return Number(share[1]) / Number(share[2]);
+    const share = /^\d/.test(words) && /([\d,]+)\/([\d,]+)/.exec(words)?.slice(1).map((text) => Number(text.replaceAll(",", "")));
+    if (share && share[1]) return share[0] / share[1];
     const number = /^[<>]?(-?\d+(?:\.\d+)?)(?![\d.]*[\w-])/.exec(words);
     return number ? Number(number[1]) : words.toLowerCase();
   }
@@ -38,7 +38,8 @@
     // the lines of a result and of its arms stay together
     if (rows.length < 2 || table.caption.id.startsWith("results-")) return;
     for (const one of rows) {
-      one.words = `${one.row.textContent} ${one.row.cells[0].dataset.group ?? ""}`.toLowerCase();
+      const cells = [...one.row.cells].map((cell) => cell.textContent);
+      one.words = ` ${[...cells, one.row.cells[0].dataset.group ?? ""].join(" ")}`.toLowerCase().replace(/[([/]/g, "$& ");
     }
     const tools = document.createElement("div");
     const said = document.createElement("output");
@@ -67,6 +68,30 @@
       });
     });
 
+    // What a row knows of itself (data-diseases="ssc;jdm") is compared with what is chosen; words are sought at the
+    // beginning of words, so that "IB" is not found in "inhibitor".
+    const facets = [...(table.parentElement.parentElement.querySelector("form.facets")?.elements ?? [])].filter(
+      (field) => field.name,
+    );
+    let sought = [];
+    function filter() {
+      const chosen = facets.filter((field) => field.value);
+      for (const { row, words } of rows) {
+        const fits = chosen.every((field) => (row.dataset[field.name] ?? "").split(";").includes(field.value));
+        row.hidden = !(fits && sought.every((word) => words.includes(` ${word}`)));
+      }
+      const sorted = table.classList.contains("sorted");
+      for (const { group, body } of rows) {
+        if (group) group.hidden = sorted || rows.every((one) => one.body !== body || one.row.hidden);
+      }
+      said.textContent = `${rows.filter(({ row }) => !row.hidden).length} of ${rows.length} rows`;
+    }
+    for (const field of facets) {
+      field.form.hidden = false;
+      field.addEventListener("change", filter);
+    }
+    facets[0]?.form.addEventListener("reset", () => setTimeout(filter));
+
     if (rows.length >= LONG) {
       const label = document.createElement("label");
       const box = document.createElement("input");
@@ -74,13 +99,8 @@
       label.append("Filter ", box);
       box.setAttribute("aria-label", `Filter: ${name}`);
       box.addEventListener("input", () => {
-        const wanted = box.value.toLowerCase().split(/\s+/);
-        for (const { row, words } of rows) row.hidden = !wanted.every((word) => words.includes(word));
-        const sorted = table.classList.contains("sorted");
-        for (const { group, body } of rows) {
-          if (group) group.hidden = sorted || rows.every((one) => one.body !== body || one.row.hidden);
-        }
-        said.textContent = `${rows.filter(({ row }) => !row.hidden).length} of ${rows.length} rows`;
+        sought = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+        filter();
       });
       tools.append(label);
     }
