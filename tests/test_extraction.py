@@ -111,6 +111,7 @@ def test_the_bundled_tables_have_no_faults():
         "caveats": 6,
         "outcomes": 6,
         "certainty": 0,
+        "records": 0,
         "risk_of_bias": 0,
         "overlaps": 0,
         "adjudication": 0,
