@@ -14,8 +14,9 @@ EXTRACTED = (
 )  # fmt: skip
 # What the synthesis makes of them, in the order in which one needs the other: results/tables/<name>.csv
 RESULT_TABLES = (
-    "study_levels", "appraisal", "arms", "pooled", "pooled_events", "trace", "overlap_candidates", "sensitivity",
-    "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "contradictions", "awaiting",
+    "study_levels", "appraisal", "arms", "pooled", "pooled_events", "comparisons", "trace", "overlap_candidates",
+    "sensitivity", "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "contradictions",
+    "awaiting",
 )  # fmt: skip
 ALL = "all"  # the disease of an analysis over all of them
 SILENT_CLASSES = ("", "NR", "UNCLEAR")

@@ -38,7 +38,8 @@ NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
     "crude", "crude_ci_lb", "crude_ci_ub", "k_arms", "responders", "n_treated", "year", "best_events", "best_n",
     "lower_events", "lower_n", "chi2", "df", "p", "priority", "answered", "items", "stars", "stars_max", "row",
     "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub", "both_numbers", "exact", "within_1",
-    "only_first", "only_second", "n_counted", "smallest", "largest", "records",
+    "only_first", "only_second", "n_counted", "smallest", "largest", "records", "events1", "n1", "events2", "n2",
+    "no_information",
 }  # fmt: skip
 _COUNTS_BY_GROUP = ("k_", "patients_", "counts_")  # and what follows, such as k_awaiting or patients_IV
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")

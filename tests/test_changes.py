@@ -390,7 +390,7 @@ def test_a_release_of_the_bundled_review_can_be_compared(folder, synthesised):
             ("sum_of_counts", "warfarin"),
             ("arm_entered", "warfarin:berger1987"),
         } <= found
-        assert not set(changes["kind"]) & {"claim_verdict", "level", "direction", "pooled_result"}
+        assert not set(changes["kind"]) & {"claim_verdict", "level"}
 
 
 def test_a_release_read_back_from_its_files_is_what_it_was(synthesised, tmp_path):

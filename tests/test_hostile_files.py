@@ -34,7 +34,7 @@ def faults_of(folder):
     with pytest.raises(ExtractionError) as error:
         check_extraction(folder, year=2026)
     head, *lines = str(error.value).splitlines()
-    assert head == f"{len(lines)} {'fault' if len(lines) == 1 else 'faults'} in data/raw; nothing was changed:"
+    assert head == f"{len(lines)} {'error' if len(lines) == 1 else 'errors'} in data/raw; nothing was changed:"
     return lines
 
 
@@ -147,8 +147,7 @@ def an_open_quotation_mark(folder):
     replace(folder, b'disease,label,mondo,synonyms\nssc,"SSc,,\n' + b"dm,DM,,\n" * 1000)
 
 
-@csv_file("{f}, row 1, column disease: missing; sought in the header: empty", "{f}, row 1, column label: missing; "
-          "sought in the header: empty")  # fmt: skip
+@csv_file("{f}, row 1, column disease: missing; sought in the header: empty")
 def an_empty_file(folder):
     replace(folder, b"")
 
@@ -508,7 +507,7 @@ def test_a_run_names_all_hostile_files_at_once_and_keeps_the_last_good_tables(co
         f'data/raw/therapies.csv, row 3, column therapy: "../../x" {slug}',
         f'data/raw/therapies.csv, row 4, column therapy: "{{y}}" {slug}',
     ]
-    assert "7 faults in data/raw; nothing was changed:" in printed
+    assert "7 errors in data/raw; nothing was changed:" in printed
     assert "Traceback" not in printed
     assert "root:" not in printed
     assert review.files("data/processed", "results/tables") == before

@@ -134,12 +134,18 @@ class ExtractionError(ReviewError):
 
 def grouped_lines(issues):
     """The lines of `fault_lines`; of the same rule in one column the first three and how many more there are."""
+    alike = ["rule", "file", "sheet", "column"]
+    groups = issues.groupby(alike, sort=False)
+    number, size = groups.cumcount() + 1, groups["rule"].transform("size")
     lines = []
-    for (_, file, sheet, column), group in issues.groupby(["rule", "file", "sheet", "column"], sort=False):
-        lines += fault_lines(group.head(SHOWN_ALIKE))
-        if len(group) > SHOWN_ALIKE:
+    for line, at, count, (_, file, sheet, column) in zip(
+        fault_lines(issues), number, size, issues[alike].itertuples(index=False), strict=True
+    ):
+        if at <= SHOWN_ALIKE:
+            lines.append(line)
+        if at == SHOWN_ALIKE < count:
             place = file + (f", sheet {sheet}" if sheet else "") + (f", column {column}" if column else "")
-            lines.append(f"{place}: {len(group) - SHOWN_ALIKE} more like this")
+            lines.append(f"{place}: {count - SHOWN_ALIKE} more like this")
     return lines
 
 

@@ -19,6 +19,7 @@ from small_evidence.extraction.schema import (
     allowed_words,
     cell_kind,
     describe,
+    is_made,
     labels,
     must_be_filled,
     numbers,
@@ -255,9 +256,10 @@ def _write_note(sheet, position: int, table: str, column, is_needed: bool) -> No
         lines += ["One of:", *(f"{word} = {known[word]}" if known[word] != word else word for word in words)]
     elif also:
         lines += [f"Besides the names: {', '.join(also)}."]
-    elif cell_kind(table, column.column) not in ("note", "reference"):
+    elif is_needed or cell_kind(table, column.column) not in ("note", "reference", "text"):
         lines += [f"Allowed: {column.allowed}."]
-    lines += ["Every row needs it." if is_needed else "May stay empty."]
+    empty = f"May stay empty: {column.default}." if is_made(table, column.column) else "May stay empty."
+    lines += ["Every row needs it." if is_needed else empty]
     height = sum(math.ceil(len(line) / NOTE_CHARACTERS) for line in lines)
     size = {"width": 320, "height": 15 * height + 12}
     sheet.write_comment(0, position, "\n".join(lines), {"author": "", "font_size": 9, **size})

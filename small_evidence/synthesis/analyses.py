@@ -24,6 +24,7 @@ from small_evidence.pooling.sensitivity import all_methods, cumulative, leave_on
 from small_evidence.review import Review
 from small_evidence.synthesis.awaiting import awaiting_list
 from small_evidence.synthesis.claims import contradictions, reconcile_claims
+from small_evidence.synthesis.comparisons import compare_arms
 from small_evidence.synthesis.policy import select_arms
 from small_evidence.synthesis.trace import trace_rows
 
@@ -47,6 +48,7 @@ def synthesise(review: Review) -> Review:
     review = review.with_results(
         {
             "pooled_events": pool_events(review),
+            "comparisons": compare_arms(review),
             "trace": trace_rows(review, review["arms"]),
             "overlap_candidates": overlap_candidates(review["studies"], review["responses"], review["overlaps"]),
         }

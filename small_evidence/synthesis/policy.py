@@ -59,7 +59,7 @@ def select_arms(review: Review) -> pd.DataFrame:
     extractor's own words; responders and n are counts (NaN where missing), ci_lb and ci_ub the exact interval of an arm
     that entered. A study without counts has its row too.
     """
-    rows = _candidate_rows(review)
+    rows = candidate_rows(review)
     rows = pd.concat([rows.assign(scope="therapy", group=rows["therapy"]), _class_rows(rows, review)])
     by_disease = rows[~rows["disease"].isin((*SILENT, ALL))]
     rows = pd.concat([rows.assign(analysed=ALL), by_disease.assign(analysed=by_disease["disease"])])
@@ -78,8 +78,13 @@ def select_arms(review: Review) -> pd.DataFrame:
     return arms[ARMS].reset_index(drop=True)
 
 
-def _candidate_rows(review: Review) -> pd.DataFrame:
-    """Rows of primary outcomes of studies that are not excluded; `reason` is what keeps a row out by itself."""
+def candidate_rows(review: Review, *, comparators: bool = False) -> pd.DataFrame:
+    """Rows of primary outcomes of studies that are not excluded; `reason` is what keeps a row out by itself.
+
+    Parameters
+    ----------
+    comparators : whether placebo and no treatment count like a therapy
+    """
     policy, responses = review.policy, review["responses"]
     facts = review["studies"].set_index("study_id")
     status = responses["study_id"].map(facts["status"])
@@ -96,7 +101,7 @@ def _candidate_rows(review: Review) -> pd.DataFrame:
     missing = rows["n"].isna() | rows["responders"].isna() | (rows["n"] == 0)
     by_choice = rows["pool"] != "yes"
     rules = [
-        (kind == "none", "comparator"),
+        ((kind == "none") & (not comparators), "comparator"),
         (~rows["outcome"].isin(review.response_outcomes), "other_outcome"),
         (rows["unit"] != policy["unit"], "other_unit"),
         (by_choice, rows["pool_reason_code"].where(~rows["pool_reason_code"].isin(SILENT), "other")),
@@ -169,7 +174,7 @@ def _counted_elsewhere(arms: pd.DataFrame, review: Review) -> Iterator[tuple[int
     """
     cohort = cohorts(review["studies"], review["overlaps"])
     aside = chosen(review["overlaps"])
-    separate = _studies_with_separate_arms(review["studies"])
+    separate = studies_with_separate_arms(review["studies"])
     groups: dict[tuple[str, str], list] = defaultdict(list)
     for arm in arms[arms["reason"] == ""].itertuples():
         groups[arm.analysis, cohort[arm.study_id]].append(arm)
@@ -191,7 +196,7 @@ def _counted_elsewhere(arms: pd.DataFrame, review: Review) -> Iterator[tuple[int
                 kept.append(arm)
 
 
-def _studies_with_separate_arms(studies: pd.DataFrame) -> set[str]:
+def studies_with_separate_arms(studies: pd.DataFrame) -> set[str]:
     """Studies whose arms under different therapies are different patients: randomised, or with a comparison group."""
     separate = studies["design"].isin(CONTROLLED_DESIGNS) | (studies["controlled"] == "yes")
     return set(studies.loc[separate, "study_id"])

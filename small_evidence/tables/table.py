@@ -91,7 +91,7 @@ class Table:
         return spans
 
     def rows_about(self, **wanted: str) -> Table:
-        """The table with the rows that are about one thing only, as in `rows_about(therapy="diltiazem")`."""
+        """The table with the rows that are about one thing only, as in `rows_about(therapy="drug_a")`."""
         kept = [place for place, row in enumerate(self.about) if wanted.items() <= row.items()]
         bold = tuple(new for new, old in enumerate(kept) if old in self.emphasised)
         frame = self.frame.iloc[kept].reset_index(drop=True)
