@@ -367,10 +367,13 @@ VARIANTS = {
     "cumulative": "Cumulative by year",
     "method": "Method",
     "without_secondary": "Without secondary sources",
-    "any_arm_size": "With arms of any size",
+    "arm_size": "With another least size of arms",
     "complete_only": "Complete responses only",
     "without_overlap": "Without overlapping reports",
     "other_report": "With the other report of the same patients",
+    "worst_case": "Without response in patients not evaluated",
+    "best_case": "With response in patients not evaluated",
+    "three_level": "With arms within studies (three levels)",
 }
 FACTORS = {
     "disease": "Disease",
@@ -404,6 +407,15 @@ def arm_reason(arm: Mapping[str, Any], review: Review) -> str:
     if reason in LABELS["pool_reason_code"] and detail:
         return detail
     return ARM_REASONS.get(reason) or LABELS["pool_reason_code"].get(reason, reason)
+
+
+def variant_label(variant: str, change: str = "") -> str:
+    """What is changed in a variant of the sensitivity analyses.
+
+    >>> variant_label("arm_size", "5"), variant_label("complete_only")
+    ('With arms of 5 or more', 'Complete responses only')
+    """
+    return f"With arms of {change} or more" if variant == "arm_size" and change else VARIANTS[variant]
 
 
 def not_pooled_reason(result: Mapping[str, Any], review: Review) -> str:

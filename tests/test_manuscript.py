@@ -255,11 +255,11 @@ def test_sensitivity_results_give_the_range_of_the_pooled_proportion(review, tex
 
 
 def test_results_of_a_choice_that_are_not_pooled_are_counted(review, texts):
-    rows = review["sensitivity"].query("variant == 'any_arm_size'")
+    rows = review["sensitivity"].query("variant == 'arm_size' and change == '1'")
     single = {name for name, one in review.analyses.items() if one.scope == "therapy" and one.disease == "all"}
     rows = rows[rows["analysis"].isin(single)]
     pooled = rows["pooled"].eq("yes") | rows["analysis"].map(lambda name: review.analysis(name).pooled)
-    words = paragraph(texts["results"], "With arms of any size: ")
+    words = paragraph(texts["results"], "With arms of 1 or more: ")
     assert f"counts changed in {(~pooled).sum()} other analyses, not pooled." in words
     assert words.count(", pooled ") == rows["pooled"].eq("yes").sum()
 

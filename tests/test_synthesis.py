@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from small_evidence.pooling import pool_responses
+from small_evidence.pooling.three_level import pool_three_level
 from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, sensitivity
 from small_evidence.synthesis.policy import select_arms
 from small_evidence.wording import arm_reason, not_pooled_reason
@@ -153,9 +155,10 @@ def sensitivity_of(made, **choices):
 
 def test_diltiazem_stands_with_and_without_the_unidentified_cohort(plain):
     table = sensitivity_of(plain).query("analysis == 'diltiazem'")
-    # it has no smaller arm, and no patients who are reported twice
-    unchanged = {"any_arm_size", "without_overlap", "other_report"}
+    # it has no patients who are reported twice or were not evaluated, and no study with two arms
+    unchanged = {"without_overlap", "other_report", "worst_case", "best_case", "three_level"}
     assert set(table["variant"]) == set(VARIANTS) - unchanged
+    assert set(table.loc[table["variant"] == "arm_size", "change"]) == {"5", "10"}  # its smallest arm has 4 patients
     without = table.query("variant == 'without_secondary'").iloc[0]
     left_out = table.query("variant == 'leave_one_out' and change == 'unidentified_cohort'").iloc[0]
     assert without[["k", "events", "n"]].tolist() == [3, 16, 33]
@@ -216,3 +219,44 @@ def test_an_event_that_three_studies_count_is_pooled_as_responses_are():
     row = pool_events(made.with_tables(adverse_events=frame("adverse_events", rows))).iloc[0]
     assert row[["pooled", "k", "events", "n", "k_not_reported"]].tolist() == ["yes", 3, 16, 33, 1]
     assert row["estimate"] == pytest.approx(0.552, abs=5e-4)  # as diltiazem's three arms with these counts
+
+
+CONTROLLED = {"design": "cohort_controlled", "controlled": "yes"}
+
+
+def test_patients_treated_and_not_evaluated_fail_or_respond():
+    rows = [
+        ("a", {"n": "8", "responders": "5", "n_treated": "10"}),
+        ("a", {"n": "6", "responders": "3", "disease": "dm"}),  # of the same patients' arm, nobody missing
+        ("b", {"n": "7", "responders": "7"}),
+        ("c", {"n": "6", "responders": "2", "n_treated": "6"}),
+    ]
+    table = (
+        sensitivity_of(review({study: {} for study in "abc"}, rows)).query("analysis == 'drug'").set_index("variant")
+    )
+    assert table.loc["worst_case", ["k", "events", "n"]].tolist() == [3, 17, 29]
+    assert table.loc["best_case", ["k", "events", "n"]].tolist() == [3, 19, 29]
+
+
+def test_several_arms_of_a_study_are_pooled_within_it_too():
+    counts = {"a": ((3, 12), (9, 11)), "b": ((4, 9), (8, 17)), "c": ((5, 8), (2, 9))}
+    rows = [
+        (study, {"therapy": therapy, "responders": str(x), "n": str(n)})
+        for study, arms in counts.items()
+        for therapy, (x, n) in zip(("one", "two"), arms, strict=True)
+    ]
+    made = review(dict.fromkeys(counts, CONTROLLED), rows, {"one": "group_one", "two": "group_one"})
+    table = sensitivity_of(made).query("variant == 'three_level' and analysis == 'class-group_one'")
+    expected = pool_three_level([3, 9, 4, 8, 5, 2], [12, 11, 9, 17, 8, 9], list("aabbcc"))
+    assert table[["k", "events", "n"]].to_numpy().tolist() == [[3, 31, 66]]
+    # the arms may come in another order, which moves the maximum by the tolerance of the search
+    assert table["estimate"].item() == pytest.approx(expected["estimate"], abs=1e-4)
+
+
+def test_how_many_unpublished_patients_move_a_result_across_the_threshold(plain):
+    row = pooled_of(plain).loc["diltiazem"]
+    arms = select_arms(plain).query("analysis == 'diltiazem' and entered == 'yes'")
+    assert (row["unpublished_needed"], row["unpublished_direction"]) == (2, "non_responders")
+    for patients, above in ((1, True), (2, False)):
+        x, n = [*arms["responders"], *[0] * patients], [*arms["n"], *[1] * patients]
+        assert (pool_responses(x, n, interval="profile")["estimate"] > 0.5) == above

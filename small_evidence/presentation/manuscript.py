@@ -18,13 +18,12 @@ from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.review import Analysis, Review
-from small_evidence.synthesis.analyses import CHOICES, over_all
+from small_evidence.synthesis.analyses import ARM_SIZE, CHOICES, over_all
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE
 from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words
 from small_evidence.wording import (
-    VARIANTS,
     all_of,
     cell,
     counted,
@@ -38,6 +37,7 @@ from small_evidence.wording import (
     per_cent,
     scheme_name,
     variance,
+    variant_label,
     word,
 )
 
@@ -52,10 +52,13 @@ CITED_SOFTWARE: Mapping[str, Sequence[str]] = {
 }
 REPEATED = {  # how the analyses of a variant were repeated; the others are described in a sentence of their own
     "without_secondary": "without counts from secondary sources",
-    "any_arm_size": "with study arms of any size",
+    "arm_size": "with study arms of 1, 3, 5 and 10 or more patients",
     "complete_only": "with complete responses only",
     "without_overlap": "without reports that may overlap",
     "other_report": "with the other report of the same patients",
+    "worst_case": "with no response in patients treated but not evaluated",
+    "best_case": "with response in all patients treated but not evaluated",
+    "three_level": "with arms within studies, where a study has several",
 }
 LISTED = 3  # names in a sentence; more are counted
 
@@ -282,7 +285,7 @@ def _model_details(review: Review) -> str:
 
 def _sensitivity_methods(sensitivity: pd.DataFrame) -> str:
     """Choices are named whether or not they changed a result, overlaps only where there are any."""
-    done = {*CHOICES, *sensitivity["variant"]}
+    done = {ARM_SIZE, *CHOICES, *sensitivity["variant"]}
     repeated = [words for variant, words in REPEATED.items() if variant in done]
     return (
         "In sensitivity analyses, each pooled analysis was repeated with one study left out at a time, cumulatively by "
@@ -517,12 +520,12 @@ def _sensitivity_results(review: Review) -> list[str]:
         ]
         if analysis.pooled and ranges:
             found.append(f"{analysis.label}, pooled proportion: {'; '.join(ranges)}.")
-    for variant in REPEATED:
+    for variant, change in _repeated(review["sensitivity"]):
         rows = [
             (analysis, row)
             for analysis in single
             for row in analysis.variants.to_dict("records")
-            if row["variant"] == variant
+            if (row["variant"], row["change"]) == (variant, change)
         ]
         shown = [(analysis, row) for analysis, row in rows if analysis.pooled or row["pooled"] == "yes"]
         results = [f"{analysis.label}, {_variant_result(row, review)}" for analysis, row in shown]
@@ -530,8 +533,16 @@ def _sensitivity_results(review: Review) -> list[str]:
             other = "other " * bool(shown)
             results.append(f"counts changed in {others} {other}{'analysis' if others == 1 else 'analyses'}, not pooled")
         if results:
-            found.append(f"{VARIANTS[variant]}: {'; '.join(results)}.")
+            found.append(f"{variant_label(variant, change)}: {'; '.join(results)}.")
     return found
+
+
+def _repeated(sensitivity: pd.DataFrame) -> list[tuple[str, str]]:
+    """The variants of which each result is given, with what was changed, in the order of the methods."""
+    rows = sensitivity[sensitivity["variant"].isin(list(REPEATED))].drop_duplicates(["variant", "change"])
+    order = list(REPEATED)
+    pairs = zip(rows["variant"], rows["change"], strict=True)
+    return sorted(pairs, key=lambda pair: (order.index(pair[0]), int(pair[1] or 0)))
 
 
 def _estimates(analysis: Analysis, variant: str) -> pd.Series:

@@ -20,7 +20,9 @@ from small_evidence.pooling.direction import direction
 from small_evidence.pooling.heterogeneity import small_study_test, subgroups
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
+from small_evidence.pooling.selection import MIN_ARM_SIZES, evaluable_bounds, unpublished_needed
 from small_evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
+from small_evidence.pooling.three_level import pool_three_level
 from small_evidence.review import Review
 from small_evidence.synthesis.awaiting import awaiting_list
 from small_evidence.synthesis.claims import contradictions, reconcile_claims
@@ -31,10 +33,15 @@ from small_evidence.synthesis.trace import trace_rows
 # Variants of the sensitivity table that change one choice of the policy
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     "without_secondary": {"secondary_sources": "exclude"},
-    "any_arm_size": {"min_arm_size": 1},
     "complete_only": {"response": "complete"},
 }
-VARIANTS = ("leave_one_out", "cumulative", "method", *CHOICES, "without_overlap", "other_report")
+ARM_SIZE = "arm_size"  # change: the least number of patients of an arm
+EVALUABLE = ("worst_case", "best_case")  # patients treated but not evaluated all failed, or all responded
+THREE_LEVEL = "three_level"  # arms within studies
+VARIANTS = (
+    "leave_one_out", "cumulative", "method", ARM_SIZE, *CHOICES, "without_overlap", "other_report", *EVALUABLE,
+    THREE_LEVEL,
+)  # fmt: skip
 FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
 SMALL_STUDIES = "small_studies"
 # Why an analysis is not pooled, "" where it is
@@ -126,11 +133,21 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     records = pool_many(pooled_arms, by=["analysis"], **_method(policy)).set_index("analysis")
     table = table.join(records.drop(columns=["k", "events", "n"]))
     table["direction"] = _directions(review, table, entered)
+    table = table.join(_unpublished(pooled_arms, review))
+    table["unpublished_direction"] = table["unpublished_direction"].fillna("").astype("str")
     first = [
         "scope", "therapy", "disease", "pooled", "reason", "k", "k_arms", "events", "n", "crude", "crude_ci_lb",
         "crude_ci_ub",
     ]  # fmt: skip
-    last = ["direction", "studies", "k_left_out", "k_awaiting", "awaiting"]
+    last = [
+        "direction",
+        "unpublished_needed",
+        "unpublished_direction",
+        "studies",
+        "k_left_out",
+        "k_awaiting",
+        "awaiting",
+    ]
     record = [column for column in records.columns if column not in first]
     return table[[*first, *record, *last]].reset_index()
 
@@ -140,10 +157,10 @@ def sensitivity(review: Review) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, a row a variant: analysis, variant (one of VARIANTS), change (the study left out, the year reached, ""
-    elsewhere), pooled and reason as in `pool_arms`, k, events, n, crude with its exact interval, and the record of the
-    pooling engine (empty where too few studies are left). Variants of choice are listed for every analysis over all
-    diseases whose arms they change; the others for those that are pooled.
+    DataFrame, a row a variant: analysis, variant (one of VARIANTS), change (the study left out, the year reached, the
+    least size of an arm, "" elsewhere), pooled and reason as in `pool_arms`, k, events, n, crude with its exact
+    interval, and the record of the pooling engine (empty where too few studies are left). Variants of choice are listed
+    for every analysis over all diseases whose arms they change; the others for those that are pooled.
     """
     policy, arms = review.policy, review["arms"]
     entered = arms[arms["entered"] == "yes"]
@@ -158,8 +175,11 @@ def sensitivity(review: Review) -> pd.DataFrame:
         grown.assign(variant="cumulative", change=years),
         methods.drop(columns="label").assign(variant="method", change=""),
     ]
-    for variant, changed in _changed_reviews(review):
-        parts.append(_where_different(variant, select_arms(changed), entered, options))
+    for variant, change, changed in _changed_reviews(review):
+        parts.append(_where_different(select_arms(changed), entered, options).assign(variant=variant, change=change))
+    for variant, bounded in _evaluable(entered).items():
+        parts.append(_where_different(bounded, entered, options).assign(variant=variant, change=""))
+    parts.append(_three_level(pooled, review.conf_level))
     table = pd.concat(parts, ignore_index=True)
     few = (table["k"] < policy["min_studies"]) & (table["variant"] != "method")
     table["pooled"] = np.where(few, "no", "yes")
@@ -175,17 +195,20 @@ def sensitivity(review: Review) -> pd.DataFrame:
     return table[[*first, "crude", "crude_ci_lb", "crude_ci_ub", *record]].reset_index(drop=True)
 
 
-def _changed_reviews(review: Review) -> Iterator[tuple[str, Review]]:
-    """The review under every other choice, with the name of the variant."""
+def _changed_reviews(review: Review) -> Iterator[tuple[str, str, Review]]:
+    """The variant, its change, and the review under every other choice."""
+    for size in MIN_ARM_SIZES:
+        if size != review.policy["min_arm_size"]:
+            yield ARM_SIZE, str(size), review.with_policy(min_arm_size=size)
     for variant, changed in CHOICES.items():
-        yield variant, review.with_policy(**changed)
+        yield variant, "", review.with_policy(**changed)
     if len(review["overlap_candidates"]):
-        yield "without_overlap", review.with_tables(overlaps=assumed(review["overlap_candidates"]))
+        yield "without_overlap", "", review.with_tables(overlaps=assumed(review["overlap_candidates"]))
     if len(review["overlaps"]):
-        yield "other_report", review.with_tables(overlaps=exchanged(review["overlaps"]))
+        yield "other_report", "", review.with_tables(overlaps=exchanged(review["overlaps"]))
 
 
-def _where_different(variant: str, arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping) -> pd.DataFrame:
+def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping) -> pd.DataFrame:
     """Pooled results of the analyses over all diseases whose counts differ from those that entered."""
     whole = arms[(arms["entered"] == "yes") & (arms["disease"] == ALL)]
     same = _fingerprint(whole).eq(_fingerprint(entered))
@@ -193,7 +216,44 @@ def _where_different(variant: str, arms: pd.DataFrame, entered: pd.DataFrame, op
     # an analysis that loses all its arms keeps its row
     lost = entered[entered["analysis"].isin(differs.difference(whole["analysis"])) & (entered["disease"] == ALL)]
     kept = pd.concat([whole[whole["analysis"].isin(differs)], lost.assign(responders=0, n=0)])
-    return pool_many(kept, by="analysis", **options).assign(variant=variant, change="")
+    return pool_many(kept, by="analysis", **options)
+
+
+def _evaluable(entered: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The arms that entered in the worst and in the best case for patients who were treated and not evaluated."""
+    bounds = evaluable_bounds(entered["responders"], entered["n"], entered["n_treated"])
+    responders = dict(zip(EVALUABLE, (bounds.worst, bounds.best), strict=True))
+    return {variant: entered.assign(responders=x, n=bounds.n_treated) for variant, x in responders.items()}
+
+
+def _three_level(pooled: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    """Pooled results of the analyses in which a study has several arms; tau2 is that between studies."""
+    rows = []
+    for analysis, arms in pooled.groupby("analysis", sort=False):
+        if arms["study_id"].is_unique:
+            continue
+        found = pool_three_level(arms["responders"], arms["n"], arms["study_id"], conf_level).to_dict()
+        between = {name: found[name.replace("tau2", "tau2_study")] for name in ("tau2", "tau2_lb", "tau2_ub")}
+        names = {"analysis": analysis, "variant": THREE_LEVEL, "change": "", "method": THREE_LEVEL, "measure": ""}
+        rows.append(found | between | names | {"interval": "profile", "tau2_method": ""})
+    columns = ["analysis", "variant", "change", *RECORD]
+    return pd.DataFrame(rows).reindex(columns=columns) if rows else pd.DataFrame(columns=columns)
+
+
+def _unpublished(pooled: pd.DataFrame, review: Review) -> pd.DataFrame:
+    """How many unpublished patients would bring each pooled result to the other side of the response threshold.
+
+    Returns
+    -------
+    DataFrame by analysis: unpublished_needed (patients), unpublished_direction: "non_responders", "responders", or the
+    code of `pooling.selection.UNPUBLISHED_CODES` that says why there is no number
+    """
+    rows = {}
+    for analysis, arms in pooled.groupby("analysis"):
+        found = unpublished_needed(arms["responders"], arms["n"], review.response_threshold, **_method(review.policy))
+        way = found.code or ("responders" if found.respond else "non_responders")
+        rows[analysis] = {"unpublished_needed": found.patients, "unpublished_direction": way}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["unpublished_needed", "unpublished_direction"])
 
 
 def heterogeneity(review: Review) -> pd.DataFrame:

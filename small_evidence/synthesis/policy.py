@@ -149,13 +149,17 @@ def _summed_over_diseases(rows: pd.DataFrame) -> pd.DataFrame:
     def total(cells: pd.Series) -> float:
         return cells.sum(min_count=1)
 
+    # of rows that are summed, those that do not say how many were treated count the evaluated patients
+    treated = rows["n_treated"].fillna(rows["n"])
+    rows = rows.assign(treated=treated, known=rows["n_treated"].notna())
     keys = ["analysis", "scope", "group", "analysed", "study_id", "arm", "therapy", "part"]
     arms = rows.groupby(keys, sort=False, as_index=False).agg(
         reason=("reason", "first"),
         detail=("detail", "first"),
         responders=("responders", total),
         n=("n", total),
-        n_treated=("n_treated", total),
+        n_treated=("treated", total),
+        known=("known", "any"),
         arm_disease=("disease", each_once),
         outcome=("outcome", each_once),
         evidence_basis=("evidence_basis", each_once),
@@ -163,6 +167,7 @@ def _summed_over_diseases(rows: pd.DataFrame) -> pd.DataFrame:
         response_ids=("response_id", ";".join),
         source=("source", lambda cells: "; ".join(dict.fromkeys(cells))),
     )
+    arms["n_treated"] = arms["n_treated"].where(arms["known"])
     return arms.rename(columns={"therapy": "arm_therapy", "group": "therapy", "analysed": "disease"})
 
 
