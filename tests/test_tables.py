@@ -287,6 +287,7 @@ def test_bundled_warfarin_row(printed):
     assert row["Responders"].startswith("2/6 (33.3%) [4.3, 77.7]")
     assert row["Pooled"] == "not pooled: 2 studies, 3 needed"
     assert row["ssc"].endswith("; IV")
+    assert row_of(printed["table_iv"], Treatment="All bisphosphonates")["Published verdict"] == "might be useful"
 
 
 def test_missing_counts_are_counted_once_for_all(synthesised, printed):

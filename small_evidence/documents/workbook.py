@@ -172,7 +172,7 @@ def _write_cell(sheet, row: int, column: int, value, style) -> None:
 
 
 def _write_across(
-    sheet, row: int, last: int, text: str, style, total: float, size: float = SIZE, bold: bool = False
+    sheet, row: int, last: int, text: str, style, total: float, *, size: float = SIZE, bold: bool = False
 ) -> None:
     """A paragraph over the whole width."""
     _merge(sheet, row, 0, last, text, style)

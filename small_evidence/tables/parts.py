@@ -14,6 +14,7 @@ from small_evidence.extraction.schema import SILENT, numbers
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.review import Analysis, Review
+from small_evidence.synthesis.claims import is_followed
 from small_evidence.tables.table import Column, Marks
 from small_evidence.wording import (
     NOTHING,
@@ -114,17 +115,22 @@ def _cohorts(studies: pd.DataFrame) -> pd.Series:
     return named.set_axis(studies["study_id"])
 
 
-def published_verdicts(review: Review) -> Mapping[str, str]:
-    """What the published review that is followed recommends, by therapy; in words, with the disease it names."""
-    followed = review.follows.lower()
-    found: dict[str, list[str]] = defaultdict(list)
-    for claim in review["published_claims"].to_dict("records"):
-        if claim["quantity"] != "recommendation" or not followed or not claim["review"].lower().startswith(followed):
+def published_verdicts(review: Review) -> Mapping[tuple[str, str], str]:
+    """What the published review that is followed recommends, by scope and slug; in words, with the disease it names.
+
+    A claim about a treatment that stands for its class is shown with the class too.
+    """
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for claim in review["reconciliation"].to_dict("records"):
+        if claim["quantity"] != "recommendation" or not is_followed(claim, review):
             continue
-        words = RECOMMENDATIONS.get(claim["value"], cell(claim["value"]))
+        words = RECOMMENDATIONS.get(claim["claimed"], cell(claim["claimed"]))
         disease = review.labels.disease_short.get(claim["disease"], "")
-        found[claim["therapy"]].append(f"{words} ({disease})" if disease else words)
-    return {therapy: joined(verdicts) for therapy, verdicts in found.items()}
+        compared = review.analyses.get(claim["analysis"])
+        keys = [("therapy", claim["therapy"])] + ([(compared.scope, compared.therapy)] if compared else [])
+        for key in dict.fromkeys(keys):
+            found[key].append(f"{words} ({disease})" if disease else words)
+    return {key: joined(verdicts) for key, verdicts in found.items()}
 
 
 # Columns ---------------------------------------------------------------------------------------------------

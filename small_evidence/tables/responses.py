@@ -262,7 +262,7 @@ def table_iv(review: Review) -> Table:
         if treatment.scope == "class":
             emphasised.append(len(rows))
         size = patients.get(analysis.name, float("nan"))
-        verdict = verdicts.get(treatment.slug, NOTHING) if treatment.scope == "therapy" else NOTHING
+        verdict = verdicts.get((treatment.scope, treatment.slug), NOTHING)
         row = _treatment_row(treatment, analysis, diseases, review, marks)
         rows.append(row | {"Patients": number_or_nr(size), "Published verdict": verdict})
     columns = _table_iv_columns(review, diseases, bool(verdicts))
