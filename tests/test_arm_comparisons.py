@@ -6,6 +6,7 @@ import pytest
 from small_evidence.appraisal.levels import grade_studies
 from small_evidence.review import read_result, save_csv
 from small_evidence.synthesis.comparisons import compare_arms
+from small_evidence.tables.comparisons import comparison_table
 from tests.made_up import frame, review
 
 TRIAL = {"design": "rct", "controlled": "yes"}
@@ -75,3 +76,15 @@ def test_the_bundled_trials_have_no_counts_of_a_second_arm(synthesised, tmp_path
     back = read_result(tmp_path / "comparisons.csv")
     assert pd.api.types.is_numeric_dtype(back["k"])
     assert back["estimate"].isna().all()
+
+
+def test_the_table_prints_a_row_a_pair(synthesised):
+    rows = [("trial", row("drug", 9, 335)), ("trial", row("placebo", 12, 336)), ("half", row("drug", 2, 4))]
+    made = review(dict.fromkeys(("trial", "half"), TRIAL), rows, CLASSES)
+    made = made.with_results({"study_levels": grade_studies(made)})
+    table = comparison_table(made.with_results({"comparisons": compare_arms(made)}))
+    cells = table.frame.set_index("Study")
+    assert cells.loc["Trial", ["Treated", "Comparison"]].tolist() == ["9/335 (2.7%)", "12/336 (3.6%)"]
+    assert cells.loc["Trial", "RD"].startswith("−0.9 [")
+    assert cells.loc["Half", ["OR", "RR", "RD"]].tolist() == ["—"] * 3
+    assert len(comparison_table(synthesised).frame) == len(synthesised["comparisons"])

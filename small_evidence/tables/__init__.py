@@ -7,6 +7,7 @@ from small_evidence.tables.agreement import agreement_table
 from small_evidence.tables.awaiting import awaiting_table
 from small_evidence.tables.characteristics import table_i, table_ii
 from small_evidence.tables.claims import contradictions_table, reconciliation_table
+from small_evidence.tables.comparisons import comparison_table
 from small_evidence.tables.findings import findings_table
 from small_evidence.tables.harms import adverse_event_table
 from small_evidence.tables.levels import level_table
@@ -26,6 +27,7 @@ def evidence_tables(review: Review) -> list[Table]:
         findings_table(review),
         scenario_table(review),
         adverse_event_table(review),
+        comparison_table(review),
         level_table(review),
         risk_of_bias_table(review),
         reconciliation_table(review),

@@ -105,6 +105,7 @@ PRINTED = [
     "risk_of_bias",
 ]
 LISTS = [
+    "comparisons",
     "reconciliation",
     "contradictions",
     "awaiting",

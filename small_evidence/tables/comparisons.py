@@ -1,0 +1,91 @@
+"""Therapies compared within studies: responders of both arms, odds ratio, risk ratio and risk difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from small_evidence.pooling.comparisons import MEASURES
+from small_evidence.review import Review
+from small_evidence.tables.parts import level_note
+from small_evidence.tables.table import Column, Table
+from small_evidence.wording import (
+    ARM_REASONS,
+    LABELS,
+    NOTHING,
+    coverage,
+    fraction,
+    ids_in,
+    joined,
+    level_text,
+    missing,
+    rounded,
+)
+
+
+def comparison_table(review: Review) -> Table:
+    """A row a pair of therapies that a study compares; those without usable counts of both arms say why."""
+    rows = []
+    for _, pair in review["comparisons"].groupby(["therapy", "comparator", "reason"], sort=False):
+        first = pair.iloc[0].to_dict()
+        found = {line["measure"]: line for line in pair.to_dict("records")}
+        reason = first["reason"]
+        rows.append(
+            {
+                "about": {"therapy": first["therapy"], "study": first["studies"]},
+                "Treatment": review.labels.therapy[first["therapy"]],
+                "Compared with": review.labels.therapy.get(first["comparator"], "NR"),
+                "Studies": int(first["k"]),
+                "Treated": NOTHING if reason else fraction(first["events1"], first["n1"]),
+                "Comparison": NOTHING if reason else fraction(first["events2"], first["n2"]),
+                **{measure: _effect(found.get(measure, {}), measure) for measure in MEASURES},
+                "Level": level_text(first["level"]),
+                "Not compared": (ARM_REASONS.get(reason) or LABELS["pool_reason_code"].get(reason, reason)) or NOTHING,
+                "Study": joined(review.labels.study[study] for study in ids_in(first["studies"])),
+            }
+        )
+    conf = coverage(review.conf_level)
+    columns = (
+        Column("Treatment", 18),
+        Column("Compared with", 16),
+        Column("Studies", 7, "center"),
+        Column("Treated", 13, "right", over="Responders/n (%)"),
+        Column("Comparison", 13, "right", over="Responders/n (%)"),
+        Column("OR", 15, "right", heading=f"Odds ratio [{conf} CI]"),
+        Column("RR", 15, "right", heading=f"Risk ratio [{conf} CI]"),
+        Column("RD", 17, "right", heading=f"Risk difference, percentage points [{conf} CI]"),
+        Column("Level", 7),
+        Column("Not compared", 16),
+        Column("Study", 22),
+    )
+    notes = [
+        "Groups of different patients within one study, over all diseases. An odds or risk ratio above 1 and a risk "
+        f"difference above 0 mean that more of the treated {review.response.event_plural}.",
+        "One study: exact odds ratio, score interval of the risk ratio, Newcombe's interval of the risk difference. "
+        "Several: odds ratio of the hypergeometric-normal model; risk ratio and risk difference by Mantel-Haenszel.",
+        *level_note(review),
+    ]
+    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
+    return Table(
+        "comparisons", "", "Treatments compared within studies", frame, columns, footnotes=tuple(notes), listed=True,
+        about=tuple(row["about"] for row in rows),
+    )  # fmt: skip
+
+
+def _effect(line: Mapping[str, Any], measure: str) -> str:
+    if missing(line.get("estimate")):
+        return NOTHING
+    value, lower, upper = (_number(float(line[name]), measure) for name in ("estimate", "ci_lb", "ci_ub"))
+    return value if NOTHING in (lower, upper) else f"{value} [{lower}, {upper}]"
+
+
+def _number(value: float, measure: str) -> str:
+    """A ratio with two decimals, a difference in percentage points with one and a true minus sign."""
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞"
+    return rounded(100 * value, 1).replace("-", "−") if measure == "RD" else rounded(value, 2)
