@@ -421,4 +421,6 @@ def test_sensitivity_names_what_is_changed_and_gives_tau2_its_interval(synthesis
     own = found[found["Analysis"] == "Diltiazem"]
     assert own.iloc[0][["What is changed", "To"]].tolist() == ["Primary analysis", "—"]
     assert set(own.loc[own["What is changed"] == "Leave-one-out", "To"]) >= {"Vayssairat 1998", "Balin 2012"}
+    sizes = found.loc[found["What is changed"] == "With another least size of arms", "To"]
+    assert set(sizes) >= {"1 or more patients", "10 or more patients"}
     assert "[" in own.iloc[0]["tau²"]

@@ -190,8 +190,8 @@ def _row(cells: list[str], header: bool = False) -> str:
 
 
 def _cell(
-    value, width: int, style: str, size: float, align: str = "left", *, span: int = 1, merge: str = "", bottom: str = "",
-    shade: str = "", bold: bool = False,
+    value, width: int, style: str, size: float, align: str = "left", *, span: int = 1, merge: str = "",
+    bottom: str = "", shade: str = "", bold: bool = False,
 ) -> str:  # fmt: skip
     """A cell; the order of its properties is that of the schema."""
     properties = f'<w:tcW w:w="{width}" w:type="dxa"/>'

@@ -123,7 +123,7 @@ def sensitivity_table(review: Review) -> Table:
                 {
                     "about": {"analysis": analysis.name},
                     "Analysis": _name(analysis, review),
-                    "What is changed": VARIANTS.get(line["variant"], "Primary analysis"),
+                    "What is changed": VARIANTS[line["variant"]] if line["variant"] else "Primary analysis",
                     "To": _change(line, review),
                     "Studies": int(line["k"]),
                     RESPONSE: fraction(line["events"], line["n"]) if line["k"] else NOTHING,
@@ -163,11 +163,13 @@ def _name(analysis: Analysis, review: Review) -> str:
 
 
 def _change(line: Mapping[str, Any], review: Review) -> str:
-    """To what a variant changes the analysis: the study left out, the year reached, the model."""
+    """To what a variant changes the analysis: the study left out, the year reached, the size, the model."""
     if line["variant"] == "method":
         return _method(line)
     if line["variant"] == "cumulative":
         return f"studies up to {line['change']}" if line["change"] else "year not reported"
+    if line["variant"] == "arm_size":
+        return f"{line['change']} or more {word('unit', review.policy['unit'])}"
     return review.labels.study.get(line["change"]) or NOTHING
 
 
