@@ -234,7 +234,7 @@ def test_unknown_interval_is_named():
 arms = st.lists(st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=2, max_size=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(arms, st.randoms())
 def test_mirror_order_and_padding(arms, random):
     xi, ni = np.array(arms, dtype=float).T

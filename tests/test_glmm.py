@@ -188,7 +188,7 @@ def test_maximum_and_limits_meet_their_definition(largest):
 
     Sets of this size often have two maxima, one of them at tau = 0.
     """
-    xi, ni, mask = random_sets(11, 150, largest)
+    xi, ni, mask = random_sets(11, 60, largest)
     found = glmm.fit(xi, ni, mask, 0.95, interval="profile")
     assert set(found["status"]) <= {"ok", "tau2_zero"}
     arms, row = likelihood.make_arms(xi, ni, mask), np.arange(len(xi))

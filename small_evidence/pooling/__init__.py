@@ -6,10 +6,12 @@ model, whose priors are proper, has its own answer there from two studies on. Th
 each with ``fit(xi, ni, mask, conf_level, **options)`` on padded arrays.
 """
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from small_evidence.pooling.heterogeneity import likelihood_ratio_q
 from small_evidence.pooling.methods import METHODS
@@ -22,13 +24,22 @@ __all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
 ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
 PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
 PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
+OPTIONAL_PREDICTION = ("glmm",)  # methods that take time to predict and can leave it
 UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
 VACUOUS = 0.999  # a prediction interval wider than this is printed as 0 to 100 % and is not given
 FIXED_OPTIONS = {"fixed": {"tau2_method": "FE"}}  # what a method asks of its module beside the options
 
 
 def pool_responses(
-    xi, ni, method="glmm", conf_level=0.95, interval=None, measure=None, tau2_method=None, priors=None
+    xi: ArrayLike,
+    ni: ArrayLike,
+    method: str = "glmm",
+    conf_level: float = 0.95,
+    *,
+    interval: str | None = None,
+    measure: str | None = None,
+    tau2_method: str | None = None,
+    priors: Mapping[str, float] | None = None,
 ) -> pd.Series:
     """Pool the proportions of one set of studies.
 
@@ -57,7 +68,7 @@ def pool_responses(
     --------
     >>> pooled = pool_responses([3, 4, 9, 5], [12, 4, 17, 8])
     >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}], tau2 {pooled.tau2:.4f}")
-    0.548 [0.188, 0.914], tau2 0.4564
+    0.548 [0.188, 0.933], tau2 0.4564
     >>> pooled = pool_responses([7, 5], [7, 5])
     >>> print(f"{pooled.estimate} [{pooled.ci_lb:.3f}, {pooled.ci_ub}] {pooled.status}")
     1.0 [0.735, 1.0] all_responders
@@ -73,13 +84,15 @@ def pool_responses(
 
 def pool_many(
     responses: pd.DataFrame,
-    by=(),
-    method="glmm",
-    conf_level=0.95,
-    interval=None,
-    measure=None,
-    tau2_method=None,
-    priors=None,
+    by: str | Sequence[str] = (),
+    method: str = "glmm",
+    conf_level: float = 0.95,
+    *,
+    interval: str | None = None,
+    measure: str | None = None,
+    tau2_method: str | None = None,
+    priors: Mapping[str, float] | None = None,
+    prediction: bool = True,
 ) -> pd.DataFrame:
     """Pool every group of study arms in one call.
 
@@ -88,6 +101,7 @@ def pool_many(
     responses : DataFrame with columns responders, n and those of `by`; a row a study arm
     by : names of the columns whose values make a group; none: all rows are one group
     method, conf_level, interval, measure, tau2_method, priors : as in `pool_responses`
+    prediction : without it pi_lb, pi_ub, mean_ci_lb and mean_ci_ub stay empty, which saves time where many are pooled
 
     Returns
     -------
@@ -118,7 +132,7 @@ def pool_many(
     else:
         number, keys = np.zeros(xi.size, int), pd.DataFrame(index=range(1))
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
-    columns = _pool(xi, ni, number, len(keys), method, conf_level, options)
+    columns = _pool(xi, ni, number, len(keys), method, conf_level, options, prediction)
     both = set(by) & set(RECORD)
     if both:
         raise ValueError(f"columns of the result cannot be grouped by: {', '.join(sorted(both))}")
@@ -145,7 +159,7 @@ def _check_counts(xi, ni):
     return xi, ni
 
 
-def _pool(xi, ni, group, size, method, conf_level, options):
+def _pool(xi, ni, group, size, method, conf_level, options, prediction=True):
     """Columns of RECORD, arrays (size,), for arms xi of ni in groups numbered 0 .. size - 1."""
     check_level(conf_level)
     options = _check_options(method, options)
@@ -201,12 +215,18 @@ def _pool(xi, ni, group, size, method, conf_level, options):
         }
         if fitted.size:
             module = import_module(METHODS[method].module)
-            result |= module.fit(*counts, mask, conf_level, **options, **FIXED_OPTIONS.get(method, {}))
+            fixed = FIXED_OPTIONS.get(method, {}) | (
+                {"prediction": prediction} if method in OPTIONAL_PREDICTION else {}
+            )
+            result |= module.fit(*counts, mask, conf_level, **options, **fixed)
         for name, values in result.items():
             if name == "note":
                 notes.append((np.isin(np.arange(size), rows), _spread(values, rows, size)))
             elif name in out:
                 out[name][rows] = values
+    if not prediction:
+        for name in ("pi_lb", "pi_ub", "mean_ci_lb", "mean_ci_ub"):
+            out[name][:] = np.nan
     # A further study differs from the median one: its interval is never the narrower.
     out["pi_lb"], out["pi_ub"] = np.minimum(out["pi_lb"], out["ci_lb"]), np.maximum(out["pi_ub"], out["ci_ub"])
     vacuous = out["pi_ub"] - out["pi_lb"] > VACUOUS

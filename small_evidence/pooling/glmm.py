@@ -11,13 +11,11 @@ References
 Hamza, van Houwelingen & Stijnen (2008), J Clin Epidemiol 61:41; Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Point, evaluate, make_arms, mean_proportion
-from small_evidence.pooling.maximum import TAU_LARGEST, maximise
+from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, make_arms, mean_proportion
+from small_evidence.pooling.maximum import TAU_LARGEST, Maximum, maximise
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.prediction import mean_limits, posterior_mixture, study_limits
 from small_evidence.pooling.profile import TAU_LARGE, profile_b, profile_tau
@@ -34,7 +32,7 @@ def student_likelihood_ratio(conf_level: float, k: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> student_likelihood_ratio(0.95, np.array([3, 5, 15, 1000])).round(2).tolist()
-    [6.98, 5.37, 4.24, 3.85]
+    [6.98, 5.37, 4.26, 3.85]
     """
     return k * np.log1p(stdtrit(k - 1, (1 + conf_level) / 2) ** 2 / (k - 1))
 
@@ -50,7 +48,13 @@ BOUNDS = {
 
 
 def fit(
-    xi: np.ndarray, ni: np.ndarray, mask: np.ndarray, conf_level: float = 0.95, *, interval: str | None = None
+    xi: np.ndarray,
+    ni: np.ndarray,
+    mask: np.ndarray,
+    conf_level: float = 0.95,
+    *,
+    interval: str | None = None,
+    prediction: bool = True,
 ) -> dict[str, np.ndarray]:
     """Fit the model to many analyses.
 
@@ -60,6 +64,7 @@ def fit(
     mask : bool array (a, k_max); which arms exist. Each analysis needs two arms, a responder and a non-responder.
     conf_level : coverage of all intervals
     interval : one of the method's intervals in methods.METHODS, or None for its default
+    prediction : whether the intervals of the mean and of a further study are wanted
 
     Returns
     -------
@@ -78,15 +83,16 @@ def fit(
     out["nodes"] = np.zeros(a, int)
     out["status"], out["note"] = np.full(a, "ok", object), np.full(a, "", object)
     out["interval"] = np.full(a, interval, object)
-    held = _penalised(arms, np.arange(a))
 
     split = (((arms.x == 0) | (arms.x == arms.n)) | (arms.weight == 0)).all(1)
     unbounded = np.flatnonzero(split)
     _fill_unbounded(out, arms, unbounded, conf_level)
     row = np.flatnonzero(~split)
-    if row.size:
-        row = _fill_maximum(out, arms, row)
+    top = maximise(arms, row)
+    row, top = _fill_maximum(out, arms, row, top)
     kind, squared = BOUNDS[interval]
+    if kind == "penalised" or prediction:
+        held = maximise(_penalised(arms), np.arange(a))
     if kind == "penalised":
         # Where tau2 is unbounded the penalty bounds it: the interval is that of a patient more or less responding.
         both = np.concatenate([row, unbounded])
@@ -94,75 +100,69 @@ def fit(
         out["interval"][both] = interval
     elif row.size:
         critical = squared(conf_level, k[row])
-        b, se = out["b"][row], out["se"][row]
+        se = out["se"][row]
         if kind == "wald":
-            lb, ub = b - np.sqrt(critical) * se, b + np.sqrt(critical) * se
+            lb, ub = top.b - np.sqrt(critical) * se, top.b + np.sqrt(critical) * se
         else:
-            peak = out["loglik"][row] - arms.constant[row]
-            lb, ub = profile_b(arms, row, b, np.sqrt(out["tau2"][row]), peak, se, critical)
+            lb, ub = profile_b(arms, row, top, se, critical)
         _fill_limits(out, row, lb, ub)
     if kind != "wald" and row.size:
-        _fill_tau2_limits(out, arms, row, chdtri(1, 1 - conf_level))
-    answered = np.concatenate([row, unbounded])
-    _fill_predictions(out, arms, answered, held, conf_level)
+        _fill_tau2_limits(out, arms, row, top, chdtri(1, 1 - conf_level))
+    if prediction:
+        _fill_predictions(out, arms, np.concatenate([row, unbounded]), held, conf_level)
     if kind == "penalised":
         _widen_to_exact(out, arms, row, conf_level)
     return out
 
 
-class Penalised(NamedTuple):
-    """Maximum of the likelihood with a half-normal penalty on tau of variance UNIT_TAU2, arrays (a,).
+Columns = dict[str, np.ndarray]
+
+
+def _penalised(arms: Arms) -> Arms:
+    """The arms with a half-normal penalty on tau of variance UNIT_TAU2.
 
     A handful of studies cannot rule out an enormous tau, under which any b would do.
     """
-
-    b: np.ndarray
-    tau: np.ndarray
-    point: Point
-    converged: np.ndarray
+    return arms._replace(ridge=1 / UNIT_TAU2)
 
 
-def _penalised(arms, row):
-    return Penalised(*maximise(arms._replace(ridge=1 / UNIT_TAU2), row))
-
-
-def _fill_maximum(out, arms, row):
-    """Estimates and status; the rows whose maximum was found."""
-    b, tau, point, converged = maximise(arms, row)
+def _fill_maximum(out: Columns, arms: Arms, row: np.ndarray, top: Maximum) -> tuple[np.ndarray, Maximum]:
+    """Estimates and status; the rows whose maximum was found, and these maxima."""
+    _, tau, _, converged = top
     out["status"][row[tau == 0]] = "tau2_zero"
     out["status"][row[~converged]] = "not_converged"
     _add_note(out, row[~converged], f"no maximum of the likelihood with tau below {TAU_LARGEST:.0f}")
-    row, b, tau, point = row[converged], b[converged], tau[converged], point.take(converged)
+    row, top = row[converged], top.take(converged)
+    b, tau, point, _ = top
     interior = tau > 0
     se = 1 / np.sqrt(np.where(interior, point.h_bt, 0) ** 2 / np.where(interior, point.h_tt, -1) - point.h_bb)
     out["b"][row], out["se"][row], out["tau2"][row] = b, se, tau**2
     out["estimate"][row], out["mean_proportion"][row] = expit(b), mean_proportion(b, tau)
     out["loglik"][row] = point.ll + arms.constant[row]
     out["nodes"][row] = point.nodes
-    return row
+    return row, top
 
 
-def _fill_limits(out, row, lb, ub):
+def _fill_limits(out: Columns, row: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> None:
     _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of the interval was not found")
     _add_note(out, row[np.isinf(lb)], "the data set no lower limit")
     _add_note(out, row[np.isinf(ub)], "the data set no upper limit")
     out["ci_lb"][row], out["ci_ub"][row] = expit(lb), expit(ub)
 
 
-def _fill_penalised_limits(out, arms, row, held, critical):
+def _fill_penalised_limits(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, critical: np.ndarray) -> None:
     """Limits by the penalised profile; they enclose the estimate."""
     if row.size == 0:
         return
-    b, tau, point = held.b[row], held.tau[row], held.point.take(row)
-    penalised = arms._replace(ridge=1 / UNIT_TAU2)
-    lb, ub = profile_b(penalised, row, b, tau, point.ll, np.sqrt(-1 / point.h_bb), critical)
-    lb[~held.converged[row]] = ub[~held.converged[row]] = np.nan
+    top = held.take(row)
+    lb, ub = profile_b(_penalised(arms), row, top, np.sqrt(-1 / top.point.h_bb), critical)
+    lb[~top.converged] = ub[~top.converged] = np.nan
     with np.errstate(divide="ignore"):  # an estimate of 0 or 1 lies at infinity
         estimate = logit(out["estimate"][row])
     _fill_limits(out, row, np.minimum(lb, estimate), np.maximum(ub, estimate))
 
 
-def _widen_to_exact(out, arms, row, conf_level):
+def _widen_to_exact(out: Columns, arms: Arms, row: np.ndarray, conf_level: float) -> None:
     """Where tau2 is 0, widen intervals to the exact one of the summed counts, which takes one proportion for all."""
     row = row[out["tau2"][row] == 0]
     events, total = ((arms.weight[row] * part[row]).sum(1) for part in (arms.x, arms.n))
@@ -172,17 +172,15 @@ def _widen_to_exact(out, arms, row, conf_level):
         out[high][row] = np.maximum(out[high][row], ub)
 
 
-def _fill_tau2_limits(out, arms, row, critical):
-    b, tau = out["b"][row], np.sqrt(out["tau2"][row])
-    point = evaluate(arms, row, b, tau)
-    lb, ub = profile_tau(arms, row, b, tau, point, np.full(row.size, critical))
+def _fill_tau2_limits(out: Columns, arms: Arms, row: np.ndarray, top: Maximum, critical: float) -> None:
+    lb, ub = profile_tau(arms, row, top, np.full(row.size, critical))
     out["tau2_lb"][row] = lb**2
     out["tau2_ub"][row] = np.where(np.isfinite(ub), ub, np.nan) ** 2
     _add_note(out, row[np.isinf(ub)], f"no upper limit of tau2 below {TAU_LARGE**2:.0f}")
     _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of tau2 was not found")
 
 
-def _fill_predictions(out, arms, row, held, conf_level):
+def _fill_predictions(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, conf_level: float) -> None:
     """Interval of the mean study's proportion and, from three studies on, of a further study's."""
     row = row[held.converged[row]]
     if row.size == 0:
@@ -196,7 +194,7 @@ def _fill_predictions(out, arms, row, held, conf_level):
     out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(lb), expit(ub)
 
 
-def _se_tau(held, row):
+def _se_tau(held: Maximum, row: np.ndarray) -> np.ndarray:
     """Standard deviation of tau at the penalised maximum, at most that of the penalty."""
     point = held.point.take(row)
     ridge = np.where(held.tau[row] > 0, point.h_bt**2 / point.h_bb, 0)
@@ -209,12 +207,12 @@ _FITTED = (
 )
 
 
-def _add_note(out, rows, text):
+def _add_note(out: Columns, rows: np.ndarray, text: str) -> None:
     for i in rows:
         out["note"][i] = f"{out['note'][i]}; {text}" if out["note"][i] else text
 
 
-def _fill_unbounded(out, arms, row, conf_level):
+def _fill_unbounded(out: Columns, arms: Arms, row: np.ndarray, conf_level: float) -> None:
     """Answer for analyses whose every study has only responders or none, with both kinds present.
 
     By p**n + (1 - p)**n <= 1 the likelihood of m1 studies of only and m0 of no responders is at most that of m1 of
@@ -233,5 +231,5 @@ def _fill_unbounded(out, arms, row, conf_level):
         out,
         row,
         "each study has only responders or none: tau2 grows without bound; given is the share of studies in which "
-        "all responded, with its exact interval",
+        "all responded",
     )

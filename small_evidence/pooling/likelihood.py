@@ -58,11 +58,27 @@ class Point(NamedTuple):
     h_tt: np.ndarray
     nodes: np.ndarray
 
-    def take(self, index):
+    def take(self, index: np.ndarray) -> "Point":
+        """The points of some analyses."""
         return Point(*(part[index] for part in self))
 
 
-def make_arms(xi, ni, mask):
+def blank_point(size: int) -> Point:
+    """A place for the points of so many analyses, lower than any of them."""
+    return Point._make((*(np.full(size, -np.inf) for _ in range(6)), np.zeros(size, int)))
+
+
+class Moments(NamedTuple):
+    """Log-likelihood of each arm and the mean of the powers of z under its integrand, arrays (a, k)."""
+
+    log_l: np.ndarray
+    z1: np.ndarray
+    z2: np.ndarray
+    z3: np.ndarray
+    z4: np.ndarray
+
+
+def make_arms(xi: np.ndarray, ni: np.ndarray, mask: np.ndarray) -> Arms:
     """Pack counts (a, k_max) and what does not change between evaluations.
 
     Where studies are many, those with the same counts become one arm with a weight, and k_max shrinks.
@@ -77,7 +93,7 @@ def make_arms(xi, ni, mask):
     return Arms(x, n, weight, peak, n.max(1) / 4, (weight * (peak + choose)).sum(1))
 
 
-def _merge_alike(x, n, weight):
+def _merge_alike(x: np.ndarray, n: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The distinct arms of each analysis and how often each occurs; arrays (a, fewer)."""
     order = np.lexsort((x, n, weight), axis=1)[:, ::-1]
     x, n, weight = (np.take_along_axis(part, order, 1) for part in (x, n, weight))
@@ -89,10 +105,10 @@ def _merge_alike(x, n, weight):
     merged = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     merged[0][row, place], merged[1][row, place] = x, n
     np.add.at(merged[2], (row, place), weight)
-    return merged
+    return merged[0], merged[1], merged[2]
 
 
-def _softplus(eta):
+def _softplus(eta: np.ndarray) -> np.ndarray:
     """log(1 + exp(eta)) without overflow."""
     out = np.abs(eta)
     np.negative(out, out=out)
@@ -102,7 +118,7 @@ def _softplus(eta):
     return out
 
 
-def _step_width(curvature, tau):
+def _step_width(curvature: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """Distance of points in theta that keeps the error of the sum near 1e-13 of the integral.
 
     The sum's relative error is the integrand's Fourier transform at 2 pi / step. For a binomial likelihood of
@@ -112,15 +128,15 @@ def _step_width(curvature, tau):
     return 0.62 / np.sqrt(curvature + 3.3 + 0.6 / tau**2)
 
 
-def split_rows(rows, numbers):
+def split_rows(rows: np.ndarray, numbers: int) -> list[np.ndarray]:
     """Split rows, of so many numbers each, into parts of about BLOCK numbers."""
     return np.array_split(rows, min(-(-rows.size * int(numbers) // BLOCK), rows.size))
 
 
-_GRIDS = {}
+_GRIDS: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
 
-def normal_grid(nodes):
+def normal_grid(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Points u of the standard normal and the columns w, w u, ..., w u**4 (nodes, 5) that take moments."""
     if nodes not in _GRIDS:
         u = np.linspace(-REACH, REACH, nodes)
@@ -129,8 +145,9 @@ def normal_grid(nodes):
     return _GRIDS[nodes]
 
 
-def _derivatives(tau, weight, log_l, z1, z2, z3, z4, nodes):
+def _derivatives(tau: np.ndarray, weight: np.ndarray, moments: Moments, nodes: np.ndarray) -> Point:
     """Sum over arms of log-likelihood, gradient and Hessian, from the moments of z; arrays (a, k)."""
+    log_l, z1, z2, z3, z4 = moments
     t = 1 / tau
     t2 = t * t
     return Point(
@@ -144,7 +161,7 @@ def _derivatives(tau, weight, log_l, z1, z2, z3, z4, nodes):
     )
 
 
-def point_at_zero(arms, row, b):
+def point_at_zero(arms: Arms, row: np.ndarray, b: np.ndarray) -> Point:
     """The point at tau = 0, where the likelihood is that of one common proportion.
 
     In tau the likelihood is even, so g_t and h_bt are 0 and h_tt is twice the derivative in tau2:
@@ -167,7 +184,9 @@ def point_at_zero(arms, row, b):
     )
 
 
-def _on_shared_grid(arms, row, b, tau, nodes):
+def _on_shared_grid(
+    arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, nodes: int
+) -> tuple[Point, np.ndarray]:
     """The point by one grid an analysis, and a mask of the analyses whose studies reach beyond it."""
     x, n = arms.x[row], arms.n[row]
     u, columns = normal_grid(nodes)
@@ -185,12 +204,11 @@ def _on_shared_grid(arms, row, b, tau, nodes):
     if beyond.any():
         total[beyond] = 1.0
     moments[:, :, 1:] /= total[:, :, None]
-    parts = (moments[:, :, j] for j in range(1, 5))
-    count = np.full(b.shape, nodes)
-    return _derivatives(tau, arms.weight[row], np.log(total), *parts, count), beyond
+    known = Moments(np.log(total), *(moments[:, :, j] for j in range(1, 5)))
+    return _derivatives(tau, arms.weight[row], known, np.full(b.shape, nodes)), beyond
 
 
-def _on_own_grids(arms, row, b, tau, refine):
+def _on_own_grids(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, refine: np.ndarray) -> Point:
     """The point by a grid for every study."""
     weight = arms.weight[row]
     used = weight > 0
@@ -199,10 +217,10 @@ def _on_own_grids(arms, row, b, tau, refine):
     centre, precision = b[which], 1 / tau[which] ** 2
     finer = refine[which]
 
-    def log_integrand(eta):
+    def log_integrand(eta: np.ndarray) -> np.ndarray:
         return x * eta - n * _softplus(eta) - 0.5 * precision * (eta - centre) ** 2
 
-    def slope(eta):
+    def slope(eta: np.ndarray) -> np.ndarray:
         return x - n * expit(eta) - precision * (eta - centre)
 
     # The mode lies between b and the study's own logit; b -+ tau2 n bounds it when that is infinite.
@@ -263,10 +281,10 @@ def _on_own_grids(arms, row, b, tau, refine):
     full[2][~used], full[4][~used] = 1.0, 3.0
     count = np.zeros(b.shape, int)
     np.maximum.at(count, which, nodes)
-    return _derivatives(tau, weight, *full, count)
+    return _derivatives(tau, weight, Moments(*full), count)
 
 
-def evaluate(arms, row, b, tau, refine=1):
+def evaluate(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, refine: float | np.ndarray = 1.0) -> Point:
     """Log-likelihood (without ``arms.constant``) and derivatives for analyses ``row`` at ``b``, ``tau``.
 
     Parameters
@@ -275,20 +293,16 @@ def evaluate(arms, row, b, tau, refine=1):
     row : int array (a,); which analyses (one may occur more than once)
     b, tau : float arrays (a,); tau 0 is the common-proportion model
     refine : float or array (a,); the points are made denser by this factor
-
-    Returns
-    -------
-    Point
     """
     if b.size == 0:
-        return Point(*(np.empty(0) for _ in range(6)), np.empty(0, int))
+        return blank_point(0)
     refine = np.broadcast_to(refine, b.shape)
     zero = tau <= 0
     width = np.where(zero, 1.0, tau)
     needed = 2 * REACH * width / _step_width(arms.widest[row], width) * refine
     size = np.searchsorted(SHARED_NODES, needed)
     size[zero] = -1
-    out = None
+    out = blank_point(b.size)
     for one in np.unique(size):
         where = np.nonzero(size == one)[0]
         per_analysis = arms.x.shape[1] * (SHARED_NODES[one] if one < SHARED_NODES.size else 1)
@@ -311,14 +325,12 @@ def evaluate(arms, row, b, tau, refine=1):
                 )
             if part.size == b.size:
                 return point
-            if out is None:
-                out = Point(*(np.empty(b.shape, piece.dtype) for piece in point))
             for whole, piece in zip(out, point, strict=True):
                 whole[part] = piece
     return out
 
 
-def mean_proportion(b, tau):
+def mean_proportion(b: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """Mean of expit(b + tau u) over standard normal u; arrays (a,)."""
     out = np.empty(b.shape)
     # Steps of at most 0.3 in the logit: the singularities of expit are pi away.

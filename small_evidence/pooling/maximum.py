@@ -1,22 +1,31 @@
 """Maximum of the likelihood of the binomial-normal model over b and tau, for many analyses at once."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import logit
 
-from small_evidence.pooling.likelihood import Point, evaluate, point_at_zero
+from small_evidence.pooling.likelihood import Arms, Point, blank_point, evaluate, point_at_zero
 
 TAU_SMALL = 3e-4  # below, tau is 0: tau2 changes by less than 1e-7
 TAU_LARGEST = 1000.0  # where the iterations stop; reached only by dozens of studies of all or none and one between
 
 
-def maximise(arms, row):
-    """Maximum-likelihood b and tau by safeguarded Newton steps from a moment start.
+class Maximum(NamedTuple):
+    """Where the likelihood of each analysis is highest, arrays (a,)."""
 
-    Returns
-    -------
-    b, tau : arrays (a,)
-    point : Point at the maximum, with the points of the sums twice as dense as the iterations needed
-    converged : bool array (a,)
+    b: np.ndarray
+    tau: np.ndarray
+    point: Point  # there, with the points of the sums twice as dense as the iterations needed
+    converged: np.ndarray  # bool
+
+    def take(self, index: np.ndarray) -> "Maximum":
+        """The maxima of some analyses."""
+        return Maximum(self.b[index], self.tau[index], self.point.take(index), self.converged[index])
+
+
+def maximise(arms: Arms, row: np.ndarray) -> Maximum:
+    """Maximum-likelihood b and tau by safeguarded Newton steps from a moment start.
 
     Notes
     -----
@@ -28,7 +37,8 @@ def maximise(arms, row):
     common, at_zero, unit = common_proportion(arms, row)
     peaked = at_zero.h_tt <= -1e-8 * at_zero.h_bb  # tau = 0 is a local maximum, or its tau2 not 1e-8 away
     spread = _moment_spread(arms, row)
-    b, tau, point, converged = newton_ascent(arms, row, weighted_centre(arms, row, spread), spread, at_zero.ll, peaked)
+    found = newton_ascent(arms, row, weighted_centre(arms, row, spread), spread, at_zero.ll, peaked)
+    b, tau, point, converged = found
     zero = converged & (tau == 0)
     if zero.any():
         where = np.flatnonzero(zero)
@@ -40,30 +50,29 @@ def maximise(arms, row):
             last = np.where(slope_t > 0, taus, 0).argmax(0)[higher]
             chosen = last, np.flatnonzero(higher)
             other = newton_ascent(arms, row[again], start[chosen], taus[chosen])
-            _keep_better((b, tau, point, converged), other, again, at_zero.ll)
+            _keep_better(found, other, again, at_zero.ll)
     # Not at a maximum, though higher than the one that was found: there is another close to tau = 0.
     close = np.flatnonzero(converged & ~peaked & (at_zero.ll >= point.ll))
     if close.size:
         other = newton_ascent(arms, row[close], common[close], 0.3 * unit[close])
-        _keep_better((b, tau, point, converged), other, close, at_zero.ll)
+        _keep_better(found, other, close, at_zero.ll)
     zero = converged & ((at_zero.ll >= point.ll) | (tau < TAU_SMALL))
     b[zero], tau[zero] = common[zero], 0.0
     for whole, piece in zip(point, at_zero, strict=True):
         whole[zero] = piece[zero]
-    return b, tau, point, converged
+    return found
 
 
-def _keep_better(found, other, rows, ll_zero):
+def _keep_better(found: Maximum, other: Maximum, rows: np.ndarray, ll_zero: np.ndarray) -> None:
     """Put other maxima in place of those found, where they are higher and above tau = 0."""
-    b, tau, point, converged = found
-    better = other[3] & (other[2].ll > np.maximum(point.ll[rows], ll_zero[rows]))
+    better = other.converged & (other.point.ll > np.maximum(found.point.ll[rows], ll_zero[rows]))
     where = rows[better]
-    b[where], tau[where], converged[where] = other[0][better], other[1][better], True
-    for whole, piece in zip(point, other[2], strict=True):
+    found.b[where], found.tau[where], found.converged[where] = other.b[better], other.tau[better], True
+    for whole, piece in zip(found.point, other.point, strict=True):
         whole[where] = piece[better]
 
 
-def common_proportion(arms, row):
+def common_proportion(arms: Arms, row: np.ndarray) -> tuple[np.ndarray, Point, np.ndarray]:
     """Maximum at tau = 0: b, its Point, and the standard deviation of a typical study's logit (at most 1)."""
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     common = logit((weight * x).sum(1) / (weight * n).sum(1))
@@ -71,7 +80,7 @@ def common_proportion(arms, row):
     return common, point, np.minimum(1.0, np.sqrt(weight.sum(1) / -point.h_bb))
 
 
-def tau_grid(unit):
+def tau_grid(unit: np.ndarray) -> np.ndarray:
     """Values of tau to look at, array (count, a), NaN where an analysis needs no more.
 
     From below the sampling error of a study to 6, above any likely spread, each 1.7 times the one before.
@@ -82,10 +91,10 @@ def tau_grid(unit):
     return np.where(step < count, low * ratio**step, np.nan)
 
 
-def look_along(arms, row, taus, b=None):
+def look_along(arms: Arms, row: np.ndarray, taus: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """Log-likelihood and slope in tau along a grid of tau; and b, maximised.
 
-    Arrays of the shape of the grid, -inf and nan beyond its end.
+    Array (3, *shape of the grid), -inf and nan beyond its end.
 
     With b given it is held there, and the slope is at that b. Half the points do for a look.
     """
@@ -106,7 +115,7 @@ def look_along(arms, row, taus, b=None):
     return out
 
 
-def _moment_spread(arms, row):
+def _moment_spread(arms: Arms, row: np.ndarray) -> np.ndarray:
     """A start for tau: the variance of the studies' logits beyond that of sampling."""
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     k = weight.sum(1)
@@ -117,23 +126,30 @@ def _moment_spread(arms, row):
     return np.sqrt(np.clip(beyond, 0.16, 9.0))
 
 
-def weighted_centre(arms, row, tau):
+def weighted_centre(arms: Arms, row: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """A start for b: the mean of the studies' logits, weighted for the given tau."""
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     w = weight / (1 / (x + 0.5) + 1 / (n - x + 0.5) + tau[:, None] ** 2)
     return (w * np.log((x + 0.5) / (n - x + 0.5))).sum(1) / w.sum(1)
 
 
-def newton_ascent(arms, row, b, tau, ll_zero=None, may_jump=None):
+def newton_ascent(
+    arms: Arms,
+    row: np.ndarray,
+    b: np.ndarray,
+    tau: np.ndarray,
+    ll_zero: np.ndarray | None = None,
+    may_jump: np.ndarray | None = None,
+) -> Maximum:
     """Newton's iterations to a maximum over b and tau; see `maximise`.
 
     Where may_jump, and the way is down towards a tau = 0 that lies higher, the iterations end there at once.
     """
     a = row.size
-    if may_jump is None:
+    if ll_zero is None or may_jump is None:
         ll_zero, may_jump = np.full(a, np.inf), np.zeros(a, bool)
     final_b, final_tau, converged = b.copy(), np.zeros(a), np.zeros(a, bool)
-    best = Point(*(np.full(a, -np.inf) for _ in range(6)), np.zeros(a, int))
+    best = blank_point(a)
     refine = np.ones(a)
     active = np.arange(a)
     # Rounding of a log-likelihood summed over so many patients is no step downwards.
@@ -170,4 +186,4 @@ def newton_ascent(arms, row, b, tau, ll_zero=None, may_jump=None):
         if not keep.any():
             break
         active, b, tau, ll, db, dt, refine = (part[keep] for part in (active, b, tau, ll, db, dt, refine))
-    return final_b, final_tau, best, converged
+    return Maximum(final_b, final_tau, best, converged)

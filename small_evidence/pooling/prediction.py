@@ -75,7 +75,8 @@ def study_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.nd
     """Limits of the logit of a further study, arrays (a,)."""
     sd = np.sqrt(mixture.variance + mixture.tau**2)
     tails = (1 - conf_level) / 2, (1 + conf_level) / 2
-    return tuple(mixture_quantile(mixture.b, sd, mixture.weight, share) for share in tails)
+    lower, upper = (mixture_quantile(mixture.b, sd, mixture.weight, share) for share in tails)
+    return lower, upper
 
 
 def mean_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -89,4 +90,5 @@ def mean_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.nda
         for step in (-1, 0, 1)
     ]
     tails = (1 - conf_level) / 2, (1 + conf_level) / 2
-    return tuple(mixture_quantile(at[1], (at[2] - at[0]) / 2, mixture.weight, share) for share in tails)
+    lower, upper = (mixture_quantile(at[1], (at[2] - at[0]) / 2, mixture.weight, share) for share in tails)
+    return lower, upper

@@ -1,20 +1,40 @@
 """Profile-likelihood limits of b and of tau in the binomial-normal model, for many analyses at once."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from small_evidence.pooling.likelihood import evaluate, point_at_zero
-from small_evidence.pooling.maximum import TAU_SMALL, common_proportion, look_along, tau_grid
+from small_evidence.pooling.likelihood import Arms, Point, evaluate, point_at_zero
+from small_evidence.pooling.maximum import TAU_SMALL, Maximum, common_proportion, look_along, tau_grid
 
 TAU_LARGE = 100.0  # above, a limit of tau is given as not found: expit(+-100) are 0 and 1 to 40 digits
 B_LARGE = 40.0  # beyond, a limit of b is 0 or 1 to 17 digits
 
 
-def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
+class Search(NamedTuple):
+    """Limits to be found, one on one side of one analysis; arrays (limits,)."""
+
+    row: np.ndarray  # int; which analysis
+    side: np.ndarray  # -1 for lower, 1 for upper limits
+    b_hat: np.ndarray
+    ll_hat: np.ndarray
+    target: np.ndarray  # root of twice the fall of log-likelihood at the limit
+    unit: np.ndarray  # standard deviation of a typical study's logit
+
+    def take(self, index: np.ndarray) -> "Search":
+        """Some of the limits."""
+        return Search(*(part[index] for part in self))
+
+
+def profile_b(
+    arms: Arms, row: np.ndarray, top: Maximum, se: np.ndarray, critical: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Limits of b by profile likelihood: where twice the fall of log-likelihood, maximised over tau, is critical.
 
     Parameters
     ----------
-    b_hat, tau_hat, ll_hat, se : arrays (a,); the maximum
+    top : Maximum of those analyses
+    se : array (a,); standard error of b, to start from
     critical : array (a,); squared critical value, for example that of chi-squared with 1 df
 
     Returns
@@ -29,11 +49,12 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     """
     a = row.size
     side = np.repeat([-1.0, 1.0], a)
-    row, b_hat, tau_hat, ll_hat = (np.tile(part, 2) for part in (row, b_hat, tau_hat, ll_hat))
+    row, b_hat, tau_hat, ll_hat = (np.tile(part, 2) for part in (row, top.b, top.tau, top.point.ll))
     target, se = np.tile(np.sqrt(critical), 2), np.tile(se, 2)
     limit = np.full(2 * a, np.nan)
     common, at_zero, unit = common_proportion(arms, row)
-    edge = limit_at_zero(arms, row, common, at_zero, ll_hat, target, side)
+    search = Search(row, side, b_hat, ll_hat, target, unit)
+    edge = limit_at_zero(arms, search, common, at_zero)
     tau, settled = np.maximum(tau_hat, 0.3 * unit), np.zeros(2 * a, bool)
     b = b_hat + side * np.minimum(target * se, 3 + 2 * tau_hat)
     b = np.where(side * (edge - b) > 0, edge, b)  # never so for an edge that is NaN
@@ -55,9 +76,8 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
             np.take_along_axis(taus, level_there.argmax(0)[None], 0)[0],
         )
 
-    def follow(rows):
-        problem = (part[rows] for part in (row, side, b_hat, ll_hat, target, unit, b, tau))
-        found = follow_ridge(arms, *problem)
+    def follow(rows: np.ndarray) -> np.ndarray:
+        found = follow_ridge(arms, search.take(rows), b[rows], tau[rows])
         # Of two ridges the one that reaches further out is the profile's; a ridge that fades leaves the limit it had.
         return side[rows] * np.fmax(side[rows] * limit[rows], side[rows] * found)
 
@@ -70,15 +90,16 @@ def profile_b(arms, row, b_hat, tau_hat, ll_hat, se, critical):
     floor = (ll_hat - target**2 / 2)[active]
     higher = (level_there > floor + 1e-5).any(0)
     if higher.any():
-        top = level_there.argmax(0)[None]
-        b[active], tau[active] = limit[active], np.take_along_axis(taus, top, 0)[0]
+        highest = level_there.argmax(0)[None]
+        b[active], tau[active] = limit[active], np.take_along_axis(taus, highest, 0)[0]
         again = active[higher]
         limit[again] = follow(again)
     return limit[:a], limit[a:]
 
 
-def follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
-    """From b and tau, Newton's steps to where the profile has fallen by the target."""
+def follow_ridge(arms: Arms, search: Search, b: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """From b and tau, Newton's steps to where the profile has fallen by the target; array (limits,)."""
+    row, side, b_hat, ll_hat, target, unit = search
     limit = np.full(row.size, np.nan)
     floor = TAU_SMALL * unit
     active, before = np.arange(row.size), np.zeros(row.size)
@@ -114,8 +135,12 @@ def follow_ridge(arms, row, side, b_hat, ll_hat, target, unit, b, tau):
     return limit
 
 
-def limit_at_zero(arms, row, common, at_zero, ll_hat, target, side):
-    """Where the log-likelihood at tau = 0 has fallen to the target, on one side; NaN where it starts lower."""
+def limit_at_zero(arms: Arms, search: Search, common: np.ndarray, at_zero: Point) -> np.ndarray:
+    """Where the log-likelihood at tau = 0 has fallen to the target, on one side; NaN where it starts lower.
+
+    common and at_zero are its maximum, as in `maximum.common_proportion`.
+    """
+    row, side, _, ll_hat, target, _ = search
     limit = np.full(row.size, np.nan)
     fallen = 2 * (ll_hat - at_zero.ll)
     left = np.sqrt(np.maximum(target**2 - fallen, 0))
@@ -136,13 +161,14 @@ def limit_at_zero(arms, row, common, at_zero, ll_hat, target, side):
     return limit
 
 
-def profile_tau(arms, row, b_hat, tau_hat, point, critical):
+def profile_tau(arms: Arms, row: np.ndarray, top: Maximum, critical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Limits of tau by profile likelihood, maximised over b.
 
     Returns
     -------
     lb, ub : arrays (a,); lb 0 when tau 0 is inside; ub inf when beyond TAU_LARGE; NaN when not found
     """
+    b_hat, tau_hat, point, _ = top
     _, at_zero, _ = common_proportion(arms, row)
     a = row.size
     inside = point.ll - at_zero.ll <= critical / 2
@@ -155,7 +181,7 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
     spread = np.sqrt(critical / np.maximum(-schur, critical / 9))  # at most 3
     tau = np.concatenate([np.maximum(tau_hat - spread, 0.4 * tau_hat), tau_hat + np.maximum(spread, 0.05)])[active]
     b, before = np.tile(b_hat, 2)[active], np.zeros(active.size)
-    top = np.tile(tau_hat, 2)
+    highest = np.tile(tau_hat, 2)
     for _ in range(80):
         point = evaluate(arms, row2[active], b, tau)
         inner = np.clip(-point.g_b / point.h_bb, -2 - tau, 2 + tau)
@@ -167,7 +193,7 @@ def profile_tau(arms, row, b_hat, tau_hat, point, critical):
         root = np.sqrt(2 * np.maximum(fall, 1e-12))
         descent = -side[active] * (point.g_t + turn * point.g_b)
         upper = side[active] > 0
-        away = np.abs(tau - top[active])
+        away = np.abs(tau - highest[active])
         gain = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5 * away)
         # Upwards the likelihood falls with log tau, downwards with tau.
         grown = tau * np.exp(np.clip(gain / tau, -0.7, 1.0)) - tau

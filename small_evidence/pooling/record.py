@@ -42,7 +42,7 @@ STATUSES = {
     "tau2_zero": "the model was fitted; its estimate of tau2 is 0, the edge of the range",
     "tau2_unbounded": (
         "every study has only responders or none, and both kinds occur: the likelihood grows as tau2 goes to "
-        "infinity, so the studies, not the patients, are counted (exact interval)"
+        "infinity, so the studies, not the patients, are counted"
     ),
     "all_responders": "every patient of every study responded: 1, with the exact bound of the summed counts",
     "no_responders": "no patient of any study responded: 0, with the exact bound of the summed counts",

@@ -26,6 +26,7 @@ def leave_one_out(responses, by=(), study="study_id", **options):
     Returns
     -------
     DataFrame: the `by` columns, left_out (the study; "" in the first row of each group, where none is), RECORD
+    (without prediction)
 
     Examples
     --------
@@ -46,7 +47,7 @@ def leave_one_out(responses, by=(), study="study_id", **options):
             rest = group[labels[group.index] != name]
             # A study that is the only one leaves nothing: a row of no patients keeps its place in the table.
             parts.append((rest if len(rest) else _nothing(group, by, keys)).assign(left_out=name))
-    pooled = pool_many(pd.concat(parts, ignore_index=True), by=[*by, "left_out"], **options)
+    pooled = pool_many(pd.concat(parts, ignore_index=True), by=[*by, "left_out"], prediction=False, **options)
     return _clear_of_blanks(_in_order(pooled, responses, by, "left_out"))
 
 
@@ -101,6 +102,7 @@ def cumulative(responses, order="year", by=(), study="study_id", **options):
     Returns
     -------
     DataFrame: the `by` columns, `order` (NaN where not known), added (studies that entered, joined by ";"), RECORD
+    (without prediction)
 
     Examples
     --------
@@ -126,7 +128,7 @@ def cumulative(responses, order="year", by=(), study="study_id", **options):
             heads.append({name: group[name].iloc[0] for name in by} | {order: value, "added": added})
     if not parts:
         return pd.DataFrame(columns=[*by, order, "added", *RECORD])
-    pooled = pool_many(pd.concat(parts, ignore_index=True), by=["_group", "_step"], **options)
+    pooled = pool_many(pd.concat(parts, ignore_index=True), by=["_group", "_step"], prediction=False, **options)
     return pd.concat([pd.DataFrame(heads), pooled[list(RECORD)]], axis=1)
 
 
@@ -180,7 +182,8 @@ def all_methods(responses, by=(), conf_level=0.95, priors=None):
     Returns
     -------
     DataFrame: the `by` columns, label (method, scale and interval in words), RECORD. The two-step models with every
-    scale and interval under REML, and with every other estimator of tau2 on the logit scale.
+    scale and interval under REML, and with every other estimator of tau2 on the logit scale. No prediction by the
+    binomial-normal model.
 
     Examples
     --------
@@ -192,6 +195,7 @@ def all_methods(responses, by=(), conf_level=0.95, priors=None):
     parts = []
     for choice in _universe():
         extra = {"priors": priors} if choice["method"] == "bayes" else {}
+        extra["prediction"] = choice["method"] != "glmm"
         part = pool_many(responses, by=by, conf_level=conf_level, **choice, **extra)
         words = [METHODS[choice["method"]].short_label, *(str(choice[name]) for name in _SHOWN if choice.get(name))]
         part.insert(len(_as_list(by)), "label", ", ".join(words).replace("_", " "))

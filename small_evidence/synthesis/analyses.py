@@ -216,7 +216,7 @@ def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping
     # an analysis that loses all its arms keeps its row
     lost = entered[entered["analysis"].isin(differs.difference(whole["analysis"])) & (entered["disease"] == ALL)]
     kept = pd.concat([whole[whole["analysis"].isin(differs)], lost.assign(responders=0, n=0)])
-    return pool_many(kept, by="analysis", **options)
+    return pool_many(kept, by="analysis", prediction=False, **options)
 
 
 def _evaluable(entered: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -353,7 +353,8 @@ def _directions(review: Review, table: pd.DataFrame, entered: pd.DataFrame) -> p
     which takes one proportion to hold for all studies (`direction.set_direction`).
     """
     unpooled = entered[entered["analysis"].isin(table.index[table["pooled"] == "no"])]
-    modelled = pool_many(unpooled, by=["analysis"], method="glmm", conf_level=review.conf_level).set_index("analysis")
+    options = {"method": "glmm", "conf_level": review.conf_level, "prediction": False}
+    modelled = pool_many(unpooled, by=["analysis"], **options).set_index("analysis")
     known = modelled[modelled["status"] != "tau_not_identified"]
     limits = table[["ci_lb", "ci_ub"]].astype(float).combine_first(known[["ci_lb", "ci_ub"]])
     threshold = review.response_threshold
