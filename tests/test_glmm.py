@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from small_evidence.pooling import glmm, likelihood, pool_responses
 from small_evidence.pooling.regression import fit_regression, profile_limits
+from tests import plain_glmm
 
 REFERENCE = Path(__file__).parent / "reference"
 NAMES = sorted(path.stem for path in (REFERENCE / "exact").glob("*.json"))
@@ -323,3 +324,24 @@ def test_maximum_out_of_reach_is_named():
     assert found["status"] == "not_converged"
     assert found["note"] == "no maximum of the likelihood with tau below 1000"
     assert found[["estimate", "ci_lb", "ci_ub", "b", "tau2"]].isna().all()
+
+
+def test_agrees_with_the_plain_definition():
+    """On 200 seeded data sets.
+
+    Nelder-Mead stops where the log-likelihood stands still to 1e-10, which near the maximum is 1e-5 in b; where the
+    likelihood is flat, b and tau2 are loose to 1e-3.
+    """
+    rng = np.random.default_rng(2026)
+    ni = rng.integers(1, 25, (300, 6)) * (np.arange(6) < rng.integers(2, 7, (300, 1)))
+    spread = rng.choice([0.0, 0.6, 1.5], (300, 1))
+    xi = rng.binomial(ni, expit(rng.normal(0, 1, (300, 1)) + spread * rng.normal(size=ni.shape)))
+    mixed = ((xi > 0) & (xi < ni)).any(1)
+    xi, ni = xi[mixed][:200].astype(float), ni[mixed][:200].astype(float)
+    assert len(xi) == 200
+    found = glmm.fit(xi, ni, ni > 0, prediction=False, interval="wald_z")
+    for row, (x, n) in enumerate(zip(xi, ni, strict=True)):
+        loglik, b, tau2 = plain_glmm.fit(x[n > 0], n[n > 0])
+        assert found["loglik"][row] == pytest.approx(loglik, abs=1e-7)
+        assert found["b"][row] == pytest.approx(b, abs=1e-3 * (1 + tau2))
+        assert found["tau2"][row] == pytest.approx(tau2, abs=1e-3, rel=5e-3)
