@@ -5,10 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from small_evidence.config import complete_config
 from small_evidence.extraction.checks import ExtractionError, check_tables, fault_lines, read_tables
 from small_evidence.extraction.overlap import CANDIDATES, near_titles, overlap_candidates, plain_title, title_ratio
 from small_evidence.extraction.schema import columns, empty_table
-from small_evidence.synthesis.analyses import NO_OVERLAP, OTHER_REPORT, pool_arms, select_arms, sensitivity
+from small_evidence.review import Review
+from small_evidence.synthesis.analyses import pool_arms, sensitivity
+from small_evidence.synthesis.policy import select_arms
 from tests.policy import POLICY
 
 PROJECT = Path(__file__).parents[1]
@@ -144,24 +147,31 @@ def test_near_titles_among_thousands_are_those_of_comparing_all(tables):
 STUDIES = table("studies", [study("ahn", pmid="7"), study("berg", pmid="7"), study("cole")])
 
 
+def review_of(overlaps, responses=RESPONSES, **choices):
+    """The three studies as a review under the policy of the tests."""
+    responses = responses.assign(outcome="clinical_response")
+    tables = {"studies": STUDIES, "responses": responses, "therapies": THERAPIES, "overlaps": overlaps}
+    return Review(tables, complete_config({"synthesis": POLICY | choices}))
+
+
 def pooled(overlaps):
-    arms = select_arms(STUDIES, RESPONSES, THERAPIES, POLICY, overlaps)
-    return arms.set_index(["analysis", "study_id"]), pool_arms(arms, POLICY, 0.5).set_index("analysis").loc["balm"]
+    made = review_of(overlaps)
+    arms = select_arms(made)
+    return arms.set_index(["analysis", "study_id"]), pool_arms(made, arms).set_index("analysis").loc["balm"]
 
 
 def test_the_chosen_report_is_kept_though_it_is_smaller():
     decided = decision("ahn", "berg", "same_patients", "berg", "longer follow-up")
     arms, row = pooled(table("overlaps", [decided]))
     assert row[["k", "events", "n", "studies"]].tolist() == [2, 9, 14, "berg;cole"]
-    assert arms.loc[("balm", "ahn"), "reason"] == "same patients as Berg, which was chosen: longer follow-up"
-    assert row["left_out"] == "ahn 3/9: same patients as Berg, which was chosen: longer follow-up"
+    assert arms.loc[("balm", "ahn"), ["reason", "detail"]].tolist() == ["same_patients", "berg"]
 
 
 def test_where_the_chosen_report_has_no_counts_the_other_one_stands():
     responses = RESPONSES.copy()
     responses.loc[1, ["n", "responders", "pool", "pool_reason"]] = ["NR", "NR", "no", "no counts"]
     overlaps = table("overlaps", [decision("ahn", "berg", "same_patients", "berg")])
-    arms = select_arms(STUDIES, responses, THERAPIES, POLICY, overlaps)
+    arms = select_arms(review_of(overlaps, responses))
     assert arms.query("analysis == 'balm' and entered == 'yes'")["study_id"].tolist() == ["ahn", "cole"]
 
 
@@ -178,28 +188,28 @@ def test_other_decisions_leave_the_pool_as_it_is(word):
 
 
 def variants(overlaps, **changes):
-    policy = POLICY | changes
-    arms = select_arms(STUDIES, RESPONSES, THERAPIES, policy, overlaps)
+    made = review_of(overlaps, **changes)
     found = overlap_candidates(STUDIES, RESPONSES, overlaps)
-    return sensitivity(arms, STUDIES, RESPONSES, THERAPIES, policy, overlaps, found).set_index(["analysis", "variant"])
+    made = made.with_results({"arms": select_arms(made), "overlap_candidates": found})
+    return sensitivity(made).set_index(["analysis", "variant"])
 
 
 def test_an_undecided_overlap_is_shown_with_and_without():
     table = variants(NONE)
-    assert table.loc[("balm", NO_OVERLAP), ["k", "events", "n", "pooled"]].tolist() == [2, 8, 17, "no"]
-    assert ("balm", OTHER_REPORT) not in table.index
+    assert table.loc[("balm", "without_overlap"), ["k", "events", "n", "pooled"]].tolist() == [2, 8, 17, "no"]
+    assert ("balm", "other_report") not in table.index
 
 
 def test_a_decided_overlap_is_shown_with_the_other_report():
     overlaps = table("overlaps", [decision("ahn", "berg", "same_patients", "berg")])
     found = variants(overlaps, min_studies=2)
-    assert found.loc[("balm", OTHER_REPORT), ["k", "events", "n"]].tolist() == [2, 8, 17]
-    assert ("balm", NO_OVERLAP) not in found.index  # it would change nothing
+    assert found.loc[("balm", "other_report"), ["k", "events", "n"]].tolist() == [2, 8, 17]
+    assert ("balm", "without_overlap") not in found.index  # it would change nothing
 
 
 def test_a_pair_of_different_patients_has_no_variant():
     found = variants(table("overlaps", [decision("ahn", "berg", "distinct")]))
-    assert not {NO_OVERLAP, OTHER_REPORT} & set(found.index.get_level_values("variant"))
+    assert not {"without_overlap", "other_report"} & set(found.index.get_level_values("variant"))
 
 
 REAL = read_tables(PROJECT / "data/raw")
@@ -240,7 +250,8 @@ def test_a_cohort_twice_in_one_pool_stops_the_run_until_overlaps_says_something(
     ]
     _, rules, kept = checked(decision(*PAIR, "same_patients", "palmieri1995"), **cohort)
     assert rules == []
-    arms = select_arms(kept["studies"], kept["responses"], kept["therapies"], POLICY, kept["overlaps"])
+    outcomes = list(kept["outcomes"]["outcome"])
+    arms = select_arms(Review(kept, complete_config({"synthesis": POLICY | {"outcomes": outcomes}})))
     arms = arms[arms["analysis"] == "diltiazem"].set_index("study_id")
     assert arms.loc[list(PAIR), "entered"].tolist() == ["no", "yes"]
 
