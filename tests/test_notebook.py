@@ -59,7 +59,7 @@ def test_sensitivity_shows_what_every_choice_does_and_its_words_hold(cells):
     assert all("image/svg+xml" in cell for cell in (methods, left_out, posterior))
 
     held = {name: int(values[0]) for name, values in rows(simulated).items() if name}
-    assert held["wald_z"] < 900 < held["profile_student"] < 975 < held["profile_t"]
+    assert held["wald_z"] < 900 < held["default"] < 975 < held["profile_t"]
     spans = [[float(end) for end in values[3].strip("[]").split(", ")] for name, values in rows(priors).items() if name]
     assert len({high - low for low, high in spans}) == 3
     assert [high - low for low, high in spans] == sorted(high - low for low, high in spans)

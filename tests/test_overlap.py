@@ -293,7 +293,7 @@ def test_a_pubmed_number_twice_in_one_pool_needs_a_decision():
         (
             [decision(*PAIR, "distinct"), decision(*reversed(PAIR), "distinct")],
             "overlap_pair",
-            "overlaps.csv, row 3, column study_a: the pair palmieri1995, vayssairat1998, duplicate of row 2",
+            "overlaps.csv, row 3, column study_a: the pair palmieri1995, vayssairat1998: duplicate of row 2",
         ),
         (
             [decision(*PAIR, "distinct"), decision(*PAIR, "distinct")],
