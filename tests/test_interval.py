@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
+from scipy.special import comb, expit, logit
 from scipy.stats import t
 
 from small_evidence.pooling import pool_many, pool_responses
 from small_evidence.pooling.glmm import student_likelihood_ratio
 from small_evidence.pooling.likelihood import UNIT_TAU2
+from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.proportions import proportion_interval
 
 U = np.linspace(-9, 9, 721)
@@ -173,3 +174,29 @@ def test_prediction_is_wider_than_the_interval(xi, ni):
     found = pool_responses(xi, ni)
     assert found.pi_lb < found.ci_lb
     assert found.pi_ub > found.ci_ub
+
+
+def test_next_patients_by_brute_force():
+    """Sums over a plain grid of b and tau; the nested normal approximation of b given tau is off by 0.01 at most."""
+    xi, ni, m = np.array([3.0, 4, 9, 5]), np.array([12.0, 4, 17, 8]), 6
+    coming = predict(xi, ni, m=m, threshold=0.6)
+    effect = np.linspace(-12, 12, 961)
+    binomial = expit(effect) ** xi[:, None] * expit(-effect) ** (ni - xi)[:, None]
+    patients = comb(m, np.arange(m + 1))[:, None] * expit(effect) ** np.arange(m + 1)[:, None]
+    patients = patients * expit(-effect) ** (m - np.arange(m + 1))[:, None]
+    total, pmf, above = 0.0, np.zeros(m + 1), 0.0
+    for tau in np.linspace(0.05, 7, 100):
+        density = np.exp(-((effect - np.linspace(-6, 6, 121)[:, None]) ** 2) / (2 * tau**2))
+        density /= density.sum(1, keepdims=True)
+        mass = np.prod(density @ binomial.T, axis=1) * np.exp(-(tau**2) / (2 * UNIT_TAU2))
+        total += mass.sum()
+        pmf += mass @ (density @ patients.T)
+        above += mass @ density[:, effect > np.log(0.6 / 0.4)].sum(1)
+    assert coming.pmf.sum() == pytest.approx(1, abs=1e-9)
+    assert coming.pmf == pytest.approx(pmf / total, abs=0.01)
+    assert coming.above == pytest.approx(above / total, abs=0.01)
+    mirrored = predict(ni - xi, ni, m=m, threshold=0.4)
+    assert mirrored.pmf[::-1] == pytest.approx(coming.pmf, abs=1e-9)
+    assert mirrored.above == pytest.approx(1 - coming.above, abs=1e-9)
+    with pytest.raises(ValueError, match=r"^7 of 7 in 2 studies"):
+        predict([3, 4], [3, 4])

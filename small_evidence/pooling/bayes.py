@@ -34,7 +34,7 @@ from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
-TAUS, BS = 56, 72  # values of tau, and of b for each of them
+TAUS, BS = 56, 48  # values of tau, and of b for each of them
 LOOKS = 48  # values of tau looked at to find the range that matters
 FURTHEST = 60.0  # prior scales of tau up to which is looked
 DROP = 16.0  # log density below the peak where the grid ends: exp(-16) = 1e-7

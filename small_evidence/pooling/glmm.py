@@ -17,7 +17,7 @@ from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
 from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, make_arms, mean_proportion
 from small_evidence.pooling.maximum import TAU_LARGEST, Maximum, maximise
 from small_evidence.pooling.methods import METHODS
-from small_evidence.pooling.prediction import mean_limits, posterior_mixture, study_limits
+from small_evidence.pooling.prediction import mean_limits, posterior_mixture, standard_deviation_of_tau, study_limits
 from small_evidence.pooling.profile import TAU_LARGE, profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
@@ -185,20 +185,13 @@ def _fill_predictions(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, 
     row = row[held.converged[row]]
     if row.size == 0:
         return
-    mixture = posterior_mixture(arms, row, held.tau[row], _se_tau(held, row))
+    mixture = posterior_mixture(arms, row, held.tau[row], standard_deviation_of_tau(held.take(row)))
     lb, ub = mean_limits(mixture, conf_level)
     out["mean_ci_lb"][row] = np.minimum(expit(lb), out["mean_proportion"][row])
     out["mean_ci_ub"][row] = np.maximum(expit(ub), out["mean_proportion"][row])
     wide = arms.weight[row].sum(1) >= MIN_K_PREDICTION
     lb, ub = study_limits(mixture.take(wide), conf_level)
     out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(lb), expit(ub)
-
-
-def _se_tau(held: Maximum, row: np.ndarray) -> np.ndarray:
-    """Standard deviation of tau at the penalised maximum, at most that of the penalty."""
-    point = held.point.take(row)
-    ridge = np.where(held.tau[row] > 0, point.h_bt**2 / point.h_bb, 0)
-    return 1 / np.sqrt(np.maximum(ridge - point.h_tt, 1 / UNIT_TAU2))
 
 
 _FITTED = (

@@ -12,10 +12,11 @@ Rue, Martino & Chopin (2009), J R Stat Soc B 71:319. Röver et al. (2021), Res S
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logit, ndtr
+from numpy.typing import ArrayLike
+from scipy.special import comb, expit, logit, ndtr
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, mean_proportion
-from small_evidence.pooling.maximum import weighted_centre
+from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, mean_proportion, normal_grid
+from small_evidence.pooling.maximum import Maximum, maximise, weighted_centre
 
 NODES = 24  # of tau; twice as many change no limit by 0.002
 REACH = 6.0  # standard deviations of tau that the nodes span on either side of the maximum
@@ -92,3 +93,52 @@ def mean_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.nda
     tails = (1 - conf_level) / 2, (1 + conf_level) / 2
     lower, upper = (mixture_quantile(at[1], (at[2] - at[0]) / 2, mixture.weight, share) for share in tails)
     return lower, upper
+
+
+def standard_deviation_of_tau(held: Maximum) -> np.ndarray:
+    """Standard deviation of tau at the maximum of the penalised likelihood, at most that of the penalty; array (a,)."""
+    point = held.point
+    ridge = np.where(held.tau > 0, point.h_bt**2 / point.h_bb, 0)
+    return 1 / np.sqrt(np.maximum(ridge - point.h_tt, 1 / UNIT_TAU2))
+
+
+class Next(NamedTuple):
+    """The next patients of a further study."""
+
+    pmf: np.ndarray  # (m + 1,); probability of 0, 1, ... m responders
+    lower: int  # responders; fewer have at most the probability (1 - conf_level) / 2
+    upper: int
+    above: float  # probability that the proportion of a further study lies above the threshold
+
+
+def predict(xi: ArrayLike, ni: ArrayLike, m: int = 10, threshold: float = 0.5, conf_level: float = 0.95) -> Next:
+    """Responders among the next m patients of a further study like those that were pooled.
+
+    Parameters
+    ----------
+    xi, ni : arrays (k,); responders and patients of each study, k of 2 or more
+
+    Raises
+    ------
+    ValueError: fewer than two studies; all or no patients responded (the likelihood sets no limit on that side)
+
+    Examples
+    --------
+    >>> coming = predict([3, 4, 9, 5], [12, 4, 17, 8])
+    >>> coming.lower, coming.upper, round(coming.above, 2)
+    (0, 10, 0.59)
+    """
+    xi, ni = np.asarray([xi], float), np.asarray([ni], float)
+    if xi.size < 2 or not 0 < xi.sum() < ni.sum():
+        raise ValueError(f"{xi.sum():g} of {ni.sum():g} in {xi.size} studies: two studies and both outcomes are needed")
+    arms, row = make_arms(xi, ni, ni > 0), np.zeros(1, int)
+    held = maximise(arms._replace(ridge=1 / UNIT_TAU2), row)
+    mixture = posterior_mixture(arms, row, held.tau, standard_deviation_of_tau(held))
+    b, weight = mixture.b[0], mixture.weight[0]
+    sd = np.sqrt(mixture.variance + mixture.tau**2)[0]
+    u, columns = normal_grid(192)
+    p = expit(b[:, None] + sd[:, None] * u)[:, :, None]
+    x = np.arange(m + 1)
+    pmf = np.einsum("t,u,tux->x", weight, columns[:, 0], comb(m, x) * p**x * (1 - p) ** (m - x))
+    lower, upper = (int(np.searchsorted(np.cumsum(pmf), (1 + side * conf_level) / 2)) for side in (-1, 1))
+    return Next(pmf, lower, min(upper, m), float(weight @ ndtr((b - logit(threshold)) / sd)))
