@@ -18,6 +18,8 @@ RESULT_TABLES = (
     "sensitivity", "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "contradictions",
     "awaiting",
 )  # fmt: skip
+# What the check finds beside the tables, in results/tables too
+FOUND = ("extraction_issues", "retracted")
 ALL = "all"  # the disease of an analysis over all of them
 SILENT_CLASSES = ("", "NR", "UNCLEAR")
 

@@ -23,15 +23,15 @@ import pandas as pd
 from small_evidence import ReviewError
 from small_evidence.config import complete_config, read_config, with_present_keys
 from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, humanise, nearest, numbers
-from small_evidence.names import RESULT_TABLES, analysis_id
+from small_evidence.names import FOUND, RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
 from small_evidence.standards import Standards
-from small_evidence.wording import class_label, labels_of, short_labels
+from small_evidence.wording import class_label, labels_of, short_labels, study_labels
 
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
-# Beside these, where the review has them: two extractions compared, warnings of the check, places of rows in data/raw.
-OPTIONAL_TABLES = ("agreement", "disagreements", "extraction_issues", "places")
+# Beside these, where the review has them: what the check found, two extractions compared, places of rows in data/raw.
+OPTIONAL_TABLES = (*FOUND, "agreement", "disagreements", "places")
 
 # Columns of results that hold numbers; all others are words, so that a level 1 to 5 stays a word.
 NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
@@ -52,7 +52,7 @@ class Labels:
 
     Attributes
     ----------
-    study, therapy, disease, disease_short, therapy_class : dict of slug to words
+    study, therapy, disease, disease_short, therapy_class : dict of slug to words; a retracted study is marked as that
     """
 
     study: Mapping[str, str]
@@ -274,7 +274,7 @@ class Review:
         """Words for every slug."""
         therapies, named = self["therapies"], self.config["review"]["class_labels"]
         return Labels(
-            study=labels_of(self["studies"], "study_id"),
+            study=study_labels(self["studies"], self.retracted),
             therapy=labels_of(therapies, "therapy"),
             disease=labels_of(self["diseases"], "disease"),
             disease_short=short_labels(self["diseases"]),
@@ -295,6 +295,14 @@ class Review:
     def diseases(self) -> Sequence[str]:
         """Slugs of the diseases in the order of their table."""
         return [slug for slug in self["diseases"]["disease"] if slug not in SILENT]
+
+    @cached_property
+    def retracted(self) -> frozenset[str]:
+        """Slugs of the studies whose report was retracted; their counts stay in every analysis."""
+        if "retracted" not in self:
+            return frozenset()
+        found = self["retracted"]
+        return frozenset(found.loc[found["nature"] == "retraction", "study_id"])
 
     # Analyses ------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from small_evidence.review import Review
 
 NOTHING = "—"
+RETRACTED = "[retracted]"
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 
@@ -286,6 +287,19 @@ def labels_of(frame: pd.DataFrame, key: str) -> dict[str, str]:
         slug: humanise(slug) if label in SILENT else cell(label)
         for slug, label in zip(frame[key], frame["label"], strict=True)
     }
+
+
+def study_labels(studies: pd.DataFrame, retracted: Collection[str]) -> dict[str, str]:
+    """study_id to label, with the words "[retracted]" where the report was retracted."""
+    labels = labels_of(studies, "study_id")
+    return {slug: f"{label} {RETRACTED}" if slug in retracted else label for slug, label in labels.items()}
+
+
+def retraction_notes(review: Review, studies: Iterable[str]) -> list[str]:
+    """What the mark of a retracted study means, where one of the studies has it; else nothing."""
+    if review.retracted.isdisjoint(studies):
+        return []
+    return [f"{RETRACTED}: the report was retracted; its counts stay in the analyses."]
 
 
 def short_labels(diseases: pd.DataFrame) -> dict[str, str]:

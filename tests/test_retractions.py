@@ -4,7 +4,11 @@ import pandas as pd
 import pytest
 
 from small_evidence.extraction.reference_files import ReferenceFileError
-from small_evidence.extraction.retractions import read_retractions, retracted, retracted_studies
+from small_evidence.extraction.retractions import MARKED, read_retractions, retracted_reports, retracted_studies
+from small_evidence.figures.forest import forest_plot
+from small_evidence.presentation.references import study_references
+from small_evidence.tables.characteristics import table_ii
+from tests.drawn import texts, whole_text
 
 # columns of the published database
 WATCH = (
@@ -45,7 +49,8 @@ def listed(tmp_path):
     ],
 )
 def test_studies_are_marked(listed, text, expected):
-    assert retracted(STUDIES, listed(text)) == expected
+    found = retracted_studies(STUDIES, listed(text))
+    assert set(found.loc[found["nature"] == "retraction", "study_id"]) == expected
 
 
 def test_what_the_list_says_of_a_study(listed):
@@ -64,3 +69,52 @@ def test_what_the_list_says_of_a_study(listed):
 def test_a_list_that_cannot_be_used_is_named(listed, text, words):
     with pytest.raises(ReferenceFileError, match=words):
         listed(text)
+
+
+def test_a_folder_without_a_list_marks_nothing(tmp_path):
+    found = retracted_reports(STUDIES, tmp_path)
+    assert list(found.columns) == MARKED
+    assert found.empty
+
+
+def test_a_retracted_study_is_marked_wherever_it_is_named_and_stays_in_the_analysis(synthesised):
+    study = synthesised.analysis("diltiazem").entered["study_id"].iloc[0]
+    rows = [(study, "retraction", "doi", "", "", ""), ("palmieri1995", "correction", "doi", "", "", "")]
+    review = synthesised.with_results({"retracted": pd.DataFrame(rows, columns=MARKED)})
+    label = f"{synthesised.labels.study[study]} [retracted]"
+    assert {slug for slug, words in review.labels.study.items() if words != synthesised.labels.study[slug]} == {study}
+    assert review.labels.study[study] == label
+    assert label in set(table_ii(review).frame["Study"])
+    assert "[retracted]" in " ".join(table_ii(review).footnotes)
+    assert not [words for words in table_ii(synthesised).footnotes if "retracted" in words]
+    assert label in texts(forest_plot(review, "diltiazem"))
+    assert "[retracted]: the report was" in whole_text(forest_plot(review, "diltiazem"))
+    assert "retracted" not in whole_text(forest_plot(review, "eswl"))
+    assert study_references(review["studies"], review.retracted)[study].endswith(" [retracted]")
+    assert review["pooled"] is synthesised["pooled"]
+
+
+def test_a_list_in_the_raw_folder_marks_the_study_end_to_end(copy_review):
+    review = copy_review("tests/data/minimal")
+    review.edit("data/raw/studies.csv", "01 of diltiazem,SYNTHETIC,NR,", "01 of diltiazem,SYNTHETIC,10.1000/s1,")
+    wanted = ("results/tables/table_ii.csv", "results/figures/forest_diltiazem.svg", "results/report.html")
+    review.run(*wanted)
+    before = review.path("results/tables/pooled.csv").read_bytes()
+    assert pd.read_csv(review.path("results/tables/retracted.csv")).empty
+    listed = review.path("data/raw/retractions.csv")
+    listed.write_text("doi,date,reason\nhttps://doi.org/10.1000/S1,2026-01-02,SYNTHETIC\n")
+    review.run(*wanted)
+    found = pd.read_csv(review.path("results/tables/retracted.csv"), keep_default_na=False)
+    assert found[["study_id", "nature", "matched_by", "reason"]].to_numpy().tolist() == [
+        ["synthetic01", "retraction", "doi", "SYNTHETIC"]
+    ]
+    for name in wanted:
+        assert "[retracted]" in review.path(name).read_text(), name
+    assert review.path("results/tables/pooled.csv").read_bytes() == before
+    listed.write_text("doi,nature\n10.1000/s1,gone\n")
+    printed = review.run(*wanted, code=1)
+    assert "retractions.csv, row 2" in printed
+    assert "Traceback" not in printed
+    listed.unlink()
+    review.run(*wanted)
+    assert "[retracted]" not in review.path("results/report.html").read_text()

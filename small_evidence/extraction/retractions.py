@@ -23,6 +23,7 @@ _NAMES = {
     "reason": ("reason",),
     "notice": ("notice", "retractiondoi"),
 }
+FILE = "retractions.csv"
 MARKED = ["study_id", "nature", "matched_by", "date", "reason", "notice"]
 # natures of a notice by which a study is marked; "reinstatement" takes a mark away
 _OF_NOTICE = {
@@ -99,7 +100,17 @@ def retracted_studies(studies: pd.DataFrame, retractions: pd.DataFrame) -> pd.Da
 _KEYS = {"doi": same_doi, "pmid": normal_pmid}
 
 
-def retracted(studies: pd.DataFrame, retractions: pd.DataFrame) -> set[str]:
-    """The study_id of every study whose report was retracted."""
-    found = retracted_studies(studies, retractions)
-    return set(found.loc[found["nature"] == "retraction", "study_id"])
+def retracted_reports(studies: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
+    """The studies that the list in a folder names, as `retracted_studies` gives them; none where there is no list.
+
+    Parameters
+    ----------
+    studies : DataFrame; the checked table studies
+    folder : path of data/raw
+
+    Raises
+    ------
+    ReferenceFileError: the list cannot be read
+    """
+    path = Path(folder) / FILE
+    return retracted_studies(studies, read_retractions(path)) if path.exists() else pd.DataFrame(columns=MARKED)

@@ -45,6 +45,7 @@ from small_evidence.wording import (
     missing,
     not_pooled_reason,
     per_cent,
+    retraction_notes,
     variance,
     word,
 )
@@ -446,6 +447,7 @@ def _notes(arms: _Arms, entered: pd.DataFrame, left_out: pd.DataFrame, factor: s
     notes += _summed_outcomes(review, entered)
     if any(is_secondary(arm) for arm in shown.to_dict("records")):
         notes.append("† Counts known from a secondary source only.")
+    notes += retraction_notes(review, shown["study_id"])
     if len(shown):
         ungraded = any(arms.levels.get(slug, NOTHING) == NOTHING for slug in shown["study_id"])
         notes.append(f"Level of evidence: {level_note(review)}" + f" {NOTHING}, not gradable." * ungraded)

@@ -103,7 +103,7 @@ def methods_text(review: Review, versions: Mapping[str, str]) -> Text:
 
 def results_text(review: Review) -> Text:
     """Results: the studies, which treatments were pooled and why others were not, and each treatment in turn."""
-    cites = Citations(study_references(review["studies"]))
+    cites = Citations(study_references(review["studies"], review.retracted))
     blocks: list[str | Heading | Item] = [
         Heading("Studies"),
         *_studies(review),
@@ -340,6 +340,9 @@ def _studies(review: Review) -> Iterator[str]:
         for slug, number in designs.most_common()
     ]
     yield f"{words} Study designs: {'; '.join(named)}." if named else words
+    if review.retracted:
+        named = [review.labels.study[slug] for slug in studies["study_id"] if slug in review.retracted]
+        yield f"Retracted reports, whose counts stay in the analyses: {_listed(named)}."
     agreement = f"{extraction_words(review['agreement'], review['disagreements'])}. " if "agreement" in review else ""
     yield f"{agreement}{appraisal_words(review['appraisal'])}."
 

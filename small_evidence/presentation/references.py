@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 import pandas as pd
 
 from small_evidence.documents.text import Item
 from small_evidence.extraction.schema import SILENT
-from small_evidence.wording import cell
+from small_evidence.wording import RETRACTED, cell
 
 # Sources of the methods. Volume, pages and DOI of each were compared with at least two independent reference lists.
 METHODS = {
@@ -84,18 +84,20 @@ class Citations:
         return [Item(self._known[key], number) for key, number in self._numbers.items()]
 
 
-def study_references(studies: pd.DataFrame) -> dict[str, str]:
+def study_references(studies: pd.DataFrame, retracted: Collection[str] = ()) -> dict[str, str]:
     """A printed reference for each study; what is not reported is left out, never made up.
 
     Parameters
     ----------
     studies : the extraction table
+    retracted : study_id of those whose report was retracted, which the reference says
 
     Returns
     -------
     dict of study_id to the reference
     """
-    return {study["study_id"]: _reference(study) for study in studies.to_dict("records")}
+    made = {study["study_id"]: _reference(study) for study in studies.to_dict("records")}
+    return {slug: f"{words} {RETRACTED}" if slug in retracted else words for slug, words in made.items()}
 
 
 def _reference(study: Mapping[Hashable, str]) -> str:

@@ -58,7 +58,7 @@ def awaiting_table(review: Review) -> Table:
         rows.append(
             {
                 "No.": number_or_nr(study["priority"]),
-                "Study": cell(study["label"]),
+                "Study": labels.study[study["study_id"]],
                 "Year": whole_or_text(study["year"]),
                 "Level": level_text(study["level"]),
                 "Treatments": _named(study["therapies"], labels.therapy, "not reported"),

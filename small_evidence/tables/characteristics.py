@@ -20,6 +20,7 @@ from small_evidence.wording import (
     joined,
     level_text,
     missing,
+    retraction_notes,
     whole_or_text,
     word,
 )
@@ -94,7 +95,7 @@ def table_ii(review: Review) -> Table:
                         "therapy": ";".join(used["therapies"]),
                     },
                     "Status": title,
-                    "Study": cell(study["label"]),
+                    "Study": review.labels.study[study["study_id"]],
                     "Year": whole_or_text(study["year"]),
                     "Design": word("design", study["design"]),
                     "Controlled": cell(study["controlled"]),
@@ -131,6 +132,7 @@ def table_ii(review: Review) -> Table:
         *abbreviations(responses["disease"], review["diseases"]),
         *level_note(review),
         *marks.footnotes(),
+        *retraction_notes(review, studies["study_id"]),
     ]
     if review.follows:
         notes.append(f"In published review: whether the study is one of those of {review.follows}, where known.")

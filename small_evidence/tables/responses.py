@@ -53,6 +53,7 @@ from small_evidence.wording import (
     not_pooled_reason,
     number_or_nr,
     percent,
+    retraction_notes,
     word,
 )
 
@@ -163,9 +164,10 @@ def analysis_table(review: Review, analysis: Analysis) -> Table:
         Column("In the analysis", 28),
     )
     frame = pd.DataFrame(rows, columns=["Diseases", *(column.name for column in columns)])
+    notes = [*marks.footnotes(), *retraction_notes(review, analysis.arms["study_id"])]
     return Table(
         f"results-{analysis.scope}-{analysis.therapy}", "", f"{analysis.label}: results and study arms", frame, columns,
-        group="Diseases", emphasised=tuple(emphasised), footnotes=tuple(marks.footnotes()),
+        group="Diseases", emphasised=tuple(emphasised), footnotes=tuple(notes),
         about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 

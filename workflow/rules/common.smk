@@ -14,7 +14,7 @@ os.environ.update(
     PYTHONPATH=str(PROJECT)
 )  # scripts use the library beside this Snakefile
 
-from small_evidence.names import EXTRACTED, RESULT_TABLES
+from small_evidence.names import EXTRACTED, FOUND, RESULT_TABLES
 
 
 def paths(folder, *endings):

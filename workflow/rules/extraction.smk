@@ -1,5 +1,6 @@
 # in: data/raw, the tables as people typed them
-# out: data/processed, the same tables checked, and the warnings; errors stop the run and leave the last good tables;
+# out: data/processed, the same tables checked, the warnings, and the studies that were retracted; errors stop the run and
+# leave the last good tables;
 # where two people extracted, how far they agree; on demand the form, the studies as references, references as studies
 
 
@@ -12,6 +13,7 @@ rule check:
     output:
         tables=update(PROCESSED),
         issues=update("results/tables/extraction_issues.csv"),
+        retracted=update("results/tables/retracted.csv"),
     log:
         "results/logs/check.log",
     conda:

@@ -6,7 +6,7 @@ rule present:
     input:
         PROCESSED,
         RESULTS,
-        issues="results/tables/extraction_issues.csv",
+        **tables(*FOUND),
         comparison=list(tables(*COMPARISON).values()),
         release=paths(f"data/releases/{NEWEST}", ".csv", ".json") if NEWEST else [],
         raw=[*RAW, *SECOND],
@@ -32,6 +32,7 @@ rule draw:
     input:
         PROCESSED,
         RESULTS,
+        **tables("retracted"),
         standards=[JOURNALS, *INSTRUMENTS],
         library=DRAWING,
     output:
@@ -52,6 +53,7 @@ rule draw_figure:
     input:
         PROCESSED,
         RESULTS,
+        **tables("retracted"),
         standards=[JOURNALS, *INSTRUMENTS],
         library=DRAWING,
     output:
@@ -73,6 +75,7 @@ rule export:
     input:
         PROCESSED,
         RESULTS,
+        **tables("retracted"),
         comparison=list(tables(*COMPARISON).values()),
         standards=[LEVELS, JOURNALS, *INSTRUMENTS, *CHECKLIST_FILES],
         library=PRINTING,

@@ -1,4 +1,5 @@
 from small_evidence.extraction.checks import check_extraction
+from small_evidence.extraction.retractions import retracted_reports
 from small_evidence.review import log_errors, save_csv, save_tables
 from small_evidence.standards import Standards
 
@@ -8,6 +9,8 @@ tables, issues = check_extraction(
     require_adjudication=snakemake.config["extraction"]["require_adjudication"],
     instruments=Standards().instruments,
 )
+retracted = retracted_reports(tables["studies"], "data/raw")
 save_tables(tables)
+save_csv(retracted, snakemake.output.retracted)
 save_csv(issues, snakemake.output.issues)
 print(f"data/raw: no error, {len(issues)} warnings; read them in {snakemake.output.issues}")
