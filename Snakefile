@@ -37,6 +37,9 @@ localrules:
     compare_extractions,
     write_references,
     import_references,
+    import_decisions,
+    compare_reviewers,
+    describe_tables,
     write_form,
     freeze,
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from small_evidence.config import complete_config, schema
 from small_evidence.extraction.checks import ExtractionError, check_tables, fault_lines, read_tables
 from small_evidence.extraction.reference_files import ReferenceFileError
 from small_evidence.extraction.schema import columns
@@ -300,13 +301,26 @@ def test_the_counted_flow_adds_up_and_is_drawn(many):
     counted = prisma(table({}), records)
     typed = counted[counted["part"] == ""].assign(stage="screening", n=lambda rows: rows["n"].astype(int).astype(str))
     assert said(typed[["stage", "label", "n", "source"]].reset_index(drop=True)) == ([], set())
-    words = str(drawn(table({}), records).alt_text)
+    words = str(drawn(table({}), records, by_database=True).alt_text)
     assert "MEDLINE (n\u00a0=" in words
     assert "wrong outcome (n\u00a0=" in words
-    assert "MEDLINE" not in str(drawn(table({}), records, by_database=False).alt_text)
+    assert "MEDLINE" not in str(drawn(table({}), records).alt_text)
     hidden = str(drawn(table({}), records, hide=["sought", "not_retrieved", "reports"]).alt_text)
     assert "sought for" not in hidden
     assert "not retrieved (n" not in hidden.partition("Records from other")[0]
+
+
+def test_the_choices_of_a_review_hide_boxes_and_show_databases(many):
+    choices = {"figures": {"flow_hide": ["sought"], "flow_by_database": True}}
+    review = Review(SMALL | {"records": many[0]}, complete_config(choices))
+    words = str(prisma_flow(review).alt_text)
+    assert "MEDLINE (n\u00a0=" in words
+    assert "sought for retrieval" not in words
+    assert "sought for retrieval" in str(prisma_flow(review, hide=()).alt_text)
+
+
+def test_every_box_may_be_hidden():
+    assert schema()["properties"]["figures"]["properties"]["flow_hide"]["items"]["enum"] == list(BOXES.values())
 
 
 def test_a_typed_number_that_is_not_the_counted_one_is_named(many):
@@ -416,3 +430,38 @@ def test_a_file_without_decisions_is_named(tmp_path):
     path.write_text("title,authors\nSYNTHETIC a,Doe A\n")
     with pytest.raises(ReferenceFileError, match=r"x\.csv: no decision"):
         read_decisions([path])
+
+
+def test_decisions_are_proposed_beside_those_that_the_table_has(copy_review):
+    review = copy_review("tests/data/minimal")
+    names = columns("records")
+    first = {"screening_stage": "title_abstract", "screening_decision": "include", "notes": "SYNTHETIC"}
+    had = [
+        first | {"record_id": "r1", "reviewer": "asreview", "doi": "10.1000/a"},
+        first | {"record_id": "r2", "reviewer": "asreview", "pmid": "222"},
+        first | {"record_id": "r1", "reviewer": "ann", "doi": "10.1000/a"},
+    ]
+    pd.DataFrame(had, columns=names).to_csv(review.path("data/raw/records.csv"), index=False)
+    exports = review.path("data/raw/screening_exports")
+    (exports / "full_text").mkdir(parents=True)
+    head = "record_id,title,doi,pmid,asreview_label\n"
+    rows = "0,SYNTHETIC a,https://doi.org/10.1000/A,,1\n1,SYNTHETIC b,,222,0\n2,SYNTHETIC c,,333,0\n"
+    (exports / "asreview {1}.csv").write_text(head + rows)
+    (exports / "full_text" / "asreview.csv").write_text(head + "0,SYNTHETIC a,10.1000/a,,1\n")
+    proposals, agreement = "results/tables/screening_proposals.csv", "results/tables/reviewer_agreement.csv"
+    review.run(proposals, agreement)
+    found = pd.read_csv(review.path(proposals), dtype=str, keep_default_na=False)
+    assert list(found.columns) == [*names, "proposal"]
+    shown = ["record_id", "screening_stage", "screening_decision", "proposal"]
+    assert sorted(found[shown].to_numpy().tolist()) == [
+        ["333", "title_abstract", "exclude", "new"],
+        ["r1", "full_text", "include", "new"],
+        ["r1", "title_abstract", "include", "known"],
+        ["r2", "title_abstract", "exclude", "differs"],
+    ]
+    row = pd.read_csv(review.path(agreement)).iloc[0]
+    assert row[["screening_stage", "compared", "agreed"]].tolist() == ["title_abstract", 1, 1]
+    (exports / "notes.csv").write_text("title,authors\nSYNTHETIC a,Doe A\n")
+    printed = review.run(proposals, code=1)
+    assert "notes.csv: no decision" in printed
+    assert "Traceback" not in printed

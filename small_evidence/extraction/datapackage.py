@@ -1,20 +1,23 @@
-"""The description of the extraction tables for other programs: a Frictionless data package, made from the schema."""
+"""The checked tables for other programs: one Frictionless data package, described by the schema, with every row."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
+import pandas as pd
+
+from small_evidence.extraction.defaults import slug
 from small_evidence.extraction.schema import TABLES, allowed_words, check_cell, describe
 
 
-def data_package(name: str, title: str, folder: str = "data/processed") -> str:
-    """datapackage.json of a review, as JSON.
+def data_package(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """datapackage.json of a review, as JSON; the rows are in the file, since a path out of its folder is not allowed.
 
     Parameters
     ----------
-    name : small letters, digits, - and _
     title : title of the review
-    folder : where the tables lie, seen from the file
+    tables : the checked tables by name
 
     References
     ----------
@@ -31,11 +34,9 @@ def data_package(name: str, title: str, folder: str = "data/processed") -> str:
             fields.append(field)
         # an empty cell is text, "not applicable", and no missing value
         schema = {"fields": fields, "missingValues": [], "x-key": list(key)}
-        resource = {
-            "name": table.replace("_", "-"),
-            "path": f"{folder}/{table}.csv",
-            "profile": "tabular-data-resource",
-        }
-        resources.append(resource | {"description": f"One row per {row}.", "encoding": "utf-8", "schema": schema})
+        rows = [list(tables[table].columns), *tables[table].to_numpy().tolist()]
+        about = {"name": table.replace("_", "-"), "profile": "tabular-data-resource"}
+        resources.append(about | {"description": f"One row per {row}.", "schema": schema, "data": rows})
+    name = slug(title).replace("_", "-") or "review"
     package = {"name": name, "title": title, "profile": "tabular-data-package", "resources": resources}
-    return json.dumps(package, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(package, ensure_ascii=False, indent=1) + "\n"

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from small_evidence.extraction.reference_files import Reference, ReferenceFileError, read_files
+from small_evidence.extraction.identifiers import normal_pmid, same_doi
+from small_evidence.extraction.reference_files import Reference, ReferenceFileError, read_files, reference_files
 from small_evidence.extraction.schema import LABELS, columns
+from small_evidence.extraction.screening import STAGES
 
+STAGE = "title_abstract"  # what ASReview and Rayyan screen, where nothing else is said
 _VOTES = re.compile(r"\"([^\"]+)\"\s*=>\s*\"(Included|Excluded|Maybe)\"")
 _DECISIONS = {"Included": "include", "Excluded": "exclude", "Maybe": ""}
 _LABELS_OF_ASREVIEW = {"1": "include", "0": "exclude", "1.0": "include", "0.0": "exclude"}
@@ -40,7 +43,7 @@ REASONS = {
 
 
 def read_decisions(
-    paths: Iterable[str | Path], stage: str = "title_abstract", reviewer: str = "", folder: str | Path | None = None
+    paths: Iterable[str | Path], stage: str = STAGE, reviewer: str = "", folder: str | Path | None = None
 ) -> pd.DataFrame:
     """Rows of the table records from exports of screening programs.
 
@@ -70,6 +73,43 @@ def read_decisions(
         words = "no decision of ASReview, Rayyan or Covidence in at least one record"
         raise ReferenceFileError("\n".join(f"{file}: {words}" for file in sorted(without)))
     return pd.DataFrame(rows, columns=columns("records"), dtype="str").fillna("")
+
+
+def proposed_decisions(folder: str | Path, records: pd.DataFrame) -> pd.DataFrame:
+    """Rows for the table records from every export below a folder, for a person to accept.
+
+    Parameters
+    ----------
+    folder : path of data/raw/screening_exports. Exports of ASReview and Rayyan are of the stage title_abstract, or of
+        the stage whose code their own folder has (full_text/asreview.csv)
+    records : DataFrame; the checked table records. A record of the same DOI or PubMed number keeps its record_id
+
+    Returns
+    -------
+    DataFrame with the columns of records and proposal: "new"; "known" (the table has this decision of this reviewer
+    already), "differs" (it has another decision)
+
+    Raises
+    ------
+    ReferenceFileError: there is no file, or one of them cannot be read whole or has no decision
+    """
+    by_stage: dict[str, list[Path]] = {}
+    for path in reference_files(folder):
+        stage = path.parent.name if path.parent.name in STAGES else STAGE
+        by_stage.setdefault(stage, []).append(path)
+    if not by_stage:
+        raise ReferenceFileError(f"no decisions: put exports of screening programs into {folder}")
+    frames = [read_decisions(paths, stage, folder=folder) for stage, paths in by_stage.items()]
+    found = pd.concat(frames, ignore_index=True)
+    for name, normal in (("pmid", normal_pmid), ("doi", same_doi)):
+        known = {normal(value): record for value, record in zip(records[name], records["record_id"], strict=True)}
+        known.pop("", None)
+        found["record_id"] = found[name].map(normal).map(known).fillna(found["record_id"])
+    keys = ["record_id", "screening_stage", "reviewer"]
+    decided = dict(zip(records[keys].itertuples(index=False, name=None), records["screening_decision"], strict=True))
+    before = [decided.get(key) for key in found[keys].itertuples(index=False, name=None)]
+    pairs = zip(before, found["screening_decision"], strict=True)
+    return found.assign(proposal=["new" if old is None else "known" if old == now else "differs" for old, now in pairs])
 
 
 def _decisions(reference: Reference, stage: str, reviewer: str) -> Iterator[dict[str, str]]:

@@ -39,8 +39,8 @@ def prisma_flow(
     review: Review,
     style: Style = SCREEN,
     *,
-    hide: Collection[str] = (),
-    by_database: bool = True,
+    hide: Collection[str] | None = None,
+    by_database: bool | None = None,
     title: str = "",
 ) -> Drawing:
     """PRISMA 2020 flow diagram, counted from the table of records, else from the numbers in the table of screening.
@@ -55,8 +55,8 @@ def prisma_flow(
     ----------
     review : Review; of its tables records and screening
     style : Style
-    hide : codes of boxes (`screening.BOXES`) to leave out
-    by_database : bool; whether records identified are shown by database too
+    hide : codes of boxes (`screening.BOXES`) to leave out; those of the config if None
+    by_database : bool; whether records identified are shown by database too; as the config says if None
     title : str; printed only by presets that print titles; by default it says whose flow it is
 
     Raises
@@ -69,8 +69,9 @@ def prisma_flow(
     is_published = found.empty and not published.empty
     found = published if is_published else found
     title = title or (PUBLISHED_TITLE if is_published else TITLE)
-    counts, extra = _read(found, by_database)
-    boxes = _boxes(counts, extra, frozenset(hide))
+    choices = review.config["figures"]
+    counts, extra = _read(found, choices["flow_by_database"] if by_database is None else by_database)
+    boxes = _boxes(counts, extra, frozenset(choices["flow_hide"] if hide is None else hide))
     page = Page(style)
     if style.title:
         page.heading(title)

@@ -25,6 +25,12 @@ def paths(folder, *endings):
     )
 
 
+def below(folder):
+    """Every file below a folder, and links that are to be refused, in order."""
+    found = Path(folder).rglob("*")
+    return sorted(str(path) for path in found if not path.is_dir() or path.is_symlink())
+
+
 def code(*packages):
     """Modules of these packages of the library, and those that all of them use."""
     library = PROJECT / "small_evidence"
@@ -84,12 +90,9 @@ SECOND = paths(
     "data/raw/second_extraction", ".csv", ".xlsx"
 )  # the tables of a second person
 COMPARISON = ["agreement", "disagreements"] if SECOND else []
-# references to propose as new studies, whatever their names end in
-REFERENCES = sorted(
-    str(path)
-    for path in Path("data/raw/references").rglob("*")
-    if not path.is_dir() or path.is_symlink()
-)
+# references to propose as new studies, and decisions on records, whatever the names of the files end in
+REFERENCES = below("data/raw/references")
+SCREENING_EXPORTS = below("data/raw/screening_exports")
 
 PROCESSED = list(tables(*EXTRACTED).values())
 RESULTS = list(tables(*RESULT_TABLES).values())

@@ -1,7 +1,7 @@
 # in: data/raw, the tables as people typed them
 # out: data/processed, the same tables checked, the warnings, and the studies that were retracted; errors stop the run and
 # leave the last good tables;
-# where two people extracted, how far they agree; on demand the form, the studies as references, references as studies
+# where two people extracted, how far they agree; on demand the form, references and decisions in and out, a data package
 
 
 rule check:
@@ -79,6 +79,58 @@ rule import_references:
         content=contents(REFERENCES),  # no input, since braces in the name of a file would be a wildcard
     script:
         "../scripts/import_references.py"
+
+
+# On demand: snakemake results/tables/screening_proposals.csv, from what ASReview, Rayyan or Covidence exported into
+# data/raw/screening_exports
+rule import_decisions:
+    input:
+        **tables("records"),
+        library=CHECKING,
+    output:
+        proposals="results/tables/screening_proposals.csv",
+    log:
+        "results/logs/import_decisions.log",
+    conda:
+        "../../environment.yml"
+    params:
+        content=contents(SCREENING_EXPORTS),  # no input, as above
+    script:
+        "../scripts/import_decisions.py"
+
+
+# On demand: snakemake results/tables/reviewer_agreement.csv, how far those who screened agree
+rule compare_reviewers:
+    input:
+        **tables("records"),
+        library=CHECKING,
+    output:
+        agreement="results/tables/reviewer_agreement.csv",
+    log:
+        "results/logs/compare_reviewers.log",
+    conda:
+        "../../environment.yml"
+    params:
+        conf_level=config["synthesis"]["conf_level"],
+    script:
+        "../scripts/compare_reviewers.py"
+
+
+# On demand: snakemake results/datapackage.json, the checked tables as a Frictionless data package
+rule describe_tables:
+    input:
+        PROCESSED,
+        library=CHECKING,
+    output:
+        package="results/datapackage.json",
+    log:
+        "results/logs/describe_tables.log",
+    conda:
+        "../../environment.yml"
+    params:
+        review=config["review"],
+    script:
+        "../scripts/describe_tables.py"
 
 
 # The form to extract into, on demand: snakemake results/forms/extraction_form.xlsx

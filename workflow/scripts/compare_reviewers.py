@@ -1,0 +1,6 @@
+from small_evidence.extraction.screening import reviewer_agreement
+from small_evidence.review import log_errors, read_frames, save_csv
+
+log_errors(snakemake.log[0])
+records = read_frames({"records": snakemake.input.records})["records"]
+save_csv(reviewer_agreement(records, snakemake.params.conf_level), snakemake.output.agreement)
