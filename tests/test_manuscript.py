@@ -9,12 +9,14 @@ import pytest
 from small_evidence.config import complete_config
 from small_evidence.documents.plain import markdown
 from small_evidence.documents.text import Heading, Item
+from small_evidence.extraction.schema import columns
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.presentation.checklists import ANSWERED, checklist_table, checklist_texts, facts
 from small_evidence.presentation.manuscript import manuscript, methods_text, results_text
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import synthesise
+from small_evidence.synthesis.claims import reconcile_claims
 from small_evidence.wording import interval_label, per_cent
 from tests import made_up
 
@@ -237,8 +239,27 @@ def test_treatments_are_pooled_not_pooled_or_not_analysed(review, texts):
 
 def test_a_flow_that_is_another_review_s_is_said_to_be(texts):
     words = paragraph(texts["results"], "Flow of records")
-    assert words.startswith("Flow of records (source: doi:10.1016/j.jaad.2019.07.006): records identified, 3,032; ")
-    assert "The other 10 numbers of the flow diagram were not reported." in words
+    assert words.startswith(
+        "Flow of records of the published review (source: doi:10.1016/j.jaad.2019.07.006): records identified, 3,032; "
+    )
+    assert "The other 10 numbers of the flow diagram of the published review were not reported." in words
+
+
+def test_decisions_on_records_are_counted_for_text_checklist_and_claims(review):
+    rows = [("a", "title_abstract", "exclude", ""), ("b", "title_abstract", "include", ""),
+            ("b", "full_text", "exclude", "wrong_outcome")]  # fmt: skip
+    names = ["record_id", "screening_stage", "screening_decision", "exclusion_reason"]
+    records = pd.DataFrame(rows, columns=names).assign(reviewer="ann", database="MEDLINE", notes="SYNTHETIC")
+    records = records.reindex(columns=columns("records"), fill_value="").astype("str")
+    own = review.with_tables(records=records)
+    words = paragraph(results_text(own), "Flow of records")
+    assert words.startswith("Flow of records (source: table records): records identified, 2; ")
+    assert "records identified: MEDLINE, 2;" in words
+    assert "reports excluded with reasons: wrong outcome, 1" in words
+    assert "3,032" not in words
+    assert facts(own)["flow"].endswith("recorded, counted from the decisions on records")
+    claims = reconcile_claims(own).query("quantity == 'n_identified'")
+    assert set(claims["records"]) == {2}
 
 
 def test_every_treatment_with_an_eligible_study_has_its_words(texts, review):
@@ -442,7 +463,7 @@ def test_items_of_the_results_are_answered_from_their_numbers(checklists, review
     )
     single = review["pooled"].query("disease == 'all' and scope == 'therapy'")
     assert table["20b"].startswith(f"{(single['pooled'] == 'yes').sum()} of {len(single)} treatments pooled; ")
-    assert table["16a"] == "2 of 12 numbers of the flow diagram recorded"
+    assert table["16a"] == "2 of 12 numbers of the flow diagram of the published review recorded"
     assert table["13d"].startswith("Binomial-normal random-effects model on the logit scale")
 
 

@@ -317,6 +317,23 @@ def flow(screening: pd.DataFrame, records: pd.DataFrame | None = None, of: str =
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=FLOW)
 
 
+def flow_shown(screening: pd.DataFrame, records: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """The flow that figures and texts show: that of this review, or of the published one where this one has none.
+
+    Parameters
+    ----------
+    screening, records : DataFrames; the checked tables
+
+    Returns
+    -------
+    (boxes, is_published): DataFrame as of `flow`, and whether it is that of the published review
+    """
+    own = flow(screening, records)
+    published = flow(screening, of="published")
+    is_published = own.empty and not published.empty
+    return (published if is_published else own), is_published
+
+
 def reviewer_agreement(records: pd.DataFrame, conf_level: float = 0.95) -> pd.DataFrame:
     """How far two reviewers agree on the records that both decided on, by stage.
 

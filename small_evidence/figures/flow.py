@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from small_evidence.extraction.screening import faults, flow
+from small_evidence.extraction.screening import faults, flow_shown
 from small_evidence.figures.drawing import Drawing, Shape, describe
 from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.page import BASELINE, LINE, MARGIN, Page, Sheet, TooNarrowError
@@ -64,10 +64,7 @@ def prisma_flow(
     TooNarrowError: the style is too narrow
     """
     screening, records = review["screening"], review["records"]
-    found = flow(screening, records)
-    published = flow(screening, of="published")
-    is_published = found.empty and not published.empty
-    found = published if is_published else found
+    found, is_published = flow_shown(screening, records)
     title = title or (PUBLISHED_TITLE if is_published else TITLE)
     choices = review.config["figures"]
     counts, extra = _read(found, choices["flow_by_database"] if by_database is None else by_database)

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.documents.text import Text
-from small_evidence.extraction.schema import LABELS, numbers
+from small_evidence.extraction.schema import LABELS
+from small_evidence.extraction.screening import COUNTED, flow_shown
 from small_evidence.presentation.manuscript import interval_words
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import over_all
@@ -96,7 +97,7 @@ def facts(review: Review) -> dict[str, str]:
         "coverage": coverage(review.conf_level),
         "sensitivity": _sensitivity(review),
         "scheme": review.scheme["title"],
-        "flow": _flow(review["screening"]),
+        "flow": _flow(review),
         "excluded": f"{counted(sizes['excluded'], 'study', 'studies')} excluded, each with the reason",
         "studies": f"{counted(len(studies), 'study', 'studies')}: {sizes['included']} included, "
         f"{sizes['awaiting']} awaiting counts, {sizes['excluded']} excluded",
@@ -131,11 +132,14 @@ def _sensitivity(review: Review) -> str:
     return f"{words}; pooled results under other choices" if "sensitivity" in review else words
 
 
-def _flow(screening: pd.DataFrame) -> str:
-    if screening.empty:
+def _flow(review: Review) -> str:
+    found, is_published = flow_shown(review["screening"], review["records"])
+    whose = " of the published review" * is_published
+    if found.empty:
         return "No number of the flow diagram is recorded"
-    known = int(numbers(screening["n"]).notna().sum())
-    return f"{known} of {counted(len(screening), 'number')} of the flow diagram recorded"
+    known = int(found["n"].notna().sum())
+    basis = ", counted from the decisions on records" if (found["basis"] == COUNTED).any() else ""
+    return f"{known} of {counted(len(found), 'number')} of the flow diagram{whose} recorded{basis}"
 
 
 def _claims(reconciliation: pd.DataFrame) -> str:

@@ -7,13 +7,14 @@ left to the authors; the checklists say where.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
+from small_evidence.extraction.screening import box_label, flow_shown
 from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.presentation.references import METHODS, Citations, study_references
@@ -326,7 +327,7 @@ def _studies(review: Review) -> Iterator[str]:
         f"The tables contain {_studies_of(len(studies))}: {sizes['included']} included, {sizes['awaiting']} awaiting "
         f"counts and {sizes['excluded']} excluded (Table II)."
     )
-    yield " ".join(part for part in (_flow(review["screening"]), included) if part)
+    yield " ".join(part for part in (_flow(review), included) if part)
     active = graded[graded["status"] != "excluded"]
     by_level = Counter(active.loc[active["gradable"] == "yes", "level"])
     levels = [f"{level} in {by_level[level]}" for level in review.scheme["order"] if by_level[level]]
@@ -347,24 +348,28 @@ def _studies(review: Review) -> Iterator[str]:
     yield f"{agreement}{appraisal_words(review['appraisal'])}."
 
 
-def _flow(screening: pd.DataFrame) -> str:
-    """The recorded numbers of the flow of records, with their source, which may be an earlier review."""
-    if screening.empty:
+def _flow(review: Review) -> str:
+    """The numbers of the flow of records, counted or typed, with their source."""
+    found, is_published = flow_shown(review["screening"], review["records"])
+    if found.empty:
         return ""
-    values = numbers(screening["n"])
-    known = screening[values.notna()]
-    boxes = [
-        f"{label[:1].lower()}{label[1:]}, {value:,.0f}"
-        for label, value in zip(known["label"], values[values.notna()], strict=True)
-    ]
+    known = found[found["n"].notna()]
+    boxes = [f"{_box_words(row)}, {row['n']:,.0f}" for row in known.to_dict("records")]
     sources = [cell(source) for source in dict.fromkeys(known["source"]) if source not in SILENT]
     origin = f" (source: {'; '.join(sources)})" if sources else ""
-    blank = len(screening) - len(known)
-    words = [f"Flow of records{origin}: {'; '.join(boxes)}."] if boxes else []
+    blank = len(found) - len(known)
+    whose = " of the published review" * is_published
+    words = [f"Flow of records{whose}{origin}: {'; '.join(boxes)}."] if boxes else []
     if blank:
         other = "other " * bool(boxes)
-        words.append(f"The {other}{counted(blank, 'number')} of the flow diagram {_were(blank)} not reported.")
+        words.append(f"The {other}{counted(blank, 'number')} of the flow diagram{whose} {_were(blank)} not reported.")
     return " ".join(words)
+
+
+def _box_words(row: Mapping[Hashable, Any]) -> str:
+    """What is counted, such as "records screened"; a part after the whole: "reports excluded with reasons: wrong outcome"."""
+    label = f"{box_label(row['box'])}: {row['label']}" if row["box"] and row["part"] else str(row["label"])
+    return label[:1].lower() + label[1:]
 
 
 def _pooled_or_not(review: Review) -> str:

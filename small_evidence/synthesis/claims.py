@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL, SILENT, claim_unit, numbers
-from small_evidence.extraction.screening import box_numbers, box_of
+from small_evidence.extraction.screening import flow_shown
 from small_evidence.names import analysis_id
 from small_evidence.review import Analysis, Review
 
@@ -201,9 +201,15 @@ def _judged(verdict: str, cause: str, remarks: Sequence[str] = (), studies: Sequ
     }
 
 
+def _identified(review: Review) -> pd.DataFrame:
+    """The row of the flow with the records identified, of this review or else of the published one."""
+    found, _ = flow_shown(review["screening"], review["records"])
+    return found[(found["box"] == "identified") & (found["part"] == "")]
+
+
 def _n_identified(claim: Row, review: Review) -> Found:
-    ours = box_numbers(review["screening"]).get("identified", float("nan"))
-    if ours != ours:
+    ours = _identified(review)["n"].sum(min_count=1)
+    if pd.isna(ours):
         return _judged(NOT_ASSESSABLE, "not_recorded")
     same = _number(claim["value"]) == ours
     return _judged(AGREES if same else DIFFERS, "same_number" if same else "other_number", records=ours)
@@ -387,9 +393,7 @@ def _independence(claim: Row, found: Found, review: Review) -> str:
     if quantity not in RULES or not is_followed(claim, review):
         return ""
     if quantity == "n_identified":
-        boxes = review["screening"]
-        sources = boxes.loc[boxes["label"].map(box_of) == "identified", "source"]
-        return "copied" if _from_source(claim, sources) else "own_sources"
+        return "copied" if _from_source(claim, _identified(review)["source"]) else "own_sources"
     if quantity == "n_studies":
         return "own_list"
     if quantity == "level":
