@@ -463,7 +463,12 @@ def save_results(review: Review, paths: Iterable[str | Path]) -> None:
 
 
 def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
+    """Write a table as CSV; see `csv_bytes`."""
+    save_bytes(csv_bytes(frame), path)
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """A table as CSV: UTF-8, LF, every digit of a float, no text that a spreadsheet takes for a formula.
 
     A text or column head that begins with = + - @, a tab or a carriage return gets an apostrophe before it, unless it
     is a plain number (-17.67). `read_processed` and `read_result` take that apostrophe away again, so a table comes
@@ -475,7 +480,7 @@ def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
             column = safe.iloc[:, position].astype(object)
             safe.isetitem(position, column.map(_guard, na_action="ignore").to_numpy(object))
     safe.columns = [_guard(name) for name in safe.columns]
-    save_bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"), path)
+    return bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"))
 
 
 def save_bytes(content: bytes, path: str | Path) -> None:

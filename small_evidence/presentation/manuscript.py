@@ -367,7 +367,7 @@ def _flow(review: Review) -> str:
 
 
 def _box_words(row: Mapping[Hashable, Any]) -> str:
-    """What is counted, such as "records screened"; a part after the whole: "reports excluded with reasons: wrong outcome"."""
+    """What is counted: "records screened"; a part after its box: "reports excluded with reasons: wrong outcome"."""
     label = f"{box_label(row['box'])}: {row['label']}" if row["box"] and row["part"] else str(row["label"])
     return label[:1].lower() + label[1:]
 

@@ -89,3 +89,25 @@ rule export:
         choices=config,
     script:
         "../scripts/export.py"
+
+
+# Included studies, arms and counts for RevMan: snakemake results/export/revman.zip
+rule export_revman:
+    input:
+        PROCESSED,
+        RESULTS,
+        **tables("retracted"),
+        library=PRINTING,
+    output:
+        archive="results/export/revman.zip",
+    log:
+        "results/logs/export_revman.log",
+    conda:
+        "../../environment.yml"
+    params:
+        choices=config,
+    script:
+        "../scripts/export_revman.py"
+
+
+ruleorder: export_revman > export
