@@ -58,3 +58,22 @@ def test_the_same_place_makes_a_possible_duplicate_of_a_translated_title():
     place = {"volume": "3", "pages": "12-19"}
     found = find_duplicates(pd.DataFrame([record(**place), record(title="SYNTHETIC Salbe", volume="3", pages="12")]))
     assert found[["certainty", "evidence"]].to_numpy().tolist() == [["possible_duplicate", "place"]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [("2020", "2020", 1), ("2020", "2021", 1), ("", "2020", 1), ("2020", "", 1), ("", "", 1), ("2012", "2020", 0)],
+)
+def test_titles_that_begin_otherwise_are_compared_in_close_years(first, second, found):
+    rows = [record(year=first), record(title="SYNTETIC balm for calcinosis of the hands", year=second)]
+    assert len(find_duplicates(pd.DataFrame(rows))) == found
+
+
+def test_one_word_of_a_short_title_may_be_spelt_otherwise():
+    rows = [record(title="Calcinosis after lithotripsy"), record(title="Kalcinosis after lithotripsy")]
+    assert find_duplicates(pd.DataFrame(rows))["certainty"].tolist() == ["possible_duplicate"]
+
+
+def test_a_wrong_year_alone_does_not_part_titles_that_begin_alike():
+    rows = [record(year="2012"), record(title="SYNTHETIC balm for calcinosis of the hand", year="2020")]
+    assert find_duplicates(pd.DataFrame(rows))["certainty"].tolist() == ["possible_duplicate"]

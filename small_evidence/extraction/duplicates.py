@@ -23,7 +23,9 @@ NEAR_TITLE = 0.9  # share of letters that agree (indel ratio) from which two tit
 FEW_WORDS = 4  # a title of fewer words ("Reply to the authors") is shared by many papers
 LONG_ENOUGH = 30  # letters of a title of which another one may be the beginning, without the subtitle
 CLOSE_YEARS = 1  # between publication online and in print
-RAREST_WORDS = 5  # of a title; two titles that share none of their pairs are not compared letter by letter
+RAREST_WORDS = 5  # of a title
+SHARED_WORDS = 3  # of these; two titles that share fewer, or whose years are not close, are compared by their beginning
+ANY_YEAR = "any"
 LARGE_BUCKET = 60  # titles of one key; of more than that, each is compared with so many before it
 COLUMNS = ["record", "other", "certainty", "evidence", "value"]
 DUPLICATE, POSSIBLE = "duplicate", "possible_duplicate"
@@ -145,18 +147,34 @@ def _marks(words: list[str]) -> tuple[str, ...]:
 
 
 def _candidates(records: list[_Record]) -> Iterator[tuple[int, int]]:
-    """Pairs that may have one title, the later record first: by the whole title, its beginning, pairs of rare words."""
+    """Pairs that may have one title, the later record first: by its beginning, or by rare words in close years.
+
+    A year that one of the records does not have rules nothing out.
+    """
     frequency = Counter(word for record in records for word in set(record.words))
     buckets: dict[object, list[int]] = defaultdict(list)
     for at, record in enumerate(records):
         if not record.title:
             continue
         rare = sorted(set(record.words), key=lambda word: (frequency[word], word))[:RAREST_WORDS]
-        keys: set[object] = {record.title[:LONG_ENOUGH], *combinations(sorted(rare), 2)}
-        earlier = {other for key in keys for other in buckets[key][-LARGE_BUCKET:]}
+        shared = min(SHARED_WORDS, max(1, len(rare) - 1))  # one word of a short title may be spelt otherwise
+        groups = list(combinations(sorted(rare), shared))
+        start = record.title[:LONG_ENOUGH]
+        keys = [start, *((group, year) for group in groups for year in _years_sought(record.year))]
+        earlier = {other for key in keys for other in buckets.get(key, ())[-LARGE_BUCKET:]}
         yield from ((at, other) for other in sorted(earlier))
-        for key in keys:
-            buckets[key].append(at)
+        buckets[start].append(at)
+        for group in groups:
+            buckets[group, record.year].append(at)
+            if record.year:
+                buckets[group, ANY_YEAR].append(at)
+
+
+def _years_sought(year: str) -> list[str]:
+    """Years of the records that one of this year is compared with: close ones and none; of one without a year, all."""
+    if not year:
+        return ["", ANY_YEAR]
+    return ["", *(str(int(year) + step) for step in range(-CLOSE_YEARS, CLOSE_YEARS + 1))]
 
 
 def _same_place(records: Iterable[_Record]) -> Iterator[tuple[int, int]]:
