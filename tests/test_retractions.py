@@ -98,23 +98,20 @@ def test_a_list_in_the_raw_folder_marks_the_study_end_to_end(copy_review):
     review = copy_review("tests/data/minimal")
     review.edit("data/raw/studies.csv", "01 of diltiazem,SYNTHETIC,NR,", "01 of diltiazem,SYNTHETIC,10.1000/s1,")
     wanted = ("results/tables/table_ii.csv", "results/figures/forest_diltiazem.svg", "results/report.html")
-    review.run(*wanted)
-    before = review.path("results/tables/pooled.csv").read_bytes()
-    assert pd.read_csv(review.path("results/tables/retracted.csv")).empty
+    found = "results/tables/retracted.csv"
     listed = review.path("data/raw/retractions.csv")
     listed.write_text("doi,date,reason\nhttps://doi.org/10.1000/S1,2026-01-02,SYNTHETIC\n")
     review.run(*wanted)
-    found = pd.read_csv(review.path("results/tables/retracted.csv"), keep_default_na=False)
-    assert found[["study_id", "nature", "matched_by", "reason"]].to_numpy().tolist() == [
+    rows = pd.read_csv(review.path(found), keep_default_na=False)
+    assert rows[["study_id", "nature", "matched_by", "reason"]].to_numpy().tolist() == [
         ["synthetic01", "retraction", "doi", "SYNTHETIC"]
     ]
     for name in wanted:
         assert "[retracted]" in review.path(name).read_text(), name
-    assert review.path("results/tables/pooled.csv").read_bytes() == before
     listed.write_text("doi,nature\n10.1000/s1,gone\n")
-    printed = review.run(*wanted, code=1)
+    printed = review.run(found, code=1)
     assert "retractions.csv, row 2" in printed
     assert "Traceback" not in printed
     listed.unlink()
-    review.run(*wanted)
-    assert "[retracted]" not in review.path("results/report.html").read_text()
+    review.run(found)
+    assert pd.read_csv(review.path(found)).empty
