@@ -13,11 +13,11 @@ from scipy.stats import beta, halfnorm
 
 from small_evidence.pooling import bayes, pool_responses
 
-# What the grid's 40 values of tau and the kernel between its points leave: a tenth of the last digit that is printed.
-SHARE = 1e-4
+# What the Gauss-Legendre sums leave; rounding a limit to the printed digits moves its probability by more.
+SHARE = 3e-5
 PRINTED = 3e-4
-NODES, WEIGHTS = leggauss(36)
-Z = np.linspace(-9, 9, 97)
+NODES, WEIGHTS = leggauss(16)
+Z = np.linspace(-8, 8, 45)
 Z_WEIGHTS = np.exp(-(Z**2) / 2) / np.exp(-(Z**2) / 2).sum()
 
 
@@ -154,23 +154,24 @@ def test_extremes_converge(xi, ni, low, high):
 
 
 def test_prior_of_tau_overruled_by_the_data():
-    """Half-normal of 0.1 against 0 and 100,000 of 100,000: tau goes beyond 8.8 scales, and the window with it."""
-    ours = fit_one([0, 100_000], [100_000, 100_000], tau_scale=0.1)
-    assert ours["status"] == "ok"
-    assert np.sqrt(ours["tau2"]) > 0.88
+    """0 and 100,000 of 100,000 need a tau of 4; a half-normal of 0.1 gives that e^-800 and no digit is left."""
+    assert np.sqrt(fit_one([0, 100_000], [100_000, 100_000])["tau2"]) > 3
+    refused = fit_one([0, 100_000], [100_000, 100_000], tau_scale=0.1)
+    assert refused["status"] == "not_converged"
+    assert np.isnan(refused["estimate"])
 
 
 def test_batches_equal_single_calls():
     rng = np.random.default_rng(8)
-    size, k = 40, 7
+    size, k = 20, 7
     ni = rng.integers(1, 40, (size, k)).astype(float)
-    ni[:3, 0] = 5000
+    ni[:3, 0] = 2000
     xi = rng.binomial(ni.astype(int), expit(rng.normal(1, 1, (size, k)))).astype(float)
     mask = np.arange(k) < rng.integers(1, k + 1, size)[:, None]
     mask[-1] = False
     priors = {"b_sd": 2.5, "tau_scale": 1.0}
     batch = bayes.fit(np.where(mask, xi, np.nan), np.where(mask, ni, np.nan), mask, priors=priors)
-    for row in (0, 1, 2, 10, 25, 38):
+    for row in (0, 2, 10, 18):
         held = mask[row]
         one = fit_one(xi[row, held], ni[row, held])
         for key in ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "mean_proportion", "se"):

@@ -93,6 +93,7 @@ def pool_many(
     tau2_method: str | None = None,
     priors: Mapping[str, float] | None = None,
     prediction: bool = True,
+    homogeneity: bool = True,
 ) -> pd.DataFrame:
     """Pool every group of study arms in one call.
 
@@ -102,6 +103,7 @@ def pool_many(
     by : names of the columns whose values make a group; none: all rows are one group
     method, conf_level, interval, measure, tau2_method, priors : as in `pool_responses`
     prediction : without it pi_lb, pi_ub, mean_ci_lb and mean_ci_ub stay empty, which saves time where many are pooled
+    homogeneity : without it q, its exact P, i2 and h2 stay empty (two-step models have them in any case), likewise
 
     Returns
     -------
@@ -132,7 +134,7 @@ def pool_many(
     else:
         number, keys = np.zeros(xi.size, int), pd.DataFrame(index=range(1))
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
-    columns = _pool(xi, ni, number, len(keys), method, conf_level, options, prediction)
+    columns = _pool(xi, ni, number, len(keys), method, conf_level, options, prediction, homogeneity)
     both = set(by) & set(RECORD)
     if both:
         raise ValueError(f"columns of the result cannot be grouped by: {', '.join(sorted(both))}")
@@ -159,7 +161,7 @@ def _check_counts(xi, ni):
     return xi, ni
 
 
-def _pool(xi, ni, group, size, method, conf_level, options, prediction=True):
+def _pool(xi, ni, group, size, method, conf_level, options, prediction=True, homogeneity=True):
     """Columns of RECORD, arrays (size,), for arms xi of ni in groups numbered 0 .. size - 1."""
     check_level(conf_level)
     options = _check_options(method, options)
@@ -210,9 +212,10 @@ def _pool(xi, ni, group, size, method, conf_level, options, prediction=True):
         mask = np.arange(k[rows].max()) < k[rows, None]
         where = np.minimum(start[rows, None] + np.arange(mask.shape[1]), xi.size - 1)
         counts = np.where(mask, xi[where], 0.0), np.where(mask, ni[where], 0.0)
-        result = {
-            name: np.where(inside[rows], values, np.nan) for name, values in likelihood_ratio_q(*counts, mask).items()
-        }
+        result = {}
+        if homogeneity:
+            test = likelihood_ratio_q(*counts, mask)
+            result = {name: np.where(inside[rows], values, np.nan) for name, values in test.items()}
         if fitted.size:
             module = import_module(METHODS[method].module)
             fixed = FIXED_OPTIONS.get(method, {}) | (

@@ -8,10 +8,10 @@ The model is that of `glmm` with priors::
 The only module that knows these priors. It gives an answer where maximum likelihood has none (all patients respond,
 one study, one patient a study); there the answer leans on the priors, and the note says so.
 
-The grid has TAUS values of tau = s sinh(u), equally spaced in u over the range that matters, and for each of them BS
-equally spaced values of b. Sums over such points converge exponentially for densities that die away at both ends
-(Trefethen & Weideman 2014, SIAM Rev 56:385). Between the points the distribution is smoothed by a kernel of fourth
-order. Limits of proportions are right to 3e-4, most of them to 1e-5.
+All functions of a logit are held as values on one grid of equal steps, symmetric around 0. The integral over theta_i is
+a convolution with a normal density, which multiplies the coefficients of the cosine transform by exp(-tau² w² / 2);
+so is the prediction of a new study. Sums over such grids converge exponentially (Trefethen & Weideman 2014, SIAM Rev
+56:385). Limits of proportions are right to 1e-6.
 
 References
 ----------
@@ -24,35 +24,29 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit, ndtr
+from scipy.fft import dct, idct
+from scipy.special import expit, log_expit, logit
 
-from small_evidence.pooling.likelihood import Arms, Point, evaluate, make_arms, mean_proportion
-from small_evidence.pooling.maximum import weighted_centre
+from small_evidence.pooling.likelihood import Arms, make_arms
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.notes import join_notes
 from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
-TAUS, BS = 56, 48  # values of tau, and of b for each of them
-LOOKS = 48  # values of tau looked at to find the range that matters
-FURTHEST = 60.0  # prior scales of tau up to which is looked
-DROP = 16.0  # log density below the peak where the grid ends: exp(-16) = 1e-7
-KERNEL = 0.7  # width of the kernel in steps: narrower ones show the steps
-TAU_LEAST = 1e-5  # below, the likelihood is that of tau = 0 and its curvature would be lost in rounding
-AT_ONCE = 40  # analyses in memory together
-PHI = 1 / np.sqrt(2 * np.pi)
-
-
-class Grid(NamedTuple):
-    """Points of the posterior, arrays (a, points) unless said otherwise."""
-
-    b: np.ndarray
-    width: np.ndarray  # of the kernel in b
-    tau: np.ndarray
-    weight: np.ndarray
-    u: np.ndarray  # (a, TAUS), tau = s sinh(u)
-    s: np.ndarray  # (a,)
+TAUS = 28  # values of tau = s sinh(u), u equally spaced over the range that matters
+LOOKS = 12  # values of tau looked at to find that range
+FURTHEST = 12.0  # prior scales up to which is looked: the half-normal density there is 5e-32 of its peak
+STEPS = 2.5  # values of b in two of its standard deviations, were there one proportion for all
+DROP = 18.0  # log density below the peak where the range ends: exp(-18) = 2e-8
+MOST_LOGIT = 60.0  # the grid ends there at the latest: expit(-60) is 1e-26
+ROUNDING = 1e-14  # of a study's likelihood: what is smaller is lost in the cosine transform
+LOST = 1e-5  # probability of points with such a likelihood, above which there is no answer
+NUMBERS = 2**21  # in the largest array
+VALUES = (
+    *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "mean_proportion"),
+    *("b", "se", "tau2", "tau2_lb", "tau2_ub", "nodes"),
+)
 
 
 def fit(
@@ -100,12 +94,13 @@ def fit(
     mask = np.asarray(mask, dtype=bool)
     xi, ni = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)
     size, k = len(mask), mask.sum(axis=1)
-    result = {name: np.full(size, np.nan) for name in _VALUES}
-    filled = np.flatnonzero(k > 0)
-    for rows in np.array_split(filled, -(-filled.size // AT_ONCE) or 1):
-        if rows.size:
-            grid = _grid(make_arms(xi[rows], ni[rows], mask[rows]), b_sd, tau_scale)
-            for name, values in zip(_VALUES, _summarise(grid, conf_level), strict=True):
+    result = {name: np.full(size, np.nan) for name in VALUES}
+    reach, points = _grids(xi, ni, b_sd)
+    for count in np.unique(points[k > 0]):
+        alike = np.flatnonzero((points == count) & (k > 0))
+        for rows in np.array_split(alike, -(-alike.size * TAUS * count // NUMBERS)):
+            found = _posterior(make_arms(xi[rows], ni[rows], mask[rows]), reach[rows], count, b_sd, tau_scale)
+            for name, values in zip(VALUES, _summarise(found, conf_level), strict=True):
                 result[name][rows] = values
     for name in ("pi_lb", "pi_ub"):
         result[name][k < MIN_K_PREDICTION] = np.nan
@@ -151,10 +146,13 @@ def posterior(
     1.0
     """
     xi, ni = np.asarray([xi], dtype=float), np.asarray([ni], dtype=float)
-    grid = _grid(make_arms(xi, ni, np.ones(xi.shape, bool)), *_read_priors(priors))
+    b_sd, tau_scale = _read_priors(priors)
+    reach, count = _grids(xi, ni, b_sd)
+    found = _posterior(make_arms(xi, ni, np.ones(xi.shape, bool)), reach, count[0], b_sd, tau_scale)
     p = np.arange(1, points + 1) / (points + 1)
-    t = (logit(p)[:, None] - grid.b) / grid.width
-    density = (grid.weight / grid.width * PHI * np.exp(-(t**2) / 2) * (3 - t**2) / 2).sum(axis=1)
+    share = (logit(p) + reach) / (2 * reach)
+    waves = np.cos(np.pi * share[:, None] * np.arange(count[0]))
+    density = waves @ _coefficients(found.weight.sum(axis=1))[0] / (2 * reach)
     return pd.DataFrame({"p": p, "density": np.maximum(density, 0) / (p * (1 - p))})
 
 
@@ -169,97 +167,106 @@ def _read_priors(priors: Mapping[str, float] | None) -> tuple[float, float]:
     return float(values["b_sd"]), float(values["tau_scale"])
 
 
-def _grid(arms: Arms, b_sd: float, tau_scale: float) -> Grid:
-    """Points and weights of the posterior of b and tau."""
-    v = 1 / (arms.x + 0.5) + 1 / (arms.n - arms.x + 0.5)
-    s = np.minimum(np.sqrt(np.where(arms.weight > 0, v, np.inf).min(axis=1)), tau_scale)
+class Posterior(NamedTuple):
+    """Probabilities of the points of the grid."""
 
-    def conditional(b: np.ndarray, tau: np.ndarray) -> Point:
-        """Log density of b given tau, with slope and curvature; arrays (a, m)."""
-        row = np.repeat(np.arange(s.size), b.shape[1])
-        point = evaluate(arms, row, b.ravel(), np.maximum(tau.ravel(), TAU_LEAST), 0.5)
-        ll, g_b, h_bb = (part.reshape(b.shape) for part in (point.ll, point.g_b, point.h_bb))
-        return point._replace(ll=ll - (b / b_sd) ** 2 / 2, g_b=g_b - b / b_sd**2, h_bb=h_bb - 1 / b_sd**2)
+    weight: np.ndarray  # (a, TAUS, points)
+    reach: np.ndarray  # (a,); the values of b are the middles of equal parts of -reach to reach
+    s: np.ndarray  # (a,); tau = s sinh(u)
+    low: np.ndarray  # (a,); the values of u are the middles of equal parts of low to high
+    high: np.ndarray
+    lost: np.ndarray  # (a,); whether rounding may have changed it
 
-    def peak(tau: np.ndarray, steps: int) -> tuple[np.ndarray, Point]:
-        """Maximum over b for each tau, by Newton's steps (the density is log-concave)."""
-        row = np.repeat(np.arange(s.size), tau.shape[1])
-        b = weighted_centre(arms, row, tau.ravel()).reshape(tau.shape)
-        b = b * b_sd**2 / (b_sd**2 + tau**2 + 4 / arms.n.sum(axis=1)[:, None])
-        for _ in range(steps):
-            point = conditional(b, tau)
-            b = b + np.clip(-point.g_b / point.h_bb, -1 - tau, 1 + tau)
-        return b, conditional(b, tau)
 
-    def prior(u: np.ndarray) -> np.ndarray:
-        return np.log(np.cosh(u)) - (s[:, None] * np.sinh(u) / tau_scale) ** 2 / 2
+def _grids(xi: np.ndarray, ni: np.ndarray, b_sd: float) -> tuple[np.ndarray, np.ndarray]:
+    """Largest logit and number of points of each analysis; arrays (a,)."""
+    farthest = np.abs(np.log((xi + 0.5) / (ni - xi + 0.5))).max(axis=1, initial=0)
+    reach = np.minimum(np.maximum(7 * b_sd, farthest + 8), MOST_LOGIT)
+    events, total = xi.sum(axis=1), np.maximum(ni.sum(axis=1), 1)
+    information = events * (total - events) / total + 3  # of b, at most
+    half_powers = np.ceil(2 * np.log2(STEPS * reach * np.sqrt(information)))
+    return reach, (2 ** (half_powers // 2) * np.where(half_powers % 2, 1.5, 1)).astype(int)
 
-    u = (np.arange(LOOKS) + 0.5) / LOOKS * np.arcsinh(FURTHEST * tau_scale / s)[:, None]
-    _, point = peak(s[:, None] * np.sinh(u), 2)
-    height = point.ll - point.g_b**2 / point.h_bb / 2 - np.log(-point.h_bb) / 2 + prior(u)
+
+def _log_density(
+    arms: Arms, logits: np.ndarray, tau: np.ndarray, b_sd: float, tau_scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log posterior density of b (logits, (a, points)) and tau (a, m); and which are lost in rounding."""
+    frequency = np.pi * np.arange(logits.shape[1]) / (-2 * logits[:, :1] + (logits[:, 1:2] - logits[:, :1]))
+    damping = np.exp(-((tau[:, :, None] * frequency[:, None]) ** 2) / 2)
+    density = -((logits / b_sd) ** 2)[:, None] / 2 - ((tau / tau_scale) ** 2)[:, :, None] / 2
+    lost = np.zeros(density.shape, bool)
+    success, failure = log_expit(logits), log_expit(-logits)
+    for x, n, peak, times in zip(arms.x.T, arms.n.T, arms.peak.T, arms.weight.T, strict=True):
+        x, n, peak, times = (part[:, None] for part in (x, n, peak, times))
+        likelihood = dct(np.exp(x * success + (n - x) * failure - peak))
+        mixed = idct(likelihood[:, None] * damping)
+        lost |= mixed < ROUNDING
+        density += times[:, None] * np.log(np.maximum(mixed, ROUNDING))
+    return density, lost
+
+
+def _posterior(arms: Arms, reach: np.ndarray, points: int, b_sd: float, tau_scale: float) -> Posterior:
+    variance = 1 / (arms.x + 0.5) + 1 / (arms.n - arms.x + 0.5)
+    s = np.minimum(np.sqrt(np.where(arms.weight > 0, variance, np.inf).min(axis=1)), tau_scale)
+    logits = _middles(-reach, reach, points)
+
+    def log_density(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        density, lost = _log_density(arms, logits, s[:, None] * np.sinh(u), b_sd, tau_scale)
+        return density + np.log(np.cosh(u))[:, :, None], lost
+
+    end = np.arcsinh(FURTHEST * tau_scale / s)
+    height = log_density(_middles(np.zeros(s.size), end, LOOKS))[0].max(axis=2)
     matters = height > height.max(axis=1, keepdims=True) - DROP
-    half = u[:, 0]
-    first, last = (
-        np.take_along_axis(u, place[:, None], 1)[:, 0]
-        for place in (matters.argmax(axis=1), LOOKS - 1 - matters[:, ::-1].argmax(axis=1))
-    )
-    low, high = np.maximum(first - 3 * half, 0), last + 3 * half
-    u = low[:, None] + (high - low)[:, None] * (np.arange(TAUS) + 0.5) / TAUS
-    tau = s[:, None] * np.sinh(u)
-    b, top = peak(tau, 4)
-    ends = []
-    for side in (-1, 1):
-        end = b + side * np.sqrt(-2 * DROP / top.h_bb)
-        for _ in range(3):  # from outside, Newton's steps on a concave function stay outside
-            point = conditional(end, tau)
-            end = end - (point.ll - top.ll + DROP) / point.g_b
-        ends.append(end)
-    step = (ends[1] - ends[0]) / (BS - 1)
-    points = (ends[0][:, :, None] + step[:, :, None] * np.arange(BS)).reshape(s.size, -1)
-    taus, widths = np.repeat(tau, BS, axis=1), np.repeat(KERNEL * step, BS, axis=1)
-    height = conditional(points, taus).ll + np.repeat(prior(u) + np.log(step), BS, axis=1)
-    weight = np.exp(height - height.max(axis=1, keepdims=True))
-    return Grid(points, widths, taus, weight / weight.sum(axis=1, keepdims=True), u, s)
+    first, last = matters.argmax(axis=1), LOOKS - matters[:, ::-1].argmax(axis=1)
+    low, high = np.maximum(first - 1, 0) / LOOKS * end, (last + 1) / LOOKS * end
+    density, lost = log_density(_middles(low, high, TAUS))
+    weight = np.exp(density - density.max(axis=(1, 2), keepdims=True))
+    weight /= weight.sum(axis=(1, 2), keepdims=True)
+    unsure = ((weight * lost).sum(axis=(1, 2)) > LOST) | (last == LOOKS)
+    return Posterior(weight, reach, s, low, high, unsure)
 
 
-def _quantile(at: np.ndarray, width: np.ndarray, spread: np.ndarray, weight: np.ndarray, share: float) -> np.ndarray:
-    """Quantile of points (a, m), each blurred by a normal of standard deviation spread; array (a,).
+def _middles(low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
+    """Middles (a, count) of equal parts of low to high."""
+    return low[:, None] + (high - low)[:, None] * (2 * np.arange(count) + 1) / (2 * count)
 
-    The kernel of the given width is undone to fourth order, so that it only closes the gaps between the points.
-    """
-    sd = np.sqrt(width**2 + spread**2)
-    undone = (width / sd) ** 2 / 2
-    low, high = (at - 9 * sd).min(axis=1), (at + 9 * sd).max(axis=1)
-    for _ in range(36):
+
+def _coefficients(weight: np.ndarray) -> np.ndarray:
+    """Coefficients (a, points) of the cosine series of a density on 0 to 1, from probabilities of equal parts."""
+    series = dct(weight)
+    series[:, 0] /= 2
+    return series / series[:, :1]
+
+
+def _quantiles(series: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+    """Quantiles (shares, a) on 0 to 1 of a density given by its cosine series (a, points)."""
+    wave = np.pi * np.arange(1, series.shape[1])
+    integral = series[:, 1:] / wave
+    low, high = np.zeros((len(shares), len(series))), np.ones((len(shares), len(series)))
+    for _ in range(40):
         middle = (low + high) / 2
-        t = (middle[:, None] - at) / sd
-        below = (weight * (ndtr(t) + undone * t * PHI * np.exp(-(t**2) / 2))).sum(axis=1) < share
+        below = middle + (np.sin(middle[:, :, None] * wave) * integral).sum(axis=2) < np.array(shares)[:, None]
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return (low + high) / 2
 
 
-_VALUES = (
-    *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "mean_proportion"),
-    *("b", "se", "tau2", "tau2_lb", "tau2_ub", "nodes"),
-)
-
-
-def _summarise(grid: Grid, conf_level: float) -> tuple[np.ndarray, ...]:
-    """The values named in _VALUES, arrays (a,)."""
-    b, width, tau, weight, u, s = grid
-    tails = (1 - conf_level) / 2, (1 + conf_level) / 2
-    middle, lb, ub = (_quantile(b, width, np.zeros_like(b), weight, share) for share in (0.5, *tails))
-    new_lb, new_ub = (_quantile(b, width, tau, weight, share) for share in tails)
-    mean = (weight * mean_proportion(b.ravel(), tau.ravel()).reshape(b.shape)).sum(axis=1)
-    centre = (weight * b).sum(axis=1, keepdims=True)
-    se = np.sqrt((weight * (b - centre) ** 2).sum(axis=1))
-    # The density of u, mirrored at 0: below its quantile q lies the share (1 + q) / 2.
-    of_tau = weight.reshape(*u.shape, BS).sum(axis=2)
-    both = np.concatenate([-u, u], axis=1), np.concatenate([of_tau, of_tau], axis=1) / 2
-    kernel = np.broadcast_to(KERNEL * (u[:, 1:2] - u[:, :1]), both[0].shape)
-    taus = [
-        s * np.sinh(_quantile(both[0], kernel, np.zeros_like(kernel), both[1], (1 + share) / 2))
-        for share in (0.5, *tails)
-    ]
-    limits = (expit(value) for value in (middle, lb, ub, new_lb, new_ub))
-    return (*limits, mean, middle, se, *(value**2 for value in taus), np.full(s.size, b.shape[1]))
+def _summarise(found: Posterior, conf_level: float) -> tuple[np.ndarray, ...]:
+    """The values named in VALUES, arrays (a,)."""
+    weight, reach, s, low, high, lost = found
+    size, taus, points = weight.shape
+    shares = 0.5, (1 - conf_level) / 2, (1 + conf_level) / 2
+    of_b, logits = weight.sum(axis=1), _middles(-reach, reach, points)
+    b, lb, ub = reach * (2 * _quantiles(_coefficients(of_b), shares) - 1)
+    tau = s[:, None] * np.sinh(_middles(low, high, taus))
+    frequency = np.pi * np.arange(points) / (2 * reach[:, None])
+    new = (dct(weight) * np.exp(-((tau[:, :, None] * frequency[:, None]) ** 2) / 2)).sum(axis=1)
+    mean = (idct(new) * expit(logits)).sum(axis=1)
+    new[:, 0] /= 2
+    new_lb, new_ub = reach * (2 * _quantiles(new / new[:, :1], shares[1:]) - 1)
+    se = np.sqrt((of_b * (logits - (of_b * logits).sum(axis=1, keepdims=True)) ** 2).sum(axis=1))
+    u = low + (high - low) * _quantiles(_coefficients(weight.sum(axis=2)), shares)
+    tau2, tau2_lb, tau2_ub = (s * np.sinh(u)) ** 2
+    limits = (expit(value) for value in (b, lb, ub, new_lb, new_ub))
+    values = (*limits, mean, b, se, tau2, tau2_lb, tau2_ub, np.full(size, taus * points))
+    return tuple(np.where(lost, np.nan, value) for value in values)

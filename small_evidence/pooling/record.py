@@ -27,6 +27,7 @@ RECORD = (
     "q",  # heterogeneity: likelihood ratio of one proportion a study against one for all (or Cochran's Q)
     "q_df",
     "q_p",
+    "q_p_se",  # standard error of q_p: 0 where it is exact, above 0 where it was estimated from random tables
     "i2",  # 0..1
     "h2",
     "loglik",
