@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from small_evidence import ReviewError, shown
+from small_evidence import ReviewError, shown, unprintable
 
 FILE = "config/config.yaml"
 SCHEMA = Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml"
@@ -55,7 +55,7 @@ def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise ReviewError(f"{FILE}: sections with keys are needed (title: ...), not {shown(given)}")
     filled: dict[str, Any] = _filled(given, schema())
-    errors = [*_renamed(given), *_errors(filled, schema())]
+    errors = [*_unprintable(given), *_renamed(given), *_errors(filled, schema())]
     if errors:
         raise ReviewError("\n".join(f"{FILE}, {error}" for error in errors))
     return filled
@@ -107,6 +107,20 @@ def _filled(given: Any, part: Mapping[str, Any]) -> Any:
         else:
             filled[key] = _filled(given[key], inner)
     return filled
+
+
+def _unprintable(given: Any, place: str = "") -> Iterator[str]:
+    """Keys and texts that cannot be printed, by place in the file."""
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            if words := unprintable(str(key)):
+                yield f"{place or 'the file'}: the key {words}"
+            yield from _unprintable(value, f"{place}: {shown(key)[1:-1]}".removeprefix(": "))
+    elif isinstance(given, list):
+        for value in given:
+            yield from _unprintable(value, place)
+    elif isinstance(given, str) and (words := unprintable(given)):
+        yield f"{place}: {words}"
 
 
 def _renamed(config: Mapping[str, Any]) -> Iterator[str]:

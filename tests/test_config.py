@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
-from small_evidence.config import complete_config, meanings, page, schema
+from small_evidence import ReviewError
+from small_evidence.config import FILE, complete_config, meanings, page, schema
 
 PROJECT = Path(__file__).parents[1]
 
@@ -40,3 +42,13 @@ def test_each_key_has_a_meaning():
 def test_the_schema_refuses_unknown_keys_in_every_section():
     sections = [schema(), *(part for part in schema()["properties"].values() if "properties" in part)]
     assert all(part["additionalProperties"] is False for part in sections)
+
+
+def test_marks_of_order_and_halves_of_signs_are_refused_with_the_key():
+    given = {"review": {"title": "a\u202eb", "class_labels": {"drugs": "\ud800"}}, "figures": {"columns": ["\u2066"]}}
+    with pytest.raises(ReviewError) as error:
+        complete_config(given)
+    found = [line.rpartition(": ")[0] for line in str(error.value).splitlines() if "cannot be printed" in line]
+    assert found == [
+        f"{FILE}, {place}" for place in ("review: title", "review: class_labels: drugs", "figures: columns")
+    ]

@@ -258,6 +258,46 @@ def test_pubmed_csv():
     assert (found.title, found.pmid, found.pmcid, found.year) == ("Alpha", "12345678", "PMC7654321", "2020")
 
 
+TAB_OF_WOS = "PT\tAU\tAF\tTI\tSO\tPY\tVL\tIS\tBP\tEP\tDI\tPM\tUT\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Title;Authors;Year;Journal;Volume;Pages;DOI;PMID\n"
+        "Alpha;Doe A., Roe B.;2020;J Foo;3;1-9;10.1000/abc;12345678\n",
+        TAB_OF_WOS
+        + "J\tDoe, A; Roe, B\tDoe, Anna; Roe, Bob\tAlpha\tJ Foo\t2020\t3\t\t1\t9\t10.1000/abc\t12345678\tWOS:1\n",
+        '"Key","Publication Year","Author","Title","Publication Title","DOI","Pages","Volume","Extra"\n'
+        '"ABC","2020","Doe, Anna; Roe, Bob","Alpha","J Foo","10.1000/abc","1-9","3","PMID: 12345678"\n',
+        '{"items": [{"title": "Alpha", "creators": [{"lastName": "Editor", "creatorType": "editor"},{"lastName": "Doe",'
+        '"firstName": "Anna", "creatorType": "author"}, {"lastName": "Roe", "firstName": "Bob"}], "date": "2020-05",'
+        '"publicationTitle": "J Foo", "volume": 3, "pages": "1-9", "DOI": "10.1000/abc", "extra": "PMID: 12345678"}]}',
+    ],
+)
+def test_tables_of_other_separators_and_what_zotero_writes(text):
+    found = one(text)
+    assert [author.short for author in found.authors] == ["Doe A", "Roe B"]
+    assert (found.title, found.place) == ("Alpha", "J Foo 2020;3:1-9")
+    assert (found.doi, found.pmid, found.remark) == ("10.1000/abc", "12345678", "")
+
+
+def test_a_row_with_more_cells_than_columns_is_named_and_not_taken():
+    references, unread = read_text("Title,Authors,Year\nAlpha, and beta,Doe A,2020\nGamma,Roe B,2021\n", "x.csv")
+    assert [found.title for found in references] == ["Gamma"]
+    assert [part.line for part in unread] == [2]
+
+
+def test_a_record_without_a_title_says_so():
+    first, second = read("PMID- 1\nTI  - A\n\nPMID- 2\nDP  - 2020\n")
+    assert (first.remark, second.remark) == ("", "the record has no title")
+
+
+def test_marks_without_a_width_and_halves_of_signs_are_left_out():
+    found = one('[{"title": "A\u202ebc\ud800 d\u00ade", "author": [{"family": "D\u202eoe", "given": "A"}]}]')
+    assert (found.title, found.author) == ("Abc de", "Doe A")
+
+
 def test_csl_json_of_zotero():
     text = """[{"id": "http://zotero.org/x", "type": "article-journal", "title": "Alpha", "container-title": "J Foo",
     "volume": "3", "issue": "2", "page": "1-9", "DOI": "10.1000/abc", "issued": {"date-parts": [["2020", 5, 1]]},
@@ -342,6 +382,19 @@ def test_years(lines, year):
         (["M3  - doi: 10.1000/abc"], "10.1000/abc"),
         (["LK  - https://dx.doi.org/10.1000/abc"], "10.1000/abc"),
         (["AN  - 10.1000/abc"], "10.1000/abc"),
+        (["DO  -10.1000/abc"], "10.1000/abc"),
+        (["DO  - 10.1000/abc;10.1000/def"], "10.1000/abc"),
+        (["DO  - 10.1000/a\u200bbc"], "10.1000/abc"),
+        ([r"DO  - \url{https://doi.org/10.1000/a\_b}"], "10.1000/a_b"),
+        (["UR  - https://onlinelibrary.example/doi/full/10.1000/abc"], "10.1000/abc"),
+        (
+            ["DO  - 10.1002/(SICI)1-2(1999)85:1<1::AID-X1>3.0.CO;2-7"],
+            "10.1002/(SICI)1-2(1999)85:1<1::AID-X1>3.0.CO;2-7",
+        ),
+        (
+            ["DO  - 10.1002/(SICI)1-2(1999)85:1%3C1::AID-X1%3E3.0.CO;2-7"],
+            "10.1002/(SICI)1-2(1999)85:1<1::AID-X1>3.0.CO;2-7",
+        ),
         (["N1  - Comment on: Lancet. doi: 10.1000/other"], ""),  # the DOI of another paper
         (["N1  - doi: 10.1000/a\ndoi: 10.1000/b"], ""),  # one of two would be a guess
         (["AB  - As shown in 10.1000/other"], ""),

@@ -64,11 +64,30 @@ def test_what_the_list_says_of_a_study(listed):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("title\nx\n", "needs a column doi or pmid"), ("doi,nature\n10.1000/a,gone\n", "row 2: 'gone' is not known")],
+    [
+        ("title\nx\n", "needs a column doi or pmid"),
+        ("doi,nature\n10.1000/a,gone\n", 'row 2, column nature: "gone" is not known'),
+        (
+            "doi,reason\n10.1000/a,\u202ex\n,y\n10.1000/b,\u2066z\n",
+            "row 2, column reason: (?s:.*)\n.*row 4, column reason: ",
+        ),
+    ],
 )
 def test_a_list_that_cannot_be_used_is_named(listed, text, words):
     with pytest.raises(ReferenceFileError, match=words):
         listed(text)
+
+
+def test_a_link_that_leads_nowhere_or_elsewhere_is_named(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "retractions.csv").symlink_to("gone.csv")
+    with pytest.raises(ReferenceFileError, match="broken symbolic link"):
+        retracted_reports(STUDIES, tmp_path / "raw")
+    (tmp_path / "gone.csv").write_text("doi\n10.1000/a\n")
+    (tmp_path / "raw" / "retractions.csv").unlink()
+    (tmp_path / "raw" / "retractions.csv").symlink_to("../gone.csv")
+    with pytest.raises(ReferenceFileError, match="a link to a file outside this folder"):
+        retracted_reports(STUDIES, tmp_path / "raw")
 
 
 def test_a_folder_without_a_list_marks_nothing(tmp_path):

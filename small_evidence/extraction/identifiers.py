@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
+# DOIs that publishers made of journal number, volume, page and a code contain < and >
+_SICI = re.compile(r"10\.\d{4,9}/\(SICI\)[^\s\"<>]+<[^\s\"<>]+>[\w.;-]*\w", re.I)
+_NEXT_DOI = re.compile(r"[;,|](?:doi:)?(?=10\.\d{4,9}/)", re.I)
 # what stands before a DOI or PubMed number in a note that holds nothing else
 _DOI_NOTE = re.compile(
     r"(?:https?://\S*?|(?:digital object identifier|doi)\b[\s:.(]*)*(10\.\d{4,9}/\S+)(?:\s*\[doi\])?", re.I
@@ -47,13 +50,19 @@ def normal_doi(text: str) -> str:
 
     >>> normal_doi("https://doi.org/10.1000%2Fabc."), normal_doi("10.1000/abc     LK  - https://x.example")
     ('10.1000/abc', '10.1000/abc')
+    >>> normal_doi("10.1002/(SICI)1097-0142(19990101)85:1&lt;1::AID-X1&gt;3.0.CO;2-7")
+    '10.1002/(SICI)1097-0142(19990101)85:1<1::AID-X1>3.0.CO;2-7'
     """
     plain = html.unescape(text.replace("\\", "").replace("{", "").replace("}", ""))
     plain = unquote(plain) if "%2" in plain or "%3" in plain else plain
+    if not plain.isascii():
+        plain = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")  # such as a space of no width
+    if found := _SICI.search(plain):
+        return found[0]
     found = _DOI.search(plain)
     if not found:
         return ""
-    doi = found[0]
+    doi = _NEXT_DOI.split(found[0])[0]
     if "://" in plain[: found.start()]:
         doi = re.split(r"[?#&]", doi)[0]
         while end := next((end for end in _ADDRESS_ENDS if doi.lower().endswith(end)), ""):

@@ -20,7 +20,13 @@ université universität universidad writing
 """
 _SUFFIX = re.compile(r"(?:jr|sr|junior|senior|ii|iii|iv|[2-4](?:nd|rd|th))\.?", re.I)
 _INITIALS = re.compile(r"[^\W\d_]{1,3}|(?:[^\W\d_]\.[\s-]?)+[^\W\d_]?\.?", re.U)
-_OTHERS = frozenset(("others", "et al", "et al.", "...", "…"))
+# what stands where more authors, or none, are named
+_OTHERS = frozenset(
+    ("others", "et al", "et al.", "...", "…", "anonymous", "[anonymous]", "[no author name available]",
+     "no author name available", "[no authors listed]", "no authors listed", "none listed")
+)  # fmt: skip
+_FOOTNOTE_MARKS = re.compile("[*†‡§¶]")
+_AND_OTHERS = re.compile(r"[\s,;]+(?:and\s+others|et\.?\s+al)\.?\s*$", re.I)
 # words before a surname that belong to it
 PARTICLES = """
 af al av da dal de degli dei del della den der des di do dos du el la las le los ten ter van vom von zu zum zur
@@ -78,6 +84,7 @@ def split_names(field: str) -> list[str]:
     (['Doe, A.', 'Roe, B.'], ['Doe A.', 'Roe B.C.'], ['Doe, A.', 'Roe, B.'])
     """
     plain = " ".join(html.unescape(field).replace("&", " and ").split()) if "&" in field else " ".join(field.split())
+    plain = _AND_OTHERS.sub("", _FOOTNOTE_MARKS.sub("", plain))
     if ";" in plain:
         return [name for part in plain.split(";") for name in split_names(part)]
     parts = [part.strip() for part in re.split(r",\s*(?:and\s+)?|\s+and\s+", plain) if part.strip()]
@@ -89,6 +96,10 @@ def split_names(field: str) -> list[str]:
     whole = re.split(r"\s+and\s+", plain)
     if len(whole) >= 2 and all("," in name or _is_short(name) for name in whole):
         return whole
+    # "Anna Doe and Bob Roe"; two with a comma may be the surnames and the given names of one ("García López, Ana")
+    several = len(parts) >= 3 or (len(parts) == 2 and len(whole) == 2)
+    if several and all(map(_is_natural, parts)):
+        return parts
     return [plain.strip(" ,") if plain.strip(" ,") != plain and _is_group(plain) else plain] if plain else []
 
 
@@ -143,6 +154,12 @@ def _is_short(name: str) -> bool:
     """Surname and initials: "van der Berg JP"."""
     words = _without_suffix(name)[0].split()
     return len(words) >= 2 and _is_initials(words[-1]) and not _is_initials(words[0]) and not _is_group(name)
+
+
+def _is_natural(name: str) -> bool:
+    """Given names and surname: "Anna Doe", "J. van der Berg"."""
+    words = name.split()
+    return len(words) >= 2 and not _is_group(name) and not _SUFFIX.fullmatch(words[-1]) and name[0].isupper()
 
 
 def _is_group(name: str) -> bool:

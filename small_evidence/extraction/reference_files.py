@@ -10,13 +10,14 @@ import datetime
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from small_evidence import ReviewError, shown
+from small_evidence import CONTROL, ReviewError, shown
 from small_evidence.extraction.identifiers import (
     first_doi,
     first_pmcid,
@@ -26,6 +27,7 @@ from small_evidence.extraction.identifiers import (
     trial_numbers,
 )
 from small_evidence.extraction.people import Person, people, person
+from small_evidence.extraction.schema import column_name
 from small_evidence.extraction.spreadsheets import UnreadableFileError, open_file, read_csv
 
 FIRST_YEAR = 1800
@@ -199,6 +201,7 @@ def _reference(
     fields: Fields, roles: Roles, key: str, place: tuple[str, int], remarks: Iterable[str] = ()
 ) -> Reference:
     """A reference from the fields of a record; `roles` says which field says what."""
+    fields = {tag: [CONTROL.sub("", text) for text in values] for tag, values in fields.items()}
 
     def texts(*names: str) -> list[str]:
         return [text for name in names for tag in roles.get(name, ()) for text in fields.get(tag, []) if text.strip()]
@@ -207,11 +210,14 @@ def _reference(
         return _line(next(iter(texts(name)), ""))
 
     def all_of_first(name: str) -> list[str]:
-        return next((fields[tag] for tag in roles.get(name, ()) if any(map(str.strip, fields.get(tag, [])))), [])
+        tag = next((tag for tag in roles.get(name, ()) if any(map(str.strip, fields.get(tag, [])))), "")
+        return [_line(text) for text in fields.get(tag, [])]
 
     said = list(remarks)
     database = first("database")
     authors = people(all_of_first("author")) or [person(name + ",") for name in all_of_first("group")]
+    if not texts("title"):
+        said.append("the record has no title")
     year = next(filter(None, map(year_in, texts("year"))), "")
     if not year and texts("year"):
         said.append(f"year in the file: {shown(first('year'))}")
@@ -275,8 +281,11 @@ def plain_title(title: str) -> str:
 
 
 def _line(value: object) -> str:
-    """A value on one line, without what cannot be printed."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    """A value on one line, without what cannot be printed: line ends become spaces, marks without a width nothing."""
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else "" if unicodedata.category(c) == "Cf" else " " for c in text)
+    return " ".join(text.split())
 
 
 # ---------------------------------------------------------------------------------- formats with a tag on each line
@@ -321,7 +330,7 @@ _RIS = _Tagged(
         "key": ("id",),
     },
     # one space less than the format wants is taken where the tag is one of the format; longer tags are of some programs
-    tag=re.compile(rf"([A-Z][A-Z0-9])  -(?: (.*)|\s*)|({'|'.join(RIS_TAGS.split())}) ?-(?: (.*)|\s*)|(ER)\s*"),
+    tag=re.compile(rf"([A-Z][A-Z0-9])  - ?(.*)|({'|'.join(RIS_TAGS.split())}) ?-(?: (.*)|\s*)|(ER)\s*"),
     start="ty",
     end="er",
 )
@@ -631,36 +640,15 @@ _TABLE: Roles = {
     "end": ("page end", "end page", "ep"),
     "doi": ("doi", "di", "doi link"),
     "address": ("url", "link", "urls", "citation"),
-    "note": ("notes", "note"),
+    "note": ("notes", "note", "extra"),
     "pmid": ("pmid", "pubmed id", "pubmed_id", "pm", "medline pmid"),
-    "pmcid": ("pmcid", "pmc", "pmc_id"),
+    "pmcid": ("pmcid", "pmc", "pmc_id", "extra"),
     "accession": ("accession number", "ut"),
     "database": ("database", "source database"),
     "trial": ("trial", "clinical trial numbers"),
     "key": ("key", "covidence #", "record_id", "eid", "pmid", "id", "ut"),
 }
 TABLE_COLUMNS = frozenset(name for names in _TABLE.values() for name in names)
-
-
-def table_rows(text: str) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with their line or row number, by column in small letters.
-
-    Raises
-    ------
-    UnreadableFileError: quotation marks that are not closed
-    """
-    head = text.split("\n", 1)[0]
-    # the separator is chosen by the columns that it finds, so these are sought as the file writes them
-    known = [
-        name.strip().strip('"')
-        for name in re.split(r"[,;\t]", head)
-        if name.strip().strip('"').casefold() in TABLE_COLUMNS
-    ]
-    header, *rows = read_csv(text.encode("utf-8"), known)
-    names = [name.strip().casefold() for name in header]
-    return [
-        (at, dict(zip(names, row, strict=False))) for at, row in enumerate(rows, 2) if any(cell.strip() for cell in row)
-    ]
 
 
 def _is_table(text: str) -> bool:
@@ -673,17 +661,22 @@ def _is_table(text: str) -> bool:
 
 
 def _read_table(text: str, name: str) -> tuple[list[Reference], list[Unread]]:
+    header, *rows = read_csv(text.encode("utf-8"), {column_name(known) for known in TABLE_COLUMNS})
+    columns = [cell.strip().casefold() for cell in header]
     references, unread = [], []
-    for at, row in table_rows(text):
+    for at, cells in enumerate(rows, 2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            words = "more cells than columns; is a text with a comma not in quotation marks?"
+            unread.append(Unread(name, at, words))
+            continue
+        row = dict(zip(columns, cells, strict=False))
         fields = {
             column: [_without_ids(value) if column == "author full names" else value] for column, value in row.items()
         }
         key = next((row[column] for column in _TABLE["key"] if row.get(column, "").strip()), str(at - 1))
-        found = _reference(fields, _TABLE, key, (name, at))
-        if found.says_something:
-            references.append(found)
-        else:
-            unread.append(Unread(name, at, "an empty row"))
+        references.append(_reference(fields, _TABLE, key, (name, at)))
     return references, unread
 
 
@@ -697,14 +690,14 @@ def _without_ids(names: str) -> str:
 _CSL: Roles = {
     "author": ("author",),
     "title": ("title",),
-    "journal": ("container-title-short", "journalabbreviation", "container-title"),
-    "year": ("issued", "published", "published-online", "available-date"),
+    "journal": ("container-title-short", "journalabbreviation", "container-title", "publicationtitle"),
+    "year": ("issued", "published", "published-online", "available-date", "date"),
     "volume": ("volume",),
     "issue": ("issue",),
-    "pages": ("page", "page-first"),
+    "pages": ("page", "page-first", "pages"),
     "doi": ("doi",),
     "address": ("url", "id"),
-    "note": ("note", "annote"),
+    "note": ("note", "annote", "extra"),
     "pmid": ("pmid",),
     "pmcid": ("pmcid",),
     "database": ("source", "archive"),
@@ -731,10 +724,11 @@ def _read_json(text: str, name: str) -> tuple[list[Reference], list[Unread]]:
 def _of_csl(item: Mapping[str, Any], number: int, name: str) -> Reference:
     fields: Fields = {}
     for tag, value in item.items():
-        if tag in ("author", "editor"):
-            fields[tag] = (
-                [_csl_name(one) for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-            )
+        if tag in ("author", "editor", "creators"):
+            people_of = [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+            if tag == "creators":  # of Zotero's own JSON: authors, editors and others in one list
+                people_of, tag = [one for one in people_of if one.get("creatorType", "author") == "author"], "author"
+            fields[tag] = [_csl_name(one) for one in people_of]
         elif isinstance(value, Mapping):  # a date
             parts = value.get("date-parts") or [[value.get("raw") or value.get("literal") or ""]]
             fields[tag.lower()] = [
@@ -748,11 +742,13 @@ def _of_csl(item: Mapping[str, Any], number: int, name: str) -> Reference:
 
 
 def _csl_name(name: Mapping[str, Any]) -> str:
-    if name.get("literal"):
-        return f"{{{name['literal']}}}"
-    particle = name.get("non-dropping-particle") or name.get("dropping-particle") or ""
-    family = " ".join(part for part in (particle, str(name.get("family", ""))) if part)
-    return ", ".join(str(part) for part in (family, name.get("suffix"), name.get("given")) if part)
+    whole, family = name.get("literal", name.get("name")), name.get("family", name.get("lastName"))
+    if whole:
+        return f"{{{whole}}}"
+    particle = name.get("non-dropping-particle") or name.get("dropping-particle")
+    surname = " ".join(str(part) for part in (particle, family) if part)
+    given = name.get("given", name.get("firstName"))
+    return ", ".join(str(part) for part in (surname, name.get("suffix"), given) if part)
 
 
 _ENDNOTE_XML: Roles = {
@@ -785,7 +781,11 @@ def _read_xml(text: str, name: str) -> tuple[list[Reference], list[Unread]]:
         return [], [Unread(name, error.position[0], "not whole XML; is the file cut off?")]
     except DefusedXmlException:
         return [], [
-            Unread(name, None, "holds an XML document type or entities, which no reference manager needs; not read")
+            Unread(
+                name,
+                None,
+                "contains an XML document type, as PubMed's XML does; not read, export it as PubMed text or RIS",
+            )
         ]
     records = list(root.iter("record"))
     if not records or root.tag not in ("xml", "records"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from small_evidence import shown, unprintable
 from small_evidence.extraction.identifiers import normal_pmid, same_doi
 from small_evidence.extraction.reference_files import ReferenceFileError
 from small_evidence.extraction.spreadsheets import UnreadableFileError, open_file, read_csv
@@ -46,7 +47,7 @@ def read_retractions(path: str | Path) -> pd.DataFrame:
 
     Raises
     ------
-    ReferenceFileError: the file cannot be read, has neither column, or a nature that is not known
+    ReferenceFileError: the file cannot be read, has neither column, or cells that are not allowed; all at once
     """
     path = Path(path)
     wanted = {name for names in _NAMES.values() for name in names}
@@ -58,17 +59,19 @@ def read_retractions(path: str | Path) -> pd.DataFrame:
     found = {column: next((places[name] for name in names if name in places), None) for column, names in _NAMES.items()}
     if found["doi"] is None and found["pmid"] is None:
         raise ReferenceFileError(f"{path.name}: needs a column doi or pmid, or those of Retraction Watch")
-    made = []
+    made, errors = [], []
     for number, row in enumerate(rows, 2):
         cells = {name: row[at].strip() if at is not None and at < len(row) else "" for name, at in found.items()}
         nature = _OF_NOTICE.get(cells["nature"].casefold())
-        if nature is None:
+        wrong = {name: words for name, cell in cells.items() if (words := unprintable(cell))}
+        if nature is None and "nature" not in wrong:
             allowed = ", ".join(filter(None, _OF_NOTICE))
-            raise ReferenceFileError(
-                f"{path.name}, row {number}: {cells['nature']!r} is not known; allowed are {allowed}"
-            )
+            wrong["nature"] = f"{shown(cells['nature'])} is not known; allowed are {allowed}"
+        errors += [f"{path.name}, row {number}, column {name}: {words}" for name, words in wrong.items()]
         same = {"doi": same_doi(cells["doi"]), "pmid": normal_pmid(cells["pmid"]), "nature": nature}
         made.append(cells | same | {"row": number})
+    if errors:
+        raise ReferenceFileError("\n".join(errors))
     return pd.DataFrame(made, columns=[*_NAMES, "row"])
 
 
@@ -113,4 +116,6 @@ def retracted_reports(studies: pd.DataFrame, folder: str | Path) -> pd.DataFrame
     ReferenceFileError: the list cannot be read
     """
     path = Path(folder) / FILE
-    return retracted_studies(studies, read_retractions(path)) if path.exists() else pd.DataFrame(columns=MARKED)
+    if not (path.exists() or path.is_symlink()):
+        return pd.DataFrame(columns=MARKED)
+    return retracted_studies(studies, read_retractions(path))

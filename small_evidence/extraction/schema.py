@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from small_evidence import shown
+from small_evidence import shown, unprintable
 
 MISSING = ("NR", "UNCLEAR")
 SILENT = ("", *MISSING)  # cells that say nothing
@@ -208,8 +208,6 @@ _PMID = re.compile(r"0*([1-9][0-9]{0,8})(?:\.0+)?")
 _LEVEL = re.compile(r"(?:[1-5]|I{1,3}|IV|V)[A-Ca-c]?[+-]?")
 # "1.000" is one to some people and a thousand to others
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.000")
-# control characters, halves of a character (surrogates), and marks that show text in another order than it is stored
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def nearest(word, allowed, cutoff=0.6):
@@ -235,15 +233,8 @@ def _fault(rule, words):
     return PydanticCustomError(rule, "{words}", {"words": words})
 
 
-def _unprintable(value):
-    """What is wrong with a text that cannot be printed, or is not shown in the order in which it is stored; else ""."""
-    found = _CONTROL.search(value)
-    code = f"U+{ord(found[0]):04X}" if found else ""
-    return found and f"{shown(value)} contains a character that cannot be printed ({code}); type it again"
-
-
 def _text(value):
-    if words := _unprintable(value):
+    if words := unprintable(value):
         raise _fault("control_character", words)
     if len(value) > LONGEST_TEXT:
         raise _fault("text_too_long", f"{len(value)} characters; the limit of a spreadsheet cell is {LONGEST_TEXT}")
@@ -874,7 +865,7 @@ def check_cell(table, column, value):
     (value, rule, words): the value in its normal form ("3.0" -> "3") with rule and words empty, or the value
     as it was, the id of the rule it breaks, and what is wrong
     """
-    if words := _unprintable(value.strip().replace("\r", "\n")):  # pydantic does not take half a character at all
+    if words := unprintable(value.strip().replace("\r", "\n")):  # pydantic does not take half a character at all
         return value, "control_character", words
     adapter = _ADAPTERS.get((table, column))
     if adapter is None:
