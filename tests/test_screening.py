@@ -150,6 +150,14 @@ def test_a_box_that_is_left_out_counts_as_none_and_is_named(label):
     assert lines[0].endswith(f"; not in the table: {label}")
 
 
+def test_what_would_be_in_a_box_that_is_left_out_is_compared_with_the_next():
+    without = {"Reports sought for retrieval": None, "Reports not retrieved": None}
+    assert said(flow(**without, **{"Records excluded": 62})) == ([], set())
+    lines, rules = said(flow(**without))
+    assert rules == {"flow_sum"}
+    assert lines[0].startswith("row 8, column n: 38, but 40 (Reports sought for retrieval, worked out) is 40")
+
+
 def test_a_total_beside_its_reasons_counts_once():
     assert said(flow(**{"Reports excluded with reasons": 28})) == ([], set())
     lines, _ = said(flow(**{"Reports excluded with reasons": 27}))

@@ -1,7 +1,7 @@
 """The flow of records and studies after PRISMA 2020: counted from decisions on records, or typed, and checked.
 
 Boxes of Page et al. (2021), BMJ 372:n71, in own words; labels of the published template are understood too. A number
-that is not reported (NR) ends a sum: nothing is worked out from the others.
+that is not reported (NR) ends a sum: nothing is worked out from the others. A box that is left out takes nothing away.
 """
 
 from __future__ import annotations
@@ -413,10 +413,15 @@ def _faults_of_one(screening: pd.DataFrame) -> Iterator[tuple]:
     for box, added, taken in SUMS:
         used = [term for term in (*added, *taken) if term in known]
         # without what it is made of there is nothing to compare; what is taken away counts as none where it is left out
-        if box not in known or box not in at or box in impossible or added[0] not in known:
+        if box in impossible or added[0] not in known:
             continue
         total = sum(known[term] if term in added else -known[term] for term in used)
-        if total == total and known[box] == known[box] and total != known[box]:
+        if box not in known:  # left out: the next box is compared with what would be in it
+            known[box] = total
+            name[box] += ", worked out"
+        elif box not in at:
+            continue
+        elif total == total and known[box] == known[box] and total != known[box]:
             sign = {term: "−" if term in taken else "+" for term in used}
             told = " ".join(f"{sign[term]} {known[term]:.0f} ({name[term]})" for term in used)
             words = f"{known[box]:.0f}, but {told.removeprefix('+ ')} is {total:.0f}"
