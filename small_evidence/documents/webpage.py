@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+from base64 import b64encode
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from small_evidence.documents.measures import shares
@@ -16,9 +18,10 @@ LONG = 16  # letters of a word that may be broken
 BREAKS = r"\s+|(?<=[/_])|(?<=[^\W\d]-)(?=[^\W\d])"  # after a slash and a low line, too, and a hyphen between letters
 ALIGN = {"left": "", "center": ' class="c"', "right": ' class="r"'}
 STYLE = """
-:root { color-scheme: light; --ink: #1a1a1a; --quiet: #4d4d4d; --rule: #6b6b6b; --hair: #d4d4d4; --shade: #eeeeee }
+:root { color-scheme: light; --paper: #fff; --ink: #1a1a1a; --quiet: #4d4d4d; --rule: #6b6b6b;
+  --hair: #d4d4d4; --shade: #eee }
 * { box-sizing: border-box }
-body { margin: 0; padding: 1.5rem; color: var(--ink); background: #fff;
+body { margin: 0; padding: 1.5rem; color: var(--ink); background: var(--paper);
   font: 0.875rem/1.4 Arial, "Liberation Sans", Helvetica, sans-serif }
 main { max-width: 96rem; margin: 0 auto }
 .table { overflow-x: auto; border-bottom: 1px solid var(--rule) }
@@ -41,7 +44,7 @@ th[scope="rowgroup"] > span { position: sticky; left: 0.45rem }
 @media screen and (max-width: 48rem) {
   body { padding: 0.75rem } caption > span { max-width: calc(100vw - 1.5rem) }
   tbody th[scope="row"], thead tr:first-child th:first-child { position: sticky; left: 0; max-width: 9rem;
-    background: #fff; box-shadow: 1px 0 var(--hair) }
+    background: var(--paper); box-shadow: 1px 0 var(--hair) }
 }
 @media print {
   body { padding: 0; font-size: 7.5pt } main { max-width: none } .table { overflow: visible }
@@ -50,6 +53,10 @@ th[scope="rowgroup"] > span { position: sticky; left: 0.45rem }
   th[scope="rowgroup"] { print-color-adjust: exact }
 }
 """
+WIDEST = 240  # em; the most that a table on a narrow screen keeps
+# A page that allows no style but its own takes no style of an element: widths are classes.
+STYLE += "".join(f".w{percent} {{ width: {percent}% }}\n" for percent in range(1, 101))
+STYLE += "".join(f".m{width} {{ min-width: {width}em }}\n" for width in range(5, WIDEST + 1, 5))
 
 
 def save_webpage(table: Table, path: Path | str) -> None:
@@ -59,7 +66,7 @@ def save_webpage(table: Table, path: Path | str) -> None:
 
 def webpage(table: Table) -> str:
     """A table as a whole page: caption, headings with their scope, groups, footnotes."""
-    page = "landscape" if table.landscape else "portrait"
+    style = f"@page {{ size: A4 {'landscape' if table.landscape else 'portrait'}; margin: 12mm }}{STYLE}"
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -68,9 +75,9 @@ def webpage(table: Table) -> str:
             '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             # nothing is loaded and nothing runs, whatever a cell may hold
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+            f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src {hashed(style)}">',
             f"<title>{_text(table.caption)}</title>",
-            f"<style>@page {{ size: A4 {page}; margin: 12mm }}{STYLE}</style>",
+            f"<style>{style}</style>",
             "</head>",
             "<body>",
             "<main>",
@@ -81,6 +88,11 @@ def webpage(table: Table) -> str:
             "",
         ]
     )
+
+
+def hashed(text: str) -> str:
+    """A style or script as the content security policy of a page names it."""
+    return f"'sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
 
 
 def fragment(
@@ -99,13 +111,13 @@ def fragment(
     """
     widths = shares(table, 0, breaks=BREAKS)
     described = f' aria-describedby="{table.name}-notes"' if table.footnotes else ""
-    narrowest = 0.5 * sum(column.width for column in table.columns)
+    narrowest = min(WIDEST, 5 * round(0.1 * sum(column.width for column in table.columns) + 0.5))
     # On a narrow screen the table keeps a width at which its words fit, and its frame scrolls, also by the keyboard.
     lines = [
         f'<div class="table" role="{role}" aria-labelledby="{table.name}-caption" tabindex="0">',
-        f'<table style="min-width:{narrowest:.0f}em"{described}>',
+        f'<table class="m{narrowest}"{described}>',
         f'<caption id="{table.name}-caption"><span>{_text(table.caption)}</span></caption>',
-        "<colgroup>" + "".join(f'<col style="width:{100 * width:.2f}%">' for width in widths) + "</colgroup>",
+        "<colgroup>" + "".join(f'<col class="w{max(1, round(100 * width))}">' for width in widths) + "</colgroup>",
         "<thead>",
         *_header(table),
         "</thead>",

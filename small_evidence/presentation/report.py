@@ -5,12 +5,11 @@ The only module that knows how the report is put together; words of tables and t
 
 from __future__ import annotations
 
+import json
 import re
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from small_evidence.documents.text import Heading, Item, Text
-from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, linked
+from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, linked
 from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
 from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.render import svg
 from small_evidence.presentation.manuscript import methods_text
+from small_evidence.presentation.whatif import whatif_data
 from small_evidence.release.sentences import changes_text
 from small_evidence.review import Analysis, Review, save_bytes
 from small_evidence.synthesis.analyses import over_all
@@ -59,6 +59,7 @@ from small_evidence.wording import (
 )
 
 PAGE = "report.html.j2"
+SCRIPTS = ("report_page.js", "report_model.js", "report_arms.js", "report.js", "report_whatif.js")  # in this order
 PLACES = {  # of the page, and what a link there is called
     "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings", "treatments": "Treatments",
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
@@ -96,7 +97,8 @@ def report(
     page = Environment(
         loader=DictLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template(PAGE)
-    script = templates["report.js"]
+    script = "".join(templates[name] for name in SCRIPTS)
+    style = STYLE + templates["report.css"]
     links = links_of(review)
     responses = review["responses"]
     others = responses[~responses["therapy"].isin(review["therapies"]["therapy"])]
@@ -107,9 +109,11 @@ def report(
     return page.render(
         language=LANGUAGE,
         title=review.config["review"]["title"],
-        style=Markup(STYLE + templates["report.css"]),
+        style=Markup(style),
+        style_hash=Markup(hashed(style)),
         script=Markup(script),
-        script_hash=b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        script_hash=Markup(hashed(script)),
+        whatif=Markup(_json(whatif_data(review))),
         table=lambda table: Markup(fragment(table, links, role="group")),
         link=lambda words, links=None: Markup(linked(words, sources_in(words) if links is None else links)),
         overview=overview(review),
@@ -158,6 +162,11 @@ def sources_in(words: str) -> list[tuple[str, str]]:
             places.append((text, address))
             end = start + len(text)
     return places
+
+
+def _json(data: Any) -> str:
+    """Data as JSON that stays inside its element whatever a cell may hold."""
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
 
 
 # Links -----------------------------------------------------------------------------------------------------
@@ -360,7 +369,14 @@ def _picture(name: str, review: Review) -> dict[str, Any]:
     drawing = review_figure(review, name)
     address = "data:image/svg+xml," + quote(svg(drawing).decode("utf-8"), safe=" !$()*+,-./:;=?@_~'")
     width, height = (round(points * 4 / 3) for points in (drawing.width, drawing.height))
-    return {"title": drawing.title, "src": address, "alt": drawing.alt_text, "width": width, "height": height}
+    return {
+        "name": name,
+        "title": drawing.title,
+        "src": address,
+        "alt": drawing.alt_text,
+        "width": width,
+        "height": height,
+    }
 
 
 def _classes(review: Review, tables: Mapping[str, Table]) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def publish(
             save_csv(review["changes"], path)
         elif path.stem == "report":
             page = report(
-                review, version, record=record, templates=read_templates(TEMPLATES.glob("report.*")), tables=tables
+                review, version, record=record, templates=read_templates(TEMPLATES.glob("report*")), tables=tables
             )
             save_bytes(page.encode("utf-8"), path)
         else:

@@ -1,6 +1,7 @@
 "use strict";
-// Sorts and filters the tables and opens what a link leads to. Without it the page is complete.
+// Sorts, filters and saves the tables, saves the figures and opens what a link leads to. Without it the page is complete.
 (() => {
+  const { element } = page;
   const LONG = 12; // rows from which on a table has a filter
   const NOTHING = /^(—|NR\b.*|unclear|not .*|no: .*)?$/i;
 
@@ -13,6 +14,8 @@
     const number = /^[<>]?(-?\d+(?:\.\d+)?)(?![\d.]*[\w-])/.exec(words);
     return number ? Number(number[1]) : words.toLowerCase();
   }
+
+  const states = new Map(); // by the place of a table, a function that shows it in a state of the address
 
   function compare(a, b, sign) {
     if (a === null || b === null) return (a === null) - (b === null);
@@ -41,77 +44,143 @@
       const cells = [...one.row.cells].map((cell) => cell.textContent);
       one.words = ` ${[...cells, one.row.cells[0].dataset.group ?? ""].join(" ")}`.toLowerCase().replace(/[([/]/g, "$& ");
     }
-    const tools = document.createElement("div");
-    const said = document.createElement("output");
-    tools.className = "tools";
-    said.setAttribute("aria-live", "polite");
     const name = table.caption.textContent;
-
+    const said = element("output", { "aria-live": "polite" });
     const heads = headings(table);
-    heads.forEach((head, position) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...head.childNodes);
-      head.append(button);
-      button.addEventListener("click", () => {
-        const order = { ascending: "descending", descending: "" }[head.getAttribute("aria-sort")] ?? "ascending";
-        for (const other of heads) other.removeAttribute("aria-sort");
-        if (order) head.setAttribute("aria-sort", order);
-        table.classList.toggle("sorted", Boolean(order));
-        const sign = order === "descending" ? -1 : 1;
-        const sorted = order
-          ? rows.map((one) => [key(one.row.cells[position]), one]).sort((a, b) => compare(a[0], b[0], sign))
-          : rows.map((one) => [null, one]);
-        for (const [, one] of sorted) (order ? bodies[0] : one.body).append(one.row);
-        for (const { group } of rows) if (group) group.hidden = Boolean(order);
-        said.textContent = order ? `Sorted by ${button.textContent}, ${order}` : "In the first order";
-      });
-    });
-
-    // What a row knows of itself (data-diseases="ssc;jdm") is compared with what is chosen; words are sought at the
-    // beginning of words, so that "IB" is not found in "inhibitor".
     const facets = [...(table.parentElement.parentElement.querySelector("form.facets")?.elements ?? [])].filter(
       (field) => field.name,
     );
-    let sought = [];
+    const box = element("input", { type: "search", "aria-label": `Filter: ${name}`, oninput: () => filtered() });
+    const place = facets.length ? table.closest("section").id : table.caption.id;
+    const sort = { position: -1, sign: 1 };
+
+    function order() {
+      const { position, sign } = sort;
+      heads.forEach((head, at) => {
+        if (at === position) head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+        else head.removeAttribute("aria-sort");
+      });
+      table.classList.toggle("sorted", position >= 0);
+      const last = ({ row }) => Number(row.dataset.against === "yes");
+      const sorted =
+        position < 0
+          ? rows
+          : rows
+              .map((one) => [key(one.row.cells[position]), one])
+              .sort((a, b) => last(a[1]) - last(b[1]) || compare(a[0], b[0], sign))
+              .map(([, one]) => one);
+      for (const one of sorted) (position < 0 ? one.body : bodies[0]).append(one.row);
+    }
+
+    // What a row knows of itself (data-diseases="ssc;jdm") is compared with what is chosen; words are sought at the
+    // beginning of words, so that "IB" is not found in "inhibitor".
     function filter() {
       const chosen = facets.filter((field) => field.value);
+      const sought = box.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const { row, words } of rows) {
         const fits = chosen.every((field) => (row.dataset[field.name] ?? "").split(";").includes(field.value));
         row.hidden = !(fits && sought.every((word) => words.includes(` ${word}`)));
       }
-      const sorted = table.classList.contains("sorted");
       for (const { group, body } of rows) {
-        if (group) group.hidden = sorted || rows.every((one) => one.body !== body || one.row.hidden);
+        if (group) group.hidden = sort.position >= 0 || rows.every((one) => one.body !== body || one.row.hidden);
       }
-      said.textContent = `${rows.filter(({ row }) => !row.hidden).length} of ${rows.length} rows`;
+      const by = chosen.map((field) => `${field.labels[0].firstChild.textContent.trim()}: ${field.selectedOptions[0].text}`);
+      if (sought.length) by.push(`words: ${box.value.trim()}`);
+      if (sort.position >= 0) by.push(`sorted by ${heads[sort.position].innerText.trim()}, ${sort.sign > 0 ? "ascending" : "descending"}`);
+      const shown = rows.filter(({ row }) => !row.hidden).length;
+      said.textContent = [`${shown} of ${rows.length} rows`, ...by].join("; ");
+      return by.length > 0;
     }
+
+    function remember() {
+      const state = Object.fromEntries(facets.map((field) => [field.name, field.value]));
+      const position = sort.position < 0 ? "" : String(sort.sign * (sort.position + 1));
+      page.remember(place, { ...state, words: box.value.trim(), sort: position });
+    }
+
+    function filtered() {
+      filter();
+      remember();
+    }
+
+    heads.forEach((head, position) => {
+      const button = element("button", { type: "button" }, ...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const next = sort.position !== position ? [position, 1] : sort.sign > 0 ? [position, -1] : [-1, 1];
+        [sort.position, sort.sign] = next;
+        order();
+        filtered();
+      });
+    });
     for (const field of facets) {
       field.form.hidden = false;
-      field.addEventListener("change", filter);
+      field.addEventListener("change", filtered);
     }
-    facets[0]?.form.addEventListener("reset", () => setTimeout(filter));
+    facets[0]?.form.addEventListener("reset", () => {
+      box.value = "";
+      sort.position = -1;
+      order();
+      setTimeout(filtered);
+    });
 
-    if (rows.length >= LONG) {
-      const label = document.createElement("label");
-      const box = document.createElement("input");
-      box.type = "search";
-      label.append("Filter ", box);
-      box.setAttribute("aria-label", `Filter: ${name}`);
-      box.addEventListener("input", () => {
-        sought = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-        filter();
-      });
-      tools.append(label);
+    function saveAsSeen() {
+      const grouped = rows.some(({ group }) => group);
+      const own = (row) => [...row.cells].map((cell) => cell.textContent.trim());
+      const titles = heads.map((head) => head.textContent.trim());
+      const seen = [...table.querySelectorAll("tbody tr")].filter((row) => !row.hidden && row.querySelector("[scope=row]"));
+      const lines = seen.map((row) => [...(grouped ? [row.cells[0].dataset.group ?? ""] : []), ...own(row)]);
+      page.saveCsv([[...(grouped ? ["Group"] : []), ...titles], ...lines], table.caption.id.replace(/-caption$/, ""));
     }
-    tools.append(said);
+
+    const tools = element("div", { class: "tools" });
+    if (rows.length >= LONG) tools.append(element("label", {}, "Filter ", box));
+    tools.append(said, element("button", { type: "button", onclick: saveAsSeen, "aria-label": `Download as CSV: ${name}` }, "Download as CSV"));
     table.parentElement.before(tools);
+
+    // Choices in the address are those of who sent it; what is no choice here is passed over.
+    states.set(place, (choices) => {
+      for (const field of facets) {
+        const value = choices.get(field.name) ?? "";
+        field.value = [...field.options].some((option) => option.value === value) ? value : "";
+      }
+      box.value = choices.get("words") ?? "";
+      const column = Number(choices.get("sort") ?? 0);
+      const known = Number.isInteger(column) && column !== 0 && Math.abs(column) <= heads.length;
+      [sort.position, sort.sign] = known ? [Math.abs(column) - 1, Math.sign(column)] : [-1, 1];
+      order();
+      if (!filter()) said.textContent = "";
+    });
+  }
+
+  // A figure as the file it is, and as a picture of points for slides.
+  function offerFigure(image) {
+    const name = image.dataset.name;
+    async function asPng() {
+      await image.decode();
+      const canvas = element("canvas", { width: 2 * image.width, height: 2 * image.height });
+      canvas.width = 2 * Number(image.getAttribute("width"));
+      canvas.height = 2 * Number(image.getAttribute("height"));
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => page.save(blob, `${name}.png`));
+    }
+    function asSvg() {
+      const text = decodeURIComponent(image.src.slice(image.src.indexOf(",") + 1));
+      page.save(new Blob([text], { type: "image/svg+xml" }), `${name}.svg`);
+    }
+    const button = (format, onclick) => element("button", { type: "button", onclick, "aria-label": `Download as ${format}: ${name}` }, format);
+    image.closest("figure").append(element("div", { class: "tools" }, "Download as ", button("SVG", asSvg), button("PNG", asPng)));
   }
 
   // Show the place that the address names, also in a closed part or a row that a filter hides.
   function reveal() {
-    const target = document.getElementById(location.hash.slice(1));
+    const { place, choices } = page.address();
+    const target = document.getElementById(place);
     if (!target) return;
+    if (choices.size) states.get(place)?.(choices);
     for (let part = target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     const row = target.closest("tr");
     if (row) row.hidden = false;
@@ -121,6 +190,7 @@
   }
 
   document.querySelectorAll(".table > table").forEach(prepare);
+  document.querySelectorAll("figure img").forEach(offerFigure);
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");
