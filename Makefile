@@ -2,12 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/snakemake
 
 test: .venv/ready
 	$(BIN)/pytest -n 2
+
+wheel-test: .venv/ready
+	WHEEL_TEST=1 $(BIN)/pytest -n0 tests/test_packaging.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

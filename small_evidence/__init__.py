@@ -2,6 +2,8 @@
 
 import re
 
+__version__ = "0.2.0"
+
 # control characters, halves of a character (surrogates), and marks that show text in another order than it is stored
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from small_evidence import ReviewError, shown, unprintable
+from small_evidence.places import WORKFLOW
 
 FILE = "config/config.yaml"
-SCHEMA = Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml"
+SCHEMA = WORKFLOW / "schemas/config.schema.yaml"
 
 # Keys that had another name in version 0.1.0: old name and new, by section.
 RENAMED_KEYS = {

@@ -483,6 +483,12 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     return bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"))
 
 
+def save_json(record: Mapping[str, Any], path: str | Path) -> None:
+    """Write plain values as JSON, keys in order."""
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    save_bytes(text.encode("utf-8"), path)
+
+
 def save_bytes(content: bytes, path: str | Path) -> None:
     """Write a file so that whoever reads it meanwhile sees the old content or the new, never a part."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from small_evidence import ReviewError
+from small_evidence.places import WORKFLOW
 
-FOLDER = Path(__file__).parents[1] / "workflow/standards"
+FOLDER = WORKFLOW / "standards"
 CHECKLISTS = ("prisma2020_checklist", "swim", "prisma_lsr")
 ANSWERED = ("run", "partly", "authors")  # who answers an item of a checklist
 INSTRUMENT_KEYS = ("id", "label", "version", "source", "confidence", "unit", "designs", "overall")

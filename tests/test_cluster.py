@@ -25,7 +25,9 @@ def no_cluster() -> str:
 def test_every_rule_is_part_of_the_submission_or_runs_where_snakemake_does():
     text = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT / "workflow/rules").glob("*.smk"))
     rules = re.findall(r"^\s*(?:use rule \w+ as|rule) (\w+)", text, re.M)
-    local = re.search(r"^localrules:\n((?:    \w+,\n)+)", (PROJECT / "Snakefile").read_text(encoding="utf-8"), re.M)
+    local = re.search(
+        r"^localrules:\n((?:    \w+,\n)+)", (PROJECT / "workflow/Snakefile").read_text(encoding="utf-8"), re.M
+    )
     grouped = yaml.safe_load((PROFILE / "config.yaml").read_text(encoding="utf-8"))["groups"]
     assert sorted([*re.findall(r"\w+", local[1]), *grouped]) == sorted(rules)
     assert set(grouped.values()) == {"review"}

@@ -11,9 +11,9 @@ PROJECT = Path(__file__).parents[1]
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
 
 
-def requirements() -> dict[str, str]:
+def requirements(*extras: str) -> dict[str, str]:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    listed = project["dependencies"] + project["optional-dependencies"]["dev"]
+    listed = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
     found = {re.match(r"[\w-]+", line)[0]: re.sub(r"^[\w-]+", "", line) for line in listed}
     return {"python": project["requires-python"], **found}
 
@@ -21,7 +21,7 @@ def requirements() -> dict[str, str]:
 def test_conda_environment_names_the_same_packages_and_bounds():
     dependencies = yaml.safe_load((PROJECT / "environment.yml").read_text())["dependencies"]
     pip = next(entry for entry in dependencies if isinstance(entry, dict))["pip"]
-    lines = [entry for entry in dependencies if isinstance(entry, str)] + [line for line in pip if "-e" not in line]
+    lines = [entry for entry in dependencies if isinstance(entry, str)] + pip
     conda = {CONDA_NAMES.get(name, name): bounds for name, _, bounds in (line.partition(" ") for line in lines)}
     del conda["pip"]
     assert conda == requirements()
@@ -30,7 +30,7 @@ def test_conda_environment_names_the_same_packages_and_bounds():
 def test_lock_holds_every_package_within_its_bounds():
     lock = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (PROJECT / "requirements.lock").read_text(), re.M))
     lock = {name.replace("_", "-"): version for name, version in lock.items()}
-    for name, bounds in requirements().items():
+    for name, bounds in requirements("dev").items():
         if name == "python":
             continue
         version = tuple(int(part) for part in re.findall(r"\d+", lock[name.replace("_", "-")])[:2])

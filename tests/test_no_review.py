@@ -9,7 +9,7 @@ WORDS = (
     "calcino", "traineau", "warfarin", "diltiazem", "rituximab", "minocycline", "pamidronate", "colchicine", "cdasi",
     "thiosulfate", "dermatomyositis", "scleroderma", "sclerosis", "lithotripsy", "palmieri", "vayssairat", "balin",
 )  # fmt: skip
-CODE = [PROJECT / "Snakefile"] + [
+CODE = [PROJECT / "Snakefile", PROJECT / "workflow/Snakefile"] + [
     path
     for folder in ("small_evidence", "workflow", "profiles")
     for path in sorted((PROJECT / folder).rglob("*"))

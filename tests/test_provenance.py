@@ -1,6 +1,7 @@
 import hashlib
 
-from small_evidence.release.provenance import provenance, save_provenance
+from small_evidence.release.provenance import provenance
+from small_evidence.review import save_json
 
 
 def test_same_inputs_give_the_same_record(tmp_path):
@@ -10,8 +11,8 @@ def test_same_inputs_give_the_same_record(tmp_path):
     assert record["inputs"] == {table.as_posix(): hashlib.sha256(b"study_id\na\n").hexdigest()}
     assert record["config"] == {"synthesis": {"conf_level": 0.95}}
     assert {"pandas", "statsmodels", "matplotlib"} <= set(record["packages"])
-    save_provenance(record, tmp_path / "one.json")
-    save_provenance(provenance([str(table)], [], {"synthesis": {"conf_level": 0.95}}), tmp_path / "two.json")
+    save_json(record, tmp_path / "one.json")
+    save_json(provenance([str(table)], [], {"synthesis": {"conf_level": 0.95}}), tmp_path / "two.json")
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from small_evidence.review import save_bytes
+from small_evidence import __version__
+from small_evidence.places import PACKAGE, WORKFLOW
 
 PACKAGES = (
     "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
@@ -29,7 +29,7 @@ def provenance(inputs: list[str], results: list[str], config: Mapping[str, Any])
     config : dict; the review's choices
     """
     return {
-        "small_evidence": version("small-evidence"),
+        "small_evidence": __version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in PACKAGES},
         "config": config,
@@ -40,7 +40,7 @@ def provenance(inputs: list[str], results: list[str], config: Mapping[str, Any])
 
 def versions() -> dict[str, str]:
     """Versions of this package, of Python and of the libraries, for a text that names them."""
-    own = {"small_evidence": version("small-evidence"), "python": platform.python_version()}
+    own = {"small_evidence": __version__, "python": platform.python_version()}
     return own | {package: version(package) for package in PACKAGES}
 
 
@@ -50,13 +50,10 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_provenance(record: Mapping[str, Any], path: str | Path) -> None:
-    """Write the record as JSON, keys in order."""
-    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    save_bytes(text.encode("utf-8"), path)
-
-
 def _name(path: str | Path) -> str:
     """A file of the review by its place there; a file of the library or the standards by its place in the project."""
-    path, project = Path(path), Path(__file__).parents[2]
-    return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.as_posix()
+    path = Path(path)
+    for name, folder in (("workflow", WORKFLOW), ("small_evidence", PACKAGE)):
+        if path.is_relative_to(folder):
+            return f"{name}/{path.relative_to(folder).as_posix()}"
+    return path.as_posix()

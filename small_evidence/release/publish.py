@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from small_evidence.documents import save_documents
+from small_evidence.places import WORKFLOW
 from small_evidence.presentation.checklists import checklist_texts
 from small_evidence.presentation.manuscript import manuscript
 from small_evidence.presentation.report import read_templates, report
@@ -16,7 +17,7 @@ from small_evidence.release.sentences import changes_since, changes_text
 from small_evidence.review import Review, save_bytes, save_csv
 from small_evidence.tables import evidence_tables
 
-TEMPLATES = Path(__file__).parents[2] / "workflow/templates"
+TEMPLATES = WORKFLOW / "templates"
 
 
 def publish(

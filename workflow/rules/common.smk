@@ -9,12 +9,12 @@ from pathlib import Path
 
 START = time.time()
 
-PROJECT = Path(workflow.basedir)
-os.environ.update(
-    PYTHONPATH=str(PROJECT)
-)  # scripts use the library beside this Snakefile
-
 from small_evidence.names import EXTRACTED, FOUND, RESULT_TABLES
+from small_evidence.places import PACKAGE, WORKFLOW
+
+os.environ.update(
+    PYTHONPATH=str(PACKAGE.parent)
+)  # scripts use the library of this file
 
 
 def paths(folder, *endings):
@@ -33,11 +33,10 @@ def below(folder):
 
 def code(*packages):
     """Modules of these packages of the library, and those that all of them use."""
-    library = PROJECT / "small_evidence"
     found = [
-        *library.glob("*.py"),
-        *(path for name in packages for path in (library / name).rglob("*.py")),
-        *(path for name in packages for path in (library / name).rglob("*.typ")),
+        *PACKAGE.glob("*.py"),
+        *(path for name in packages for path in (PACKAGE / name).rglob("*.py")),
+        *(path for name in packages for path in (PACKAGE / name).rglob("*.typ")),
     ]
     return sorted(map(str, found))
 
@@ -77,13 +76,13 @@ PRINTING = code(
 )
 DRAWING = code("figures")
 
-STANDARDS = PROJECT / "workflow/standards"
+STANDARDS = WORKFLOW / "standards"
 LEVELS = str(STANDARDS / "levels.yaml")
 JOURNALS = str(STANDARDS / "journal_figures.yaml")
 INSTRUMENTS = paths(STANDARDS / "risk_of_bias", ".yaml")
 CHECKLISTS = ["prisma2020_checklist", "swim", "prisma_lsr"]
 CHECKLIST_FILES = [str(STANDARDS / f"{name}.yaml") for name in CHECKLISTS]
-TEMPLATES = paths(PROJECT / "workflow/templates", ".j2", ".css", ".js")
+TEMPLATES = paths(WORKFLOW / "templates", ".j2", ".css", ".js")
 
 RAW = paths("data/raw", ".csv", ".xlsx")
 SECOND = paths(
@@ -94,6 +93,9 @@ COMPARISON = ["agreement", "disagreements"] if SECOND else []
 REFERENCES = below("data/raw/references")
 SCREENING_EXPORTS = below("data/raw/screening_exports")
 
+# What the last check has read. Snakemake puts the tables back after a failed check, with a new time; this file it deletes
+# before each check, so that the next run checks again.
+CHECKED = "results/logs/checked.json"
 PROCESSED = list(tables(*EXTRACTED).values())
 RESULTS = list(tables(*RESULT_TABLES).values())
 PRINTED = [

@@ -14,6 +14,7 @@ rule check:
         tables=update(PROCESSED),
         issues=update("results/tables/extraction_issues.csv"),
         retracted=update("results/tables/retracted.csv"),
+        checked=CHECKED,
     log:
         "results/logs/check.log",
     conda:

@@ -51,6 +51,7 @@ rule draw:
 # methods_, posterior_ or funnel_ and the analysis, of which the last five only make sense where it was pooled
 rule draw_figure:
     input:
+        CHECKED,
         PROCESSED,
         RESULTS,
         **tables("retracted"),
@@ -73,6 +74,7 @@ rule draw_figure:
 # Everything for a journal at its preset, numbered and captioned: snakemake results/export/jaad.zip
 rule export:
     input:
+        CHECKED,
         PROCESSED,
         RESULTS,
         **tables("retracted"),

@@ -5,6 +5,7 @@
 rule synthesise:
     input:
         PROCESSED,
+        CHECKED,
         standards=[LEVELS, *INSTRUMENTS],
         library=COMPUTING,
     output:

@@ -1,6 +1,6 @@
 from small_evidence.extraction.checks import check_extraction
 from small_evidence.extraction.retractions import retracted_reports
-from small_evidence.review import log_errors, save_csv, save_tables
+from small_evidence.review import log_errors, save_csv, save_json, save_tables
 from small_evidence.standards import Standards
 
 log_errors(snakemake.log[0])
@@ -13,4 +13,5 @@ retracted = retracted_reports(tables["studies"], "data/raw")
 save_tables(tables)
 save_csv(retracted, snakemake.output.retracted)
 save_csv(issues, snakemake.output.issues)
+save_json(snakemake.params.content, snakemake.output.checked)
 print(f"data/raw: no error, {len(issues)} warnings; read them in {snakemake.output.issues}")
