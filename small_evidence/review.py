@@ -39,7 +39,7 @@ NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
     "lower_events", "lower_n", "chi2", "df", "p", "priority", "answered", "items", "stars", "stars_max", "row",
     "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub", "both_numbers", "exact", "within_1",
     "only_first", "only_second", "n_counted", "smallest", "largest", "records", "events1", "n1", "events2", "n2",
-    "no_information", "unpublished_needed",
+    "no_information", "unpublished_needed", "next_lb", "next_ub", "further_above",
 }  # fmt: skip
 _COUNTS_BY_GROUP = ("k_", "patients_", "counts_")  # and what follows, such as k_awaiting or patients_IV
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")

@@ -105,6 +105,17 @@ def estimate(proportion: float, lower: float, upper: float) -> str:
     return per_cent(proportion) if bounds == NOTHING else f"{per_cent(proportion)} {bounds}"
 
 
+def next_patients(result: Mapping[str, Any]) -> str:
+    """Responders among the next patients: "2 to 9".
+
+    >>> next_patients({"next_lb": 2.0, "next_ub": 9.0}), next_patients({"next_lb": float("nan"), "next_ub": 1.0})
+    ('2 to 9', '—')
+    """
+    if missing(result["next_lb"]):
+        return NOTHING
+    return f"{result['next_lb']:.0f} to {result['next_ub']:.0f}"
+
+
 def coverage(conf_level: float) -> str:
     """Coverage of an interval in per cent, with all its digits.
 

@@ -201,7 +201,7 @@ def test_each_analysed_treatment_has_its_counts_estimate_and_level(review, texts
         result = analysis.result
         assert words.startswith(f"{analysis.label}: {result['events']:.0f} of {result['n']:.0f} patient")
         assert f"({per_cent(result['crude'])}%; 95% CI {per_cent(result['crude_ci_lb'])}% to " in words
-        assert (f"Pooled proportion {per_cent(result['estimate'])}% (" in words) == analysis.pooled
+        assert (f"Pooled proportion of the median study {per_cent(result['estimate'])}% (" in words) == analysis.pooled
         assert ("Not pooled (" in words) != analysis.pooled
         assert f"Level of evidence {analysis.level['level']}" in words
         apart = "no study of this level is included" in words
@@ -213,9 +213,15 @@ def test_a_pooled_treatment_in_a_whole_sentence(review, texts):
     studies = f"{result['k']} studies"
     words = paragraph(texts["results"], "Diltiazem: ")
     assert words.startswith("Diltiazem: 21 of 41 patients ")
-    assert f" in {studies} (51.2%; 95% CI 35.1% to 67.1%) [1-4]. Pooled proportion 54.8% (95% CI " in words
+    assert (
+        f" in {studies} (51.2%; 95% CI 35.1% to 67.1%) [1-4]. Pooled proportion of the median study 54.8% (95% CI "
+        in words
+    )
+    coming = f"{result['next_lb']:.0f} to {result['next_ub']:.0f} responders expected among 10 further patients"
+    assert coming in words
+    assert f"mean study {per_cent(result['mean_proportion'])}%, " in words
     assert "; 95% prediction interval " in words
-    assert "; tau² 0.46; heterogeneity P = 0.042). By disease: SSc, 3 of 12 (1 study); " in words
+    assert "]; heterogeneity P = 0.042). By disease: SSc, 3 of 12 (1 study); " in words
 
 
 def test_a_level_of_studies_without_counts_is_marked(review):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from small_evidence.pooling import pool_responses
+from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.three_level import pool_three_level
 from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, sensitivity
 from small_evidence.synthesis.policy import select_arms
@@ -39,6 +40,14 @@ def test_diltiazem_is_pooled_from_four_arms(plain):
     assert row["se"] == pytest.approx(0.530, abs=5e-4)
     assert row["tau2"] == pytest.approx(0.4564, abs=5e-5)
     assert row["direction"] == "across"
+
+
+def test_next_patients_of_a_pooled_analysis(plain):
+    row = pooled_of(plain).loc["diltiazem"]
+    coming = predict([4, 3, 9, 5], [4, 12, 17, 8], m=10, threshold=plain.response_threshold)
+    assert (row["next_lb"], row["next_ub"]) == (coming.lower, coming.upper)
+    assert row["further_above"] == pytest.approx(coming.above, abs=1e-12)
+    assert pooled_of(plain).loc["rituximab", ["next_lb", "next_ub", "further_above"]].isna().all()
 
 
 def test_two_studies_are_shown_and_not_pooled(plain):

@@ -21,6 +21,7 @@ from small_evidence.pooling.maximum import Maximum, maximise, weighted_centre
 NODES = 24  # of tau; twice as many change no limit by 0.002
 REACH = 6.0  # standard deviations of tau that the nodes span on either side of the maximum
 TAU_MOST = 4 * np.sqrt(UNIT_TAU2)  # above lie 6e-5 of the half-normal density
+NEXT_PATIENTS = 10  # of whom responders are predicted
 STEPS = 60  # of bisection: 1e-17 of the range
 
 
@@ -111,7 +112,9 @@ class Next(NamedTuple):
     above: float  # probability that the proportion of a further study lies above the threshold
 
 
-def predict(xi: ArrayLike, ni: ArrayLike, m: int = 10, threshold: float = 0.5, conf_level: float = 0.95) -> Next:
+def predict(
+    xi: ArrayLike, ni: ArrayLike, m: int = NEXT_PATIENTS, threshold: float = 0.5, conf_level: float = 0.95
+) -> Next:
     """Responders among the next m patients of a further study like those that were pooled.
 
     Parameters

@@ -17,13 +17,14 @@ from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
 from small_evidence.extraction.screening import box_label, flow_shown
 from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
+from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import ARM_SIZE, CHOICES, over_all
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE
-from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words
+from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words, tau2_words
 from small_evidence.wording import (
     all_of,
     cell,
@@ -33,11 +34,12 @@ from small_evidence.wording import (
     measure_label,
     method_label,
     missing,
+    next_patients,
     not_pooled_reason,
     p_value,
     per_cent,
+    rounded,
     scheme_name,
-    variance,
     variant_label,
     word,
 )
@@ -467,14 +469,23 @@ def _pooled(result: Mapping[str, Any], review: Review) -> str:
     conf, response, unit = coverage(review.conf_level), review.response, review.policy["unit"]
     name = "CrI" if result["interval"] == "credible" else "CI"
     details = [f"{conf} {name} {_span(result['ci_lb'], result['ci_ub'])}"]
+    if not missing(result["mean_ci_lb"]):
+        mean = f"{per_cent(result['mean_proportion'])}%, {_span(result['mean_ci_lb'], result['mean_ci_ub'])}"
+        details.append(f"mean study {mean}")
     if not missing(result["pi_lb"]):
         details.append(f"{conf} prediction interval {_span(result['pi_lb'], result['pi_ub'])}")
+    if not missing(result["next_lb"]):
+        units, above = LABELS["unit"][unit], rounded(result["further_above"], 2)
+        coming = f"{next_patients(result)} {response.noun_plural} expected among {NEXT_PATIENTS} further {units}"
+        details += [coming, f"probability that a further study is above {review.response_threshold * 100:g}% {above}"]
     if not missing(result["tau2"]):
-        details.append(f"tau² {variance(result['tau2'])}")
+        details.append(f"tau² {tau2_words(result)}")
     if not missing(result["q_p"]):
         p = p_value(result["q_p"])
         details.append(f"heterogeneity P {p if p[0] == '<' else f'= {p}'}")
-    words = f"Pooled proportion {per_cent(result['estimate'])}% ({'; '.join(details)})."
+    modelled = not missing(result["b"])
+    estimand = f" of {ESTIMANDS[POOLING[result['method']].estimand]}" if modelled else ""
+    words = f"Pooled proportion{estimand} {per_cent(result['estimate'])}% ({'; '.join(details)})."
     exact = "the interval is the exact interval of the summed counts."
     status = result["status"]
     if status == "all_responders":

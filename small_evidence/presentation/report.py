@@ -25,6 +25,8 @@ from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
 from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.render import svg
+from small_evidence.pooling.methods import ESTIMANDS, METHODS
+from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.presentation.manuscript import methods_text
 from small_evidence.presentation.whatif import whatif_data
 from small_evidence.release.sentences import changes_text
@@ -44,6 +46,7 @@ from small_evidence.wording import (
     NOTHING,
     agreement_words,
     counted,
+    coverage,
     coverage_of,
     estimate,
     ids_in,
@@ -51,8 +54,10 @@ from small_evidence.wording import (
     joined,
     level_text,
     missing,
+    next_patients,
     not_pooled_reason,
     percent,
+    rounded,
     study_level_words,
     therapy_level_words,
     word,
@@ -427,7 +432,12 @@ def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[st
     if analysis.pooled:
         pooled = f"{estimate(result['estimate'], result['ci_lb'], result['ci_ub'])}%"
         how = f"{pooled}, {coverage_of(result['conf_level'], result['interval'])}"
-        facts.append(("Pooled", how, [(pooled, own)]))
+        facts.append(("Pooled", f"{how}, {ESTIMANDS[METHODS[result['method']].estimand]}", [(pooled, own)]))
+        if not missing(result["mean_ci_lb"]):
+            mean = f"{estimate(result['mean_proportion'], result['mean_ci_lb'], result['mean_ci_ub'])}%"
+            facts.append(("Mean study", mean, []))
+        if not missing(result["next_lb"]):
+            facts.append(("Predicted", _predicted(result, review), []))
     else:
         facts.append(("Pooled", f"no: {not_pooled_reason(result, review)}", []))
     if not missing(result["direction"]):
@@ -442,6 +452,14 @@ def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[st
         named = [(review.labels.study[study], f"#study-{study}") for study in ids_in(result["awaiting"])]
         facts.append(("Without counts", joined(label for label, _ in named), named))
     return facts
+
+
+def _predicted(result: Mapping[str, Any], review: Review) -> str:
+    """What is expected of a further study: "2 to 9 responders among 10 further patients (95%)", and above the line."""
+    units, nouns = word("unit", review.policy["unit"]), review.response.noun_plural
+    words = f"{next_patients(result)} {nouns} among {NEXT_PATIENTS} further {units} ({coverage(review.conf_level)})"
+    above = rounded(result["further_above"], 2)
+    return f"{words}; a further study lies above {_threshold(review)} with probability {above}"
 
 
 def _harms(therapy: str, label: str, adverse_events: Table) -> dict[str, Any]:

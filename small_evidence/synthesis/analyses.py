@@ -18,8 +18,9 @@ from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.pooling import pool_many
 from small_evidence.pooling.direction import direction
 from small_evidence.pooling.heterogeneity import small_study_test, subgroups
+from small_evidence.pooling.prediction import NEXT_PATIENTS, predict
 from small_evidence.pooling.proportions import proportion_interval
-from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
+from small_evidence.pooling.record import MIN_K_PREDICTION, RECORD, TEXT_COLUMNS
 from small_evidence.pooling.selection import MIN_ARM_SIZES, evaluable_bounds, unpublished_needed
 from small_evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
 from small_evidence.pooling.three_level import pool_three_level
@@ -95,7 +96,8 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame: analysis, scope, therapy, disease, pooled, reason (a code of NOT_POOLED), k (studies), k_arms, events, n,
     crude proportion with its exact interval, the record of the pooling engine (proportions 0..1; b, se, tau2 on the
-    model's scale; empty where not pooled), direction, studies, and how many were left out or have no counts.
+    model's scale; empty where not pooled), direction, what is predicted of further patients, studies, and how many were
+    left out or have no counts.
     """
     policy = review.policy
     keys = ["analysis", "scope", "therapy", "disease"]
@@ -135,12 +137,16 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     table["direction"] = _directions(review, table, entered)
     table = table.join(_unpublished(pooled_arms, review))
     table["unpublished_direction"] = table["unpublished_direction"].fillna("").astype("str")
+    table = table.join(_next_patients(pooled_arms, table, review))
     first = [
         "scope", "therapy", "disease", "pooled", "reason", "k", "k_arms", "events", "n", "crude", "crude_ci_lb",
         "crude_ci_ub",
     ]  # fmt: skip
     last = [
         "direction",
+        "next_lb",
+        "next_ub",
+        "further_above",
         "unpublished_needed",
         "unpublished_direction",
         "studies",
@@ -254,6 +260,25 @@ def _unpublished(pooled: pd.DataFrame, review: Review) -> pd.DataFrame:
         way = found.code or ("responders" if found.respond else "non_responders")
         rows[analysis] = {"unpublished_needed": found.patients, "unpublished_direction": way}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["unpublished_needed", "unpublished_direction"])
+
+
+def _next_patients(pooled: pd.DataFrame, table: pd.DataFrame, review: Review) -> pd.DataFrame:
+    """Responders among the next patients, and the probability that a further study lies above the response threshold.
+
+    Returns
+    -------
+    DataFrame by analysis that has at least three studies and both outcomes, by the binomial-normal model whatever the
+    method: next_lb, next_ub (responders of NEXT_PATIENTS), further_above (0..1)
+    """
+    enough = (table["k"] >= MIN_K_PREDICTION) & table["status"].isin(["ok", "tau2_zero", "tau2_unbounded"])
+    several = enough & (table["events"] > 0) & (table["events"] < table["n"])
+    rows = {}
+    for analysis, arms in pooled[pooled["analysis"].isin(table.index[several])].groupby("analysis"):
+        coming = predict(
+            arms["responders"], arms["n"], NEXT_PATIENTS, review.response_threshold, conf_level=review.conf_level
+        )
+        rows[analysis] = {"next_lb": coming.lower, "next_ub": coming.upper, "further_above": coming.above}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["next_lb", "next_ub", "further_above"], dtype=float)
 
 
 def heterogeneity(review: Review) -> pd.DataFrame:

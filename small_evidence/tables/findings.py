@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.pooling.methods import METHODS
+from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.review import Analysis, Review
 from small_evidence.tables.parts import (
     POOLED,
@@ -37,9 +38,12 @@ from small_evidence.wording import (
     joined,
     level_text,
     missing,
+    next_patients,
     number_or_nr,
     p_value,
     per_cent,
+    rounded,
+    word,
 )
 
 # When a note is written. Choices of this project, printed with the table; none is a published cut-off.
@@ -48,7 +52,9 @@ SMALL_ARM = 10  # patients; half of the arms or more have fewer
 WIDE = 0.50  # an interval that spans more of the scale than this
 Q_P = 0.10  # a heterogeneity test below this
 
-MEAN, PREDICTION, TAU2, LIMITS = "Mean study", "Prediction", "tau²", "What limits certainty"  # names of columns
+# Names of columns
+MEAN, PREDICTION, NEXT, ABOVE = "Mean study", "Prediction", "Next patients", "Further study above"
+TAU2, LIMITS = "tau²", "What limits certainty"
 
 
 def findings_table(review: Review) -> Table:
@@ -100,6 +106,8 @@ def _row(analysis: Analysis, review: Review, controlled: set[str], marks: Marks)
         POOLED: pooled_cell(analysis, review, marks),
         MEAN: _mean(result) if analysis.pooled else NOTHING,
         PREDICTION: interval(result["pi_lb"], result["pi_ub"]) if analysis.pooled else NOTHING,
+        NEXT: next_patients(result),
+        ABOVE: NOTHING if missing(result["further_above"]) else rounded(result["further_above"], 2),
         TAU2: tau2_words(result) if analysis.pooled else NOTHING,
         "Level": level_text(analysis.level.get("level")),
         LIMITS: joined([*certainty_notes(analysis, controlled), *level_notes(analysis.level)]),
@@ -124,6 +132,8 @@ def _columns(review: Review) -> tuple[Column, ...]:
         pooled_column(review),
         Column(MEAN, 10, heading=f"Mean study, % [{conf} CI]"),
         Column(PREDICTION, 11, heading=f"{conf} prediction interval, %"),
+        Column(NEXT, 9, "center", heading=f"Of {NEXT_PATIENTS} further {word('unit', review.policy['unit'])} [{conf}]"),
+        Column(ABOVE, 9, "right", heading=f"P(further study above {review.response_threshold * 100:g}%)"),
         Column(TAU2, 9, heading=f"tau² [{conf} CI]"),
         Column("Level", 6),
         Column(LIMITS, 42),
@@ -138,7 +148,11 @@ def _notes(review: Review) -> list[str]:
         *model_notes(review),
         "Median study: the response of a study in the middle of the distribution of studies; mean study: the average "
         "over that distribution. They differ where studies differ.",
-        "Prediction interval: the response expected in a further study. tau²: variance between studies, logit scale.",
+        "Prediction interval: the response expected in a further study. Further patients: "
+        f"{review.response.noun_plural} expected among {NEXT_PATIENTS} in a further study. Above "
+        f"{review.response_threshold * 100:g}%: the probability that the response in a further study is above it. "
+        "Predictions are of the binomial-normal model, from three studies on. tau²: variance between studies, logit "
+        "scale.",
         "What limits certainty is read from the numbers and is no rating of certainty, since none was made. Few "
         f"studies: fewer than {FEW_STUDIES}. Small arms: half of them or more have fewer than {SMALL_ARM} patients. "
         f"Wide interval: it spans more than {WIDE * 100:.0f} percentage points. Studies differ: heterogeneity test "
