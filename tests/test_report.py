@@ -18,6 +18,7 @@ from small_evidence.extraction.checks import check_extraction, read_places
 from small_evidence.extraction.schema import TABLES, empty_table
 from small_evidence.pooling import pool_many
 from small_evidence.presentation.report import facets, overview, read_templates, report, save_report, sources_in
+from small_evidence.presentation.summary import plain_summary
 from small_evidence.presentation.whatif import whatif_data
 from small_evidence.review import Review, save_csv
 from small_evidence.synthesis.analyses import synthesise
@@ -159,6 +160,27 @@ def test_the_first_screen_says_what_is_known_how_certain_and_what_is_missing(who
     assert missing[1][0][0].startswith(f"Counts are missing or not verified in {len(whole['awaiting'])} studies")
 
 
+def test_results_of_one_disease_are_in_the_summary(whole):
+    sentences = plain_summary(whole)
+    by_disease = next(words for words in sentences if words.startswith("Looked at in one disease"))
+    assert "below 50% for Rituximab (JDM) 0/6 (0.0%)" in by_disease
+    assert "No count was read in the full text of a study." in sentences
+
+
+def test_the_summary_says_the_same_of_responders_and_others():
+    def summary(x):
+        counts = [
+            ("s1", {"responders": str(x), "n": "20"}),
+            ("s2", {"therapy": "other", "responders": "10", "n": "20"}),
+        ]
+        made = made_up.review({"s1": {}, "s2": {}}, counts, classes={"drug": "one", "other": "two"})
+        return next(words for words in plain_summary(synthesise(made)) if words.startswith("Of the treatments"))
+
+    high, low = summary(19), summary(1)
+    assert "lies above 50% for Drug 19/20 (95.0%); below 50% for none; " in high
+    assert "lies above 50% for none; below 50% for Drug 1/20 (5.0%); " in low
+
+
 def test_headings_go_down_one_level_at_a_time_and_tables_have_captions(found):
     levels = [level for level, _ in found.headings]
     assert levels[0] == 1
@@ -217,8 +239,9 @@ def test_changes_are_listed_only_where_there_is_an_earlier_release(small):
 
 
 def test_the_same_review_gives_the_same_bytes(small, tmp_path):
+    review = small()
     for name in ("a", "b"):
-        save_report(write(small()), tmp_path / name)
+        save_report(write(review), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -576,10 +599,8 @@ def test_csv_of_the_page_is_that_of_the_library(show, tmp_path):
 
 @needs_browser
 def test_the_page_selects_arms_as_the_library_does(show, bundled):
-    cases = [
-        {"response": response, "secondary_sources": secondary, "min_arm_size": size}
-        for response in ("any", "complete") for secondary in ("include", "exclude") for size in (1, 3)
-    ]  # fmt: skip
+    choices = (("any", "include", 1), ("any", "exclude", 3), ("complete", "include", 3), ("complete", "exclude", 1))
+    cases = [dict(zip(("response", "secondary_sources", "min_arm_size"), one, strict=True)) for one in choices]
     renamed = [
         {"response": one["response"], "secondary": one["secondary_sources"], "leastArm": one["min_arm_size"]}
         for one in cases
@@ -662,6 +683,15 @@ def test_facets_of_table_iv_leave_the_rows_that_know_the_value(show, whole):
     best = levels.loc[levels["level"] == "IB"].drop_duplicates(["scope", "therapy"])
     assert rows.count() == len(best)
     assert {name for name, _, _ in facets(whole)} == {"diseases", "levels", "class", "pooled", "counts"}
+
+
+@needs_browser
+def test_the_best_level_does_not_put_what_is_advised_against_first(show):
+    for sort in ("2", "-2"):
+        rows = show(f"#table-iv?sort={sort}").locator("#table-iv tbody tr:has(th[scope=row])")
+        marks = rows.evaluate_all("rows => rows.map(row => row.dataset.against)")
+        assert 0 < marks.count("yes") < len(marks)
+        assert marks == sorted(marks)
 
 
 @needs_browser

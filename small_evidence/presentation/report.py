@@ -23,11 +23,13 @@ from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, linked
 from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
+from small_evidence.extraction.screening import flow_shown
 from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.render import svg
 from small_evidence.pooling.methods import ESTIMANDS, METHODS
 from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.presentation.manuscript import methods_text
+from small_evidence.presentation.summary import about_review, evidence_map_table, plain_summary
 from small_evidence.presentation.whatif import whatif_data
 from small_evidence.release.sentences import changes_text
 from small_evidence.review import Analysis, Review, save_bytes
@@ -37,7 +39,14 @@ from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import LIMITS
 from small_evidence.tables.harms import NO_STATEMENT
-from small_evidence.tables.parts import RESPONSE, appraisal_words, counts_head, response_cell, treatments
+from small_evidence.tables.parts import (
+    RESPONSE,
+    appraisal_words,
+    counts_head,
+    published_verdicts,
+    response_cell,
+    treatments,
+)
 from small_evidence.tables.responses import analysis_table
 from small_evidence.tables.scenarios import caveat_table
 from small_evidence.tables.table import Column, Table
@@ -70,6 +79,7 @@ PLACES = {  # of the page, and what a link there is called
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
 }  # fmt: skip
 PLAIN = ("Outcome", LIMITS, "Published verdict", "What is changed", "To", "Interval")  # of an analysis, without links
+STATUS = ("included", "awaiting", "excluded")  # of the studies of a review
 NAMED = 3  # treatments in a sentence; more are counted
 
 # What is written of a source, and where that leads. A mark at the end belongs to the sentence.
@@ -110,7 +120,9 @@ def report(
     versions = {name: record[name] for name in ("small_evidence", "python")} | record["packages"]
     by_name = {table.name: table for table in (evidence_tables(review) if tables is None else tables)}
     by_name["table_ii"] = _with_rows(by_name["table_ii"], review)
+    by_name["table_iv"] = _with_warnings(by_name["table_iv"], review)
     by_name["reconciliation"] = _with_sources(by_name["reconciliation"])
+    classes, without = _classes(review, by_name)
     return page.render(
         language=LANGUAGE,
         title=review.config["review"]["title"],
@@ -128,7 +140,12 @@ def report(
         tables=by_name,
         facets=facets(review),
         caveats=caveat_table(review),
-        classes=_classes(review, by_name),
+        classes=classes,
+        without=without,
+        flow=_flow(review),
+        map=evidence_map_table(review),
+        about=about_review(review, release, versions),
+        plain=plain_summary(review),
         others=row_table(review, others, name="rows-others", title="Rows that name no treatment"),
         sensitivity=sensitivity_table(review),
         warnings=_warnings(review["extraction_issues"]),
@@ -251,6 +268,19 @@ def _with_rows(table: Table, review: Review) -> Table:
         .adding(Column("Rows", 8), _row_numbers(places, "responses", (row["response"] for row in table.about)))
     )
     return replace(table, footnotes=(*table.footnotes, f"Row: of the study; rows: of its responses; in {files}."))
+
+
+def _with_warnings(table: Table, review: Review) -> Table:
+    """Table IV with a mark on the rows that the published review advises against: these never lead by their level."""
+    claims = review["reconciliation"]
+    warned = claims[(claims["quantity"] == "recommendation") & (claims["claimed"] == "against")]
+    against = {
+        *warned["therapy"],
+        *(review.analyses[one].therapy for one in warned["analysis"] if one in review.analyses),
+    }
+    about = tuple(row | {"against": "yes" if row["therapy"] in against else "no"} for row in table.about)
+    notes = ("Sorted by level, treatments that the published review advises against come last.",) * bool(against)
+    return replace(table, about=about, footnotes=(*table.footnotes, *notes))
 
 
 def _with_sources(table: Table) -> Table:
@@ -384,20 +414,32 @@ def _picture(name: str, review: Review) -> dict[str, Any]:
     }
 
 
-def _classes(review: Review, tables: Mapping[str, Table]) -> list[dict[str, Any]]:
-    """A part a class, with a section for each of its treatments and one for the class as a whole."""
+def _flow(review: Review) -> dict[str, Any]:
+    """The flow of records as a figure, whose it is, and the studies of this review by what became of them."""
+    sizes = Counter(review["studies"]["status"])
+    found, published = flow_shown(review["screening"], review["records"])
+    return {
+        "picture": _picture("prisma_flow", review) if len(found) else None,
+        "published": published,
+        "studies": [("in the tables", len(review["studies"])), *((word("status", one), sizes[one]) for one in STATUS)],
+    }
+
+
+def _classes(review: Review, tables: Mapping[str, Table]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Parts, one a class, with a section for each treatment and one for the class; and the sections without counts."""
     named = set(review["responses"]["therapy"]) | set(review["adverse_events"]["therapy"])
-    made = []
+    made, without = [], []
     for group, members in groupby(treatments(review), key=lambda treatment: treatment.group):
-        sections = [
-            _section(treatment.scope, treatment.slug, treatment.label, review, tables)
-            for treatment in members
-            if (treatment.scope == "therapy" and treatment.slug in named)
-            or (treatment.scope == "class" and review.analysis_of("class", treatment.slug))
-        ]
+        sections = []
+        for one in members:
+            analysis = review.analysis_of(one.scope, one.slug)
+            if one.slug in named if one.scope == "therapy" else analysis:
+                counted_here = analysis is not None and analysis.result["k"]
+                own = _section(one.scope, one.slug, one.label, review, tables)
+                (sections if counted_here else without).append(own)
         if sections:
             made.append({"label": group, "sections": sections})
-    return made
+    return made, without
 
 
 def _section(scope: str, slug: str, label: str, review: Review, tables: Mapping[str, Table]) -> dict[str, Any]:
@@ -442,6 +484,10 @@ def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[st
         facts.append(("Pooled", f"no: {not_pooled_reason(result, review)}", []))
     if not missing(result["direction"]):
         facts.append(("Direction", f"the interval lies {result['direction']} {_threshold(review)}", []))
+    facts += _by_disease(analysis, review)
+    verdict = published_verdicts(review).get((analysis.scope, analysis.therapy))
+    if verdict:
+        facts.append((f"{review.follows} says", verdict, []))
     limits = [
         words
         for about, words in zip(findings.about, findings.frame[LIMITS], strict=True)
@@ -460,6 +506,19 @@ def _predicted(result: Mapping[str, Any], review: Review) -> str:
     words = f"{next_patients(result)} {nouns} among {NEXT_PATIENTS} further {units} ({coverage(review.conf_level)})"
     above = rounded(result["further_above"], 2)
     return f"{words}; a further study lies above {_threshold(review)} with probability {above}"
+
+
+def _by_disease(analysis: Analysis, review: Review) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Counts of each disease alone with their direction, as a fact with links to them."""
+    words, links = [], []
+    for disease in review.diseases:
+        one = review.analysis_of(analysis.scope, analysis.therapy, disease)
+        if one is not None and one.result["k"]:
+            counts = f"{review.labels.disease_short[disease]} {response_cell(one, review)}"
+            links.append((counts, f"#analysis-{one.name}"))
+            direction = one.result["direction"]
+            words.append(counts + f", {direction} {_threshold(review)}" * (not missing(direction)))
+    return [("By disease", joined(words), links)] if words else []
 
 
 def _harms(therapy: str, label: str, adverse_events: Table) -> dict[str, Any]:

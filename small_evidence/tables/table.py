@@ -12,7 +12,8 @@ import pandas as pd
 
 MARKS = ("†", "‡", "§", "¶", "‖", "††", "‡‡", "§§", "¶¶", "‖‖")
 
-FACETS = ("class", "diseases", "levels", "pooled", "counts")  # what a filter of rows asks for
+# What a filter of rows asks for; "against": "yes", where a published review advises against, comes last by level
+FACETS = ("class", "diseases", "levels", "pooled", "counts", "against")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@
         else head.removeAttribute("aria-sort");
       });
       table.classList.toggle("sorted", position >= 0);
-      const last = ({ row }) => Number(row.dataset.against === "yes");
+      const byLevel = heads[position]?.textContent.trim() === "Level";
+      const last = ({ row }) => Number(byLevel && row.dataset.against === "yes"); // no warning leads a list of the best
       const sorted =
         position < 0
           ? rows
@@ -131,6 +132,16 @@
       const seen = [...table.querySelectorAll("tbody tr")].filter((row) => !row.hidden && row.querySelector("[scope=row]"));
       const lines = seen.map((row) => [...(grouped ? [row.cells[0].dataset.group ?? ""] : []), ...own(row)]);
       page.saveCsv([[...(grouped ? ["Group"] : []), ...titles], ...lines], table.caption.id.replace(/-caption$/, ""));
+    }
+
+    // For a card, which has no headings: what a cell is, and whether it says nothing.
+    if (place === "table-iv") {
+      for (const { row } of rows) {
+        [...row.cells].forEach((cell, position) => {
+          cell.dataset.label = heads[position].textContent.trim();
+          cell.classList.toggle("none", cell.textContent.trim() === "—");
+        });
+      }
     }
 
     const tools = element("div", { class: "tools" });

@@ -1,0 +1,159 @@
+"""The summary at the top of the report: what is known and what is not, in plain words, and a map of the evidence.
+
+Every sentence is made from numbers by one rule, whichever way they point; none is advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from small_evidence.extraction.schema import ALL, SILENT
+from small_evidence.review import Analysis, Review
+from small_evidence.tables.parts import counts_head, treatments
+from small_evidence.tables.table import Column, Table
+from small_evidence.wording import NOTHING, counted, fraction, ids_in, joined, level_text
+
+MOST_NAMED = 8  # treatments in a sentence; more are counted
+MAP = "evidence_map"
+
+
+def plain_summary(review: Review) -> list[str]:
+    """Sentences for patients and for authors of guidelines: how much was found, how certain, and what is not known."""
+    single = [one for one in review.analyses.values() if one.scope == "therapy"]
+    whole = [one for one in single if one.disease == ALL]
+    used = [one for one in whole if one.result["k"]]
+    condition = f" for {review.condition}" if review.condition else ""
+    of = f"{len(used)} of {counted(len(whole), 'treatment')}{condition}"
+    sentences = [f"Counts of responders are available for {of}."]
+    if used:
+        sentences.append(_best_level(whole, review))
+        sentences.append(f"Of the treatments over all diseases, {_against_the_line(used, review)}.")
+    by_disease = [one for one in single if one.disease != ALL and one.result["k"]]
+    if by_disease:
+        sentences.append(f"Looked at in one disease at a time, {_against_the_line(by_disease, review)}.")
+    return [*sentences, *_not_known(whole, used, review)]
+
+
+def _best_level(whole: Iterable[Analysis], review: Review) -> str:
+    levels = {one.label: level_text(one.level.get("level", "")) for one in whole}
+    best = next((level for level in review.scheme["order"] if level in levels.values()), "")
+    if not best:
+        return "No treatment has a study that can be given a level of evidence."
+    names = [label for label, level in levels.items() if level == best]
+    meaning = review.scheme["levels"][best]["meaning"]
+    return f"The highest level of evidence of any treatment is {best} ({meaning.lower()}): {_named(names)}."
+
+
+def _against_the_line(analyses: Iterable[Analysis], review: Review) -> str:
+    """'the interval lies above 50% for A (9/9); below for none; across it, so that neither is shown, for 12'."""
+    parts: dict[str, list[str]] = {"above": [], "below": [], "across": [], "": []}
+    for one in analyses:
+        direction = one.result["direction"] if one.result["direction"] in parts else ""
+        parts[direction].append(f"{one.label} {fraction(one.result['events'], one.result['n'])}")
+    line = f"{review.response_threshold * 100:g}%"
+    words = f"the interval of the response lies above {line} for {_named(parts['above'])}; below {line} for "
+    words += f"{_named(parts['below'])}; and on both sides, so that neither is shown, for {len(parts['across'])}"
+    return words + f"; {len(parts[''])} have no interval" * bool(parts[""])
+
+
+def _named(names: list[str]) -> str:
+    if not names:
+        return "none"
+    return joined(names, "; ") if len(names) <= MOST_NAMED else str(len(names))
+
+
+def _not_known(whole: list[Analysis], used: list[Analysis], review: Review) -> list[str]:
+    studies = review["studies"].set_index("study_id")
+    entered = {study for one in used for study in one.entered["study_id"]}
+    controlled = studies.loc[list(entered), "controlled"].eq("yes").sum() if entered else 0
+    sentences = []
+    if entered and not any("full_text" in bases for one in used for bases in one.entered["evidence_basis"].map(ids_in)):
+        sentences.append("No count was read in the full text of a study.")
+    if entered:
+        sentences.append(
+            f"Not known: how many patients would have improved without the treatment. {controlled} of the "
+            f"{counted(len(entered), 'study', 'studies')} with counts had a comparison group."
+        )
+    active = set(studies.index[studies["status"] != "excluded"])
+    silent = active - set(review["adverse_events"]["study_id"])
+    waiting = {study for one in whole for study in str(one.result["awaiting"]).split(";") if study}
+    sentences.append(
+        f"Also not known: harms in {len(silent)} of {counted(len(active), 'study', 'studies')}, of which nothing was "
+        f"read on harm; the responders of {counted(len(waiting), 'study', 'studies')} without counts; any response "
+        f"under {counted(len(whole) - len(used), 'treatment')}."
+    )
+    return sentences
+
+
+# Map -------------------------------------------------------------------------------------------------------------
+
+
+def evidence_map_table(review: Review) -> Table:
+    """Which treatment was studied in which disease: the level there and the counts, or that there are none."""
+    shown = [slug for slug in review.diseases if any(one.disease == slug for one in review.analyses.values())]
+    rows, about = [], []
+    for treatment in treatments(review):
+        whole = review.analysis_of(treatment.scope, treatment.slug)
+        if treatment.scope != "therapy" or whole is None:
+            continue
+        cells = {slug: _cell(review.analysis_of("therapy", treatment.slug, slug), review) for slug in shown}
+        everywhere = _cell(whole, review)
+        rows.append({"Class": treatment.group, "Treatment": treatment.label, "All diseases": everywhere} | cells)
+        about.append({"analysis": whole.name, "therapy": treatment.slug})
+    short = review.labels.disease_short
+    columns = (
+        Column("Treatment", 18),
+        Column("All diseases", 12),
+        *(Column(slug, 12, heading=short[slug], over="By disease") for slug in shown),
+    )
+    frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
+    note = (
+        f"Best level of evidence among the studies, then {counts_head(review)} of the study arms that are included. "
+        f"No counts: there are studies, none with counts that can be used. {NOTHING}: no study was found."
+    )
+    return Table(
+        MAP, "", "Evidence map: treatments by disease", frame, columns, group="Class", footnotes=(note,),
+        about=tuple(about),
+    )  # fmt: skip
+
+
+def _cell(one: Analysis | None, review: Review) -> str:
+    if one is None:
+        return NOTHING
+    level = level_text(one.level.get("level", "")) if one.level else NOTHING
+    counts = fraction(one.result["events"], one.result["n"]) if one.result["k"] else "no counts"
+    return f"{level}: {counts}"
+
+
+# About the review ------------------------------------------------------------------------------------------------
+
+ABOUT = {  # what the configuration says of the review, and its label
+    "searched": "Last search",
+    "conflicts": "Conflicts of interest",
+    "licence": "Licence of the data",
+}
+
+
+def about_review(review: Review, release: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Terms and words: version, search, extractors, conflicts, licence, how to cite."""
+    section = review.config["review"]
+    facts = [(label, section[key] or "not stated") for key, label in ABOUT.items()]
+    version = f"release {release} and the changes since, which are listed above" if release else "not released yet"
+    made = f"{section['title']}. Evidence report, made with small-evidence {versions['small_evidence']}."
+    return [
+        ("Version of the data", version),
+        ("Extracted by", _people(review, "extracted_by")),
+        ("Verified by", _people(review, "verified_by")),
+        *facts,
+        ("How to cite", section["citation"] or f"{made} Cite the studies whose counts you use as well."),
+    ]
+
+
+def _people(review: Review, column: str) -> str:
+    names = review["responses"][column]
+    sizes = names[~names.isin(SILENT)].value_counts()
+    parts = [f"{name} ({counted(int(size), 'row')})" for name, size in sizes.items()]
+    silent = int(names.isin(SILENT).sum())
+    return joined([*parts, *[f"not stated ({counted(silent, 'row')})"] * bool(silent)]) or "no rows"
