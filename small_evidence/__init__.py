@@ -1,7 +1,28 @@
-"""Evidence synthesis for small, uncontrolled evidence: pure functions on DataFrames."""
+"""Evidence synthesis for small, uncontrolled evidence: pure functions on DataFrames.
+
+    >>> import small_evidence as se
+    >>> print(se.pool([5, 7, 0], [8, 7, 3]).table.iloc[0, 1])
+    12/18 (66.7%)
+
+What the names below lead to is imported when it is first used.
+"""
+
+from __future__ import annotations
 
 import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from small_evidence.counts import compare, forest, leave_one_out, meta_regression, pool, subgroups
+    from small_evidence.figures.forest import forest_plot
+    from small_evidence.figures.render import save_figure
+    from small_evidence.review import read_review
+
+__all__ = [
+    "ReviewError", "compare", "forest", "forest_plot", "leave_one_out", "meta_regression", "pool", "read_review",
+    "save_figure", "subgroups",
+]  # fmt: skip
 __version__ = "0.2.0"
 
 # control characters, halves of a character (surrogates), and marks that show text in another order than it is stored
@@ -23,3 +44,21 @@ def unprintable(text: str) -> str:
     found = CONTROL.search(text)
     code = f"U+{ord(found[0]):04X}" if found else ""
     return f"{shown(text)} contains a character that cannot be printed ({code}); type it again" if found else ""
+
+
+_MODULES = {
+    **dict.fromkeys(("compare", "forest", "leave_one_out", "meta_regression", "pool", "subgroups"), "counts"),
+    "forest_plot": "figures.forest",
+    "read_review": "review",
+    "save_figure": "figures.render",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_MODULES]

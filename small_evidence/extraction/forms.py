@@ -126,7 +126,8 @@ def save_form(
 
     Parameters
     ----------
-    tables : dict of DataFrames of str, as `evidence.extraction.read_tables` returns them
+    tables : dict of DataFrames of str, as `evidence.extraction.read_tables` returns them; a table or column that is
+        not there is not in the form, so that its default applies
     path : file to write
     title : title of the review, for the first sheet
     instruments : names offered for the column tool of risk_of_bias
@@ -136,7 +137,7 @@ def save_form(
     The same tables give the same bytes.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    shown = {table: tables[table] for table in TABLES if table not in NOT_IN_FORM}
+    shown = {table: tables[table] for table in TABLES if table in tables and table not in NOT_IN_FORM}
     font = dict(FONT)  # xlsxwriter changes it
     with create_workbook(path, "Extraction form", default_format_properties=font) as book:
         read_me = book.add_worksheet(FORM_SHEETS[0])
@@ -207,7 +208,8 @@ class _Lists:
 def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) -> None:
     last = len(frame) + SPARE_ROWS
     blank = book.add_format({"bg_color": EMPTY})
-    for position, column in enumerate(describe(table).itertuples(index=False)):
+    known = describe(table)
+    for position, column in enumerate(known[known["column"].isin(frame.columns)].itertuples(index=False)):
         name, cells = column.column, frame[column.column].tolist()
         number_format, check, wrong = _CHECKS.get(cell_kind(table, name), _TEXT)
         look = {} if number_format == "@" else {"align": "right"}  # NR stands below the numbers

@@ -1,0 +1,106 @@
+"""The command `small-evidence`: start a review, check its tables, run it, or draw a forest plot of three columns."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from small_evidence import ReviewError, __version__
+
+RAW = "data/raw"
+PLOT_FORMATS = (".svg", ".pdf", ".png", ".eps", ".tiff")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 unless something has to be corrected."""
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.command(given))
+    except ReviewError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="small-evidence", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"small-evidence {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    new = commands.add_parser("new", help="make a folder for a review of your own")
+    new.add_argument("folder", metavar="FOLDER", type=Path)
+    new.add_argument("--title", default="", help="title of the review")
+    new.set_defaults(command=_new)
+
+    check = commands.add_parser("check", help="report every error in the tables of a review, without a run")
+    check.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=Path())
+    check.set_defaults(command=_check)
+
+    run = commands.add_parser("run", help="run a review: what changed since the last run, and what depends on it")
+    run.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=Path())
+    run.add_argument(
+        "targets", metavar="FILE", nargs="*", help="files to make, such as results/figures/x.tiff; all if none"
+    )
+    run.add_argument("--cores", type=int, help="cores to use; all if none")
+    run.set_defaults(command=_run)
+
+    forest = commands.add_parser("forest", help="pool and draw a file with three columns: study, responders, patients")
+    forest.add_argument("counts", metavar="COUNTS.csv", type=Path)
+    forest.add_argument(
+        "-o", "--output", type=Path, default=Path("forest.pdf"), help=f"one of {', '.join(PLOT_FORMATS)}"
+    )
+    forest.add_argument("--x", help="column of responders; the second if none")
+    forest.add_argument("--n", help="column of patients; the third if none")
+    forest.add_argument("--label", help="column of studies; the first if none")
+    forest.add_argument("--title", default="", help="title of the figure")
+    forest.set_defaults(command=_forest)
+    return parser
+
+
+def _new(given: argparse.Namespace) -> int:
+    from small_evidence.starting import new_review
+
+    for path in new_review(given.folder, given.title):
+        print(path.as_posix())
+    print(
+        f"\nFill in {given.folder / RAW / 'extraction.xlsx'} (delete its EXAMPLE rows), then:\n"
+        f"  small-evidence check {given.folder}\n  small-evidence run {given.folder}"
+    )
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from small_evidence.config import read_config
+    from small_evidence.extraction.checks import check_extraction, grouped_lines
+    from small_evidence.standards import Standards
+    from small_evidence.starting import check_folder
+
+    check_folder(given.folder)
+    config = read_config(given.folder)
+    _, issues = check_extraction(
+        given.folder / RAW,
+        require_adjudication=config["extraction"]["require_adjudication"],
+        instruments=Standards().instruments,
+    )
+    for line in grouped_lines(issues):
+        print(f"warning: {line}")
+    print(f"{given.folder / RAW}: no error, {len(issues)} warnings")
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
+    from small_evidence.running import run_review
+
+    return run_review(given.folder, given.targets, given.cores)
+
+
+def _forest(given: argparse.Namespace) -> int:
+    from small_evidence.starting import save_forest
+
+    save_forest(given.counts, given.output, x=given.x, n=given.n, label=given.label, title=given.title)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
