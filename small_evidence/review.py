@@ -188,6 +188,11 @@ class Review:
     def __iter__(self) -> Iterator[str]:
         return iter([*self.tables, *self.results])
 
+    @property
+    def extracted_twice(self) -> bool:
+        """Whether a second extraction was compared with the first."""
+        return "agreement" in self and not self["agreement"].empty
+
     def with_results(self, results: Mapping[str, pd.DataFrame]) -> Review:
         """The review with further results, or with others in place of those of the same name."""
         return replace(self, results={**self.results, **results})

@@ -10,7 +10,6 @@ import pytest
 
 from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.config import complete_config
-from small_evidence.extraction.agreement import drop_comparison
 from small_evidence.extraction.appraisals import parts
 from small_evidence.extraction.schema import empty_table
 from small_evidence.review import Review, read_result, save_csv
@@ -264,14 +263,3 @@ def test_two_extractions_without_a_common_row_are_no_agreement(compared):
     assert table.frame.to_numpy().tolist() == [row]
     assert table.footnotes[0].startswith("0/0 of the cells in rows of both extractions agree; 0 of 0 differences")
     assert "vocabulary. With few cells" in table.footnotes[2]
-
-
-def test_what_compared_two_extractions_is_dropped_and_nothing_else(tmp_path):
-    gone = {"agreement.csv", "agreement.docx", "disagreements.csv", "disagreements.xlsx"}
-    for name in gone | {"awaiting.csv", "agreement_of_mine.csv"}:
-        (tmp_path / name).touch()
-    drop_comparison(tmp_path, unless={"agreement": None, "disagreements": None})
-    assert gone <= {path.name for path in tmp_path.iterdir()}
-    drop_comparison(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"awaiting.csv", "agreement_of_mine.csv"}
-    drop_comparison(tmp_path)

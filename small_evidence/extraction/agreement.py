@@ -417,13 +417,3 @@ def save_disagreements(frame: pd.DataFrame, path: str | Path) -> None:
             if words:
                 sheet.data_validation(number, agreed, number, agreed, {"validate": "list", "source": words})
         sheet.freeze_panes(1, 3)
-
-
-def drop_comparison(folder: str | Path, unless: Container[str] = ()) -> None:
-    """Delete the tables that compared two extractions unless these are among the names of a review's tables.
-
-    In the folder of a review that has one extraction only, they are of another day.
-    """
-    for name in ("agreement", "disagreements"):
-        for old in Path(folder).glob(f"{name}.*") if name not in unless else ():
-            old.unlink()

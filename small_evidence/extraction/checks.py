@@ -468,14 +468,17 @@ def compare_extractions(folder, conf_level=0.95):
 
     Returns
     -------
-    (agreement, disagreements): DataFrames as of `agreement.agreement` and `agreement.disagreements`
+    (agreement, disagreements): DataFrames as of `agreement.agreement` and `agreement.disagreements`, without a row where
+    there is no second extraction
 
     Raises
     ------
     ExtractionError: with every fault of files and cells of both
     """
-    tables, faults = _read(Path(folder))
-    second, found = _read_second(Path(folder))
+    second, faults = _read_second(Path(folder))
+    if not second and not faults:
+        return agreement.agreement({}, {}), agreement.disagreements({}, {})
+    tables, found = _read(Path(folder))
     faults += found
     sides = []
     for frames in (tables, second):

@@ -122,9 +122,7 @@ def _issues(review: Review) -> str:
 
 
 def _extraction(review: Review) -> str:
-    if "agreement" not in review:
-        return extraction_words(None, None)
-    return extraction_words(review["agreement"], review["disagreements"])
+    return extraction_words(review)
 
 
 def _sensitivity(review: Review) -> str:

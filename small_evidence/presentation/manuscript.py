@@ -155,8 +155,8 @@ def _outcome(review: Review) -> str:
 
 def _extraction(review: Review) -> str:
     """Whether two people extracted and whether anybody appraised; how, the authors describe."""
-    words = f"{extraction_words(None, None)}."
-    if "agreement" in review:
+    words = f"{extraction_words(review)}."
+    if review.extracted_twice:
         tables = _listed(cell(name.replace("_", " ")) for name in review["agreement"]["table"].unique())
         words = (
             f"Two independent extractions of {tables} were compared. Where a difference was resolved, the agreed value "
@@ -346,7 +346,7 @@ def _studies(review: Review) -> Iterator[str]:
     if review.retracted:
         named = [review.labels.study[slug] for slug in studies["study_id"] if slug in review.retracted]
         yield f"Retracted reports, whose counts stay in the analyses: {_listed(named)}."
-    agreement = f"{extraction_words(review['agreement'], review['disagreements'])}. " if "agreement" in review else ""
+    agreement = f"{extraction_words(review)}. " if review.extracted_twice else ""
     yield f"{agreement}{appraisal_words(review['appraisal'])}."
 
 

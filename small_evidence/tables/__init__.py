@@ -19,7 +19,7 @@ from small_evidence.tables.table import Table
 
 def evidence_tables(review: Review) -> list[Table]:
     """Every printed table of a review with results, in the order of the paper."""
-    tables = [
+    return [
         table_i(review),
         table_ii(review),
         table_iii(review),
@@ -33,7 +33,5 @@ def evidence_tables(review: Review) -> list[Table]:
         reconciliation_table(review),
         contradictions_table(review),
         awaiting_table(review),
+        agreement_table(review),
     ]
-    if "agreement" in review:
-        tables.append(agreement_table(review))
-    return tables

@@ -48,7 +48,7 @@ def agreement_table(review: Review) -> Table:
     )
     frame = pd.DataFrame(rows, columns=["Table", *(column.name for column in columns)])
     notes = (
-        f"{extraction_words(agreement, disagreements)}.",
+        f"{extraction_words(review)}.",
         "Compared: cells of rows that both have, without those that are empty in both. Within 1: of the cells that are "
         "numbers in both. Open: undecided, or decided before a value changed; the value of the first extraction is "
         "used. Decided: the value that both agreed on is used.",

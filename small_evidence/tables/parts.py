@@ -330,10 +330,11 @@ def appraisal_words(appraisal: pd.DataFrame) -> str:
     return f"{words}: " + "; ".join(f"{label} ({counted(k, 'study', 'studies')})" for label, k in tools.items())
 
 
-def extraction_words(agreement: pd.DataFrame | None, disagreements: pd.DataFrame | None) -> str:
-    """How far two extractions agree and what is still open; of `extraction.compare_extractions`, None without."""
-    if agreement is None or disagreements is None:
+def extraction_words(review: Review) -> str:
+    """How far two extractions agree and what is still open."""
+    if not review.extracted_twice:
         return "No second extraction is recorded"
+    agreement, disagreements = review["agreement"], review["disagreements"]
     cells = agreement[agreement["kind"] != "rows"]
     decided = int((disagreements["state"] == "agreed").sum())
     return (

@@ -88,7 +88,6 @@ RAW = paths("data/raw", ".csv", ".xlsx")
 SECOND = paths(
     "data/raw/second_extraction", ".csv", ".xlsx"
 )  # the tables of a second person
-COMPARISON = ["agreement", "disagreements"] if SECOND else []
 # references to propose as new studies, and decisions on records, whatever the names of the files end in
 REFERENCES = below("data/raw/references")
 SCREENING_EXPORTS = below("data/raw/screening_exports")
@@ -114,7 +113,7 @@ LISTS = [
     "reconciliation",
     "contradictions",
     "awaiting",
-    *["agreement"] * bool(SECOND),
+    "agreement",
 ]
 DOCUMENTS = [
     *expand("results/tables/{table}.csv", table=PRINTED),

@@ -26,7 +26,8 @@ rule check:
         "../scripts/check.py"
 
 
-# Runs first, so that the differences can be read and decided also where they stop the run.
+# Runs first, so that the differences can be read and decided also where they stop the run. Without a second extraction its
+# tables are empty.
 rule compare_extractions:
     input:
         raw=RAW,

@@ -7,4 +7,4 @@ agreement, disagreements = compare_extractions("data/raw", snakemake.params.conf
 save_csv(agreement, snakemake.output.agreement)
 save_csv(disagreements, snakemake.output.disagreements)
 save_disagreements(disagreements, snakemake.output.sheet)
-print(f"Two extractions: {len(disagreements)} differences; decide them in {snakemake.output.sheet}")
+print(f"Second extraction: {len(disagreements)} differences to decide; they are in {snakemake.output.sheet}")
