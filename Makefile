@@ -7,7 +7,7 @@ run: .venv/ready
 	@$(BIN)/snakemake
 
 test: .venv/ready
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 wheel-test: .venv/ready
 	WHEEL_TEST=1 $(BIN)/pytest -n0 tests/test_packaging.py

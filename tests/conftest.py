@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from small_evidence.config import read_config
 from small_evidence.extraction.checks import check_extraction
@@ -99,18 +98,12 @@ def review_in():
 
 
 @pytest.fixture(scope="session")
-def calcinosis(tmp_path_factory, worker_id):
-    """The bundled review, run once for all workers, a copy for each; a test that changes its copy brings it back."""
-    own = tmp_path_factory.mktemp("calcinosis") / "project"
-    shared = own.parent if worker_id == "master" else tmp_path_factory.getbasetemp().parent
-    first, printed = shared / "first", shared / "printed.txt"
-    with FileLock(shared / "first.lock"):
-        if not printed.exists():
-            shutil.copytree(PROJECT, first, ignore=IGNORED)
-            printed.write_text(Run(first).run(), encoding="utf-8")
-    shutil.copytree(first, own)
-    review = Run(own)
-    review.printed = printed.read_text(encoding="utf-8")
+def calcinosis(tmp_path_factory):
+    """The bundled review, run once; a test that changes it brings it back."""
+    folder = tmp_path_factory.mktemp("calcinosis") / "project"
+    shutil.copytree(PROJECT, folder, ignore=IGNORED)
+    review = Run(folder)
+    review.printed = review.run()
     return review
 
 
