@@ -6,7 +6,7 @@ about (`COMPARED`), never by their names, which each person is free to choose.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import NormalDist
 

@@ -468,8 +468,8 @@ def compare_extractions(folder, conf_level=0.95):
 
     Returns
     -------
-    (agreement, disagreements): DataFrames as of `agreement.agreement` and `agreement.disagreements`, without a row where
-    there is no second extraction
+    (agreement, disagreements): DataFrames as of `agreement.agreement` and `agreement.disagreements`, without a row
+    where there is no second extraction
 
     Raises
     ------
