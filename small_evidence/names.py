@@ -15,8 +15,8 @@ EXTRACTED = (
 # What the synthesis makes of them, in the order in which one needs the other: results/tables/<name>.csv
 RESULT_TABLES = (
     "study_levels", "appraisal", "arms", "pooled", "pooled_events", "comparisons", "trace", "overlap_candidates",
-    "sensitivity", "heterogeneity", "therapy_levels", "level_sensitivity", "reconciliation", "contradictions",
-    "awaiting",
+    "sensitivity", "heterogeneity", "certainty_ratings", "therapy_levels", "level_sensitivity",
+    "reconciliation", "contradictions", "awaiting",
 )  # fmt: skip
 # What the check finds beside the tables, in results/tables too
 FOUND = ("extraction_issues", "retracted")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from small_evidence.appraisal.certainty import ENOUGH_PATIENTS, MAJORITY, Q_P, SMALL_ARM, WIDE
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
 from small_evidence.extraction.screening import box_label, flow_shown
@@ -23,7 +24,7 @@ from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import ARM_SIZE, CHOICES, over_all
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
-from small_evidence.tables.findings import FEW_STUDIES, Q_P, SMALL_ARM, WIDE
+from small_evidence.tables.findings import FEW_STUDIES
 from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words, tau2_words
 from small_evidence.wording import (
     all_of,
@@ -93,7 +94,7 @@ def methods_text(review: Review, versions: Mapping[str, str]) -> Text:
         Heading("Synthesis"),
         *_synthesis(review, cites),
         Heading("Certainty of the evidence"),
-        _certainty(),
+        _certainty(review, cites),
         Heading("Software and reporting"),
         _software(versions, cites),
         f"The checklists of PRISMA 2020 {cites.cite('page2021')} and, for results that were not pooled, of SWiM "
@@ -296,13 +297,21 @@ def _sensitivity_methods(sensitivity: pd.DataFrame) -> str:
     )
 
 
-def _certainty() -> str:
+def _certainty(review: Review, cites: Citations) -> str:
+    overall = review["certainty_ratings"].query("domain == 'overall'")
+    confirmed = int((overall["confirmed"] != "").sum())
     return (
-        "The certainty of the evidence was not rated. The summary of findings notes what limits it: fewer than "
-        f"{FEW_STUDIES} studies; at least half of the study arms with fewer than {SMALL_ARM} patients; an interval "
-        f"wider than {WIDE * 100:.0f} percentage points; a test of heterogeneity with P < {Q_P:.2f}; a wide prediction "
-        "interval; counts from a secondary source or an abstract only; no comparison group; and studies whose counts "
-        "are awaited."
+        f"Certainty was judged by the domains of GRADE {cites.cite('balshem2011', 'guyatt2011')}. A rating was "
+        "proposed by rules from the numbers, which do not ask whether many or few responded: evidence without a "
+        f"comparison group started low; a concern was raised if studies with {MAJORITY:.0%} of the patients were at "
+        "high risk of bias, "
+        f"not appraised or not read in full, if the exact test of one proportion had P < {Q_P:.2f}, if outcomes or "
+        f"treatments were counted together, if there were fewer than {ENOUGH_PATIENTS} patients, if the interval "
+        f"included {review.response_threshold * 100:g}% or was wider than {WIDE * 100:.0f} percentage points, if half "
+        f"of the study arms had fewer than {SMALL_ARM} patients, or if counts of half of the studies were missing. The "
+        f"authors confirmed {confirmed} of {counted(len(overall), 'rating')}; the others are proposals. The summary of "
+        f"findings also notes fewer than {FEW_STUDIES} studies, wide prediction intervals and counts from a secondary "
+        "source or an abstract only."
     )
 
 

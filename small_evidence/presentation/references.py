@@ -36,6 +36,14 @@ METHODS = {
         "Röver C, Bender R, Dias S, et al. On weakly informative prior distributions for the heterogeneity parameter "
         "in Bayesian random-effects meta-analysis. Res Synth Methods 2021;12:448-474. doi:10.1002/jrsm.1475"
     ),
+    "balshem2011": (
+        "Balshem H, Helfand M, Schünemann HJ, et al. GRADE guidelines: 3. Rating the quality of evidence. J Clin "
+        "Epidemiol 2011;64:401-406. doi:10.1016/j.jclinepi.2010.07.015"
+    ),
+    "guyatt2011": (
+        "Guyatt G, Oxman AD, Akl EA, et al. GRADE guidelines: 1. Introduction - GRADE evidence profiles and summary of "
+        "findings tables. J Clin Epidemiol 2011;64:383-394. doi:10.1016/j.jclinepi.2010.04.026"
+    ),
     "page2021": (
         "Page MJ, McKenzie JE, Bossuyt PM, et al. The PRISMA 2020 statement: an updated guideline for "
         "reporting systematic reviews. BMJ 2021;372:n71. doi:10.1136/bmj.n71"

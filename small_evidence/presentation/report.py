@@ -36,6 +36,7 @@ from small_evidence.review import Analysis, Review, save_bytes
 from small_evidence.synthesis.analyses import over_all
 from small_evidence.tables import evidence_tables
 from small_evidence.tables.awaiting import missing_counts_words
+from small_evidence.tables.certainty import ratings
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import LIMITS
 from small_evidence.tables.harms import NO_STATEMENT
@@ -488,6 +489,9 @@ def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[st
     verdict = published_verdicts(review).get((analysis.scope, analysis.therapy))
     if verdict:
         facts.append((f"{review.follows} says", verdict, []))
+    rating = ratings(review)[analysis.name] if result["k"] else None
+    if rating:
+        facts.append(("Certainty", f"proposed: {rating.proposed}; confirmed: {rating.confirmed}", []))
     limits = [
         words
         for about, words in zip(findings.about, findings.frame[LIMITS], strict=True)

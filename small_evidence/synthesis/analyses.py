@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from small_evidence.appraisal.certainty import certainty
 from small_evidence.appraisal.levels import grade_studies, grade_therapies, level_sensitivity
 from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.extraction.overlap import assumed, exchanged, overlap_candidates
@@ -62,6 +63,7 @@ def synthesise(review: Review) -> Review:
         }
     )
     review = review.with_results({"sensitivity": sensitivity(review), "heterogeneity": heterogeneity(review)})
+    review = review.with_results({"certainty_ratings": certainty(review)})
     review = review.with_results(
         {"therapy_levels": grade_therapies(review), "level_sensitivity": level_sensitivity(review)}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from small_evidence.review import Review
 from small_evidence.tables.agreement import agreement_table
 from small_evidence.tables.awaiting import awaiting_table
+from small_evidence.tables.certainty import certainty_table
 from small_evidence.tables.characteristics import table_i, table_ii
 from small_evidence.tables.claims import contradictions_table, reconciliation_table
 from small_evidence.tables.comparisons import comparison_table
@@ -25,6 +26,7 @@ def evidence_tables(review: Review) -> list[Table]:
         table_iii(review),
         table_iv(review),
         findings_table(review),
+        certainty_table(review),
         scenario_table(review),
         adverse_event_table(review),
         comparison_table(review),

@@ -1,6 +1,6 @@
-"""The summary of findings of single-arm evidence: what was found, and what in the numbers limits trust in it.
+"""The summary of findings of single-arm evidence: what was found, how certain it is, and what limits that.
 
-The notes are read from the numbers by the rules below. They are no rating of certainty: nobody made one.
+The certainty that the rules propose and the one that the authors confirmed are shown apart (`tables.certainty`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from small_evidence.appraisal.certainty import Q_P, SMALL_ARM, WIDE
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.review import Analysis, Review
+from small_evidence.tables.certainty import Rating, ratings
 from small_evidence.tables.parts import (
     POOLED,
     RESPONSE,
@@ -46,21 +48,19 @@ from small_evidence.wording import (
     word,
 )
 
-# When a note is written. Choices of this project, printed with the table; none is a published cut-off.
-FEW_STUDIES = 5  # fewer than this
-SMALL_ARM = 10  # patients; half of the arms or more have fewer
-WIDE = 0.50  # an interval that spans more of the scale than this
-Q_P = 0.10  # a heterogeneity test below this
+# A note is written of fewer studies than this, a choice of this project; the other limits are those of the proposal.
+FEW_STUDIES = 5
 
 # Names of columns
 MEAN, PREDICTION, NEXT, ABOVE = "Mean study", "Prediction", "Next patients", "Further study above"
 TAU2, LIMITS = "tau²", "What limits certainty"
+PROPOSED, CONFIRMED = "Proposed", "Confirmed"
 
 
 def findings_table(review: Review) -> Table:
     """Summary of findings: a row a treatment with counts that are included in an analysis, over all diseases."""
     controlled = set(review["studies"].loc[review["studies"]["controlled"] == "yes", "study_id"])
-    marks = Marks()
+    marks, rated = Marks(), ratings(review)
     rows, emphasised, without = [], [], []
     members_with_counts: dict[str, int] = {}
     for treatment in treatments(review):
@@ -78,7 +78,7 @@ def findings_table(review: Review) -> Table:
             emphasised.append(len(rows))
         else:
             members_with_counts[treatment.group] = members_with_counts.get(treatment.group, 0) + 1
-        row = _row(analysis, review, controlled, marks)
+        row = _row(analysis, review, controlled, marks) | _certainty(rated[analysis.name])
         rows.append({"Class": treatment.group, "Treatment": treatment.label} | row)
     columns = _columns(review)
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
@@ -114,6 +114,10 @@ def _row(analysis: Analysis, review: Review, controlled: set[str], marks: Marks)
     }
 
 
+def _certainty(rating: Rating) -> dict[str, str]:
+    return {PROPOSED: rating.proposed, CONFIRMED: rating.confirmed}
+
+
 def _mean(result: Mapping[str, Any]) -> str:
     """Proportion of the mean study, where the pooled value is that of the median study."""
     if METHODS[result["method"]].estimand != "median":
@@ -136,7 +140,9 @@ def _columns(review: Review) -> tuple[Column, ...]:
         Column(ABOVE, 9, "right", heading=f"P(further study above {review.response_threshold * 100:g}%)"),
         Column(TAU2, 9, heading=f"tau² [{conf} CI]"),
         Column("Level", 6),
-        Column(LIMITS, 42),
+        Column(PROPOSED, 8, over="Certainty"),
+        Column(CONFIRMED, 9, over="Certainty"),
+        Column(LIMITS, 38),
     )
 
 
@@ -153,7 +159,8 @@ def _notes(review: Review) -> list[str]:
         f"{review.response_threshold * 100:g}%: the probability that the response in a further study is above it. "
         "Predictions are of the binomial-normal model, from three studies on. tau²: variance between studies, logit "
         "scale.",
-        "What limits certainty is read from the numbers and is no rating of certainty, since none was made. Few "
+        "Certainty (GRADE): proposed by rules from the numbers, and confirmed by the authors, who may say otherwise; "
+        "the table of certainty has the grounds. What limits certainty is read from the numbers. Few "
         f"studies: fewer than {FEW_STUDIES}. Small arms: half of them or more have fewer than {SMALL_ARM} patients. "
         f"Wide interval: it spans more than {WIDE * 100:.0f} percentage points. Studies differ: heterogeneity test "
         f"P < {Q_P:.2f}.",

@@ -103,6 +103,7 @@ PRINTED = [
     "table_iii",
     "table_iv",
     "findings",
+    "certainty",
     "scenarios",
     "adverse_events",
     "levels",
