@@ -302,11 +302,10 @@ def _certainty(review: Review, cites: Citations) -> str:
     confirmed = int((overall["confirmed"] != "").sum())
     return (
         f"Certainty was judged by the domains of GRADE {cites.cite('balshem2011', 'guyatt2011')}. A rating was "
-        "proposed by rules from the numbers, which do not ask whether many or few responded: evidence without a "
-        f"comparison group started low; a concern was raised if studies with {MAJORITY:.0%} of the patients were at "
-        "high risk of bias, "
-        f"not appraised or not read in full, if the exact test of one proportion had P < {Q_P:.2f}, if outcomes or "
-        f"treatments were counted together, if there were fewer than {ENOUGH_PATIENTS} patients, if the interval "
+        "proposed by rules from the numbers, which do not ask whether the proportion is high or low: evidence "
+        f"without a comparison group started low; a concern was raised if studies with {MAJORITY:.0%} of the patients were at "
+        f"high risk of bias, not appraised or not read in full, if the exact test of one proportion had P < "
+        f"{Q_P:.2f}, if outcomes or treatments were counted together, if there were fewer than {ENOUGH_PATIENTS} patients, if the interval "
         f"included {review.response_threshold * 100:g}% or was wider than {WIDE * 100:.0f} percentage points, if half "
         f"of the study arms had fewer than {SMALL_ARM} patients, or if counts of half of the studies were missing. The "
         f"authors confirmed {confirmed} of {counted(len(overall), 'rating')}; the others are proposals. The summary of "

@@ -152,5 +152,5 @@ def _notes() -> tuple[str, ...]:
         f"interval wider than {_points(WIDE)}; outcomes or treatments are counted together; there are fewer than "
         f"{ENOUGH_PATIENTS} patients, the interval includes the response threshold or is wider than {_points(WIDE)}; "
         f"half of the arms have fewer than {SMALL_ARM} patients, or counts of half of the studies are missing. No rule "
-        "asks whether many or few responded.",
+        "asks whether the proportion is high or low.",
     )
