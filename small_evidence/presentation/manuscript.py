@@ -302,15 +302,15 @@ def _certainty(review: Review, cites: Citations) -> str:
     confirmed = int((overall["confirmed"] != "").sum())
     return (
         f"Certainty was judged by the domains of GRADE {cites.cite('balshem2011', 'guyatt2011')}. A rating was "
-        "proposed by rules from the numbers, which do not ask whether the proportion is high or low: evidence "
-        f"without a comparison group started low; a concern was raised if studies with {MAJORITY:.0%} of the patients were at "
-        f"high risk of bias, not appraised or not read in full, if the exact test of one proportion had P < "
-        f"{Q_P:.2f}, if outcomes or treatments were counted together, if there were fewer than {ENOUGH_PATIENTS} patients, if the interval "
-        f"included {review.response_threshold * 100:g}% or was wider than {WIDE * 100:.0f} percentage points, if half "
-        f"of the study arms had fewer than {SMALL_ARM} patients, or if counts of half of the studies were missing. The "
-        f"authors confirmed {confirmed} of {counted(len(overall), 'rating')}; the others are proposals. The summary of "
-        f"findings also notes fewer than {FEW_STUDIES} studies, wide prediction intervals and counts from a secondary "
-        "source or an abstract only."
+        "proposed by rules from the numbers, which do not ask whether the proportion is high or low: evidence without "
+        f"a comparison group started low; a concern was raised if studies with {MAJORITY:.0%} of the patients were at "
+        "high risk of bias, not appraised or not read in full, if the exact test of one proportion had "
+        f"P < {Q_P:.2f}, if outcomes or treatments were counted together, if there were fewer than {ENOUGH_PATIENTS} "
+        f"patients, if the interval included {review.response_threshold * 100:g}% or was wider than "
+        f"{WIDE * 100:.0f} percentage points, if half of the study arms had fewer than {SMALL_ARM} patients, or if "
+        f"counts of half of the studies were missing. The authors confirmed {confirmed} of "
+        f"{counted(len(overall), 'rating')}; the others are proposals. The summary of findings also notes fewer than "
+        f"{FEW_STUDIES} studies, wide prediction intervals and counts from a secondary source or an abstract only."
     )
 
 
