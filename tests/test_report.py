@@ -8,21 +8,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pypdfium2 as pdfium
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from small_evidence.config import read_config
 from small_evidence.documents.webpage import linked
-from small_evidence.extraction.checks import check_extraction, read_places
+from small_evidence.extraction.checks import check_extraction, compare_extractions, read_places
 from small_evidence.extraction.schema import TABLES, empty_table
 from small_evidence.pooling import pool_many
+from small_evidence.presentation.manuscript import methods_text
 from small_evidence.presentation.report import facets, overview, read_templates, report, save_report, sources_in
+from small_evidence.presentation.report_pdf import report_pdf
 from small_evidence.presentation.summary import plain_summary
 from small_evidence.presentation.whatif import whatif_data
+from small_evidence.release.site import save_site
 from small_evidence.review import Review, save_csv
 from small_evidence.synthesis.analyses import synthesise
 from small_evidence.synthesis.policy import select_arms
+from small_evidence.tables import evidence_tables
 from tests import made_up
 
 PROJECT = Path(__file__).parents[1]
@@ -36,7 +41,8 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&amp; </td><
 def with_extraction(review, folder):
     """The review with what the check of its folder leaves beside the tables."""
     _, issues = check_extraction(folder, year=2026)
-    return review.with_results({"extraction_issues": issues, "places": read_places(folder)})
+    compared = dict(zip(("agreement", "disagreements"), compare_extractions(folder), strict=True))
+    return review.with_results({"extraction_issues": issues, "places": read_places(folder), **compared})
 
 
 def write(review, **more):
@@ -748,7 +754,7 @@ def test_without_scripts_all_is_there(show, page):
 
 
 @needs_browser
-def test_who_cannot_see_hears_names_and_a_printer_shows_all(show):
+def test_who_cannot_see_hears_names(show):
     tab = show()
     assert tab.get_by_role("main").count() == 1
     assert tab.get_by_role("navigation").count() == 2
@@ -762,10 +768,6 @@ def test_who_cannot_see_hears_names_and_a_printer_shows_all(show):
     assert unnamed == 0
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
-    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert tab.locator("details:not([open])").count() == 0
-    tab.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert tab.locator("details[open]").count() == 0
 
 
 @needs_browser
@@ -791,3 +793,69 @@ def test_text_stands_out_from_what_is_behind_it(show):
     for pair in colours:
         dark, light = sorted(map(luminance, pair.split("|")))
         assert (light + 0.05) / (dark + 0.05) >= 4.5, pair
+
+
+# In print ----------------------------------------------------------------------------------------------------
+
+
+@needs_browser
+def test_a_printout_is_short_and_says_where_the_rest_is(show):
+    tab = show()
+    printed = pdfium.PdfDocument(tab.pdf(prefer_css_page_size=True))
+    assert len(printed) <= 25
+    assert "Every table is whole in report.pdf" in printed[0].get_textpage().get_text_range()
+
+
+@pytest.fixture(scope="module")
+def pdf(whole):
+    versions = {"small_evidence": "0.2.0", "python": "3.12.1"}
+    return report_pdf(whole, "0.2.0", versions, evidence_tables(whole), methods_text(whole, versions))
+
+
+def test_the_pdf_has_bookmarks_numbers_heads_and_every_row(whole, pdf):
+    made = pdfium.PdfDocument(pdf)
+    bookmarks = [entry.get_title() for entry in made.get_toc()]
+    assert {"In plain words", "Table IV", "Summary of findings", "What is missing", "Methods"} <= set(bookmarks)
+    pages = [made[number].get_textpage().get_text_range() for number in range(len(made))]
+    assert all(f"Page {number} of {len(pages)}" in words for number, words in enumerate(pages, 1))
+    assert all(whole.config["review"]["title"] in words for words in pages)
+    words = re.sub(r"\W", "", "".join(pages))
+    for table in evidence_tables(whole):
+        for row in table.frame.to_dict("records"):
+            first = str(row[table.columns[0].name])
+            assert re.sub(r"\W", "", first) in words, (table.name, first)
+
+
+def test_the_pdf_shows_words_as_they_are(small):
+    hostile = '#read("/etc/passwd") $x$ *bold* @ref'
+
+    def edit(tables):
+        tables["studies"] = tables["studies"].assign(label=hostile)
+
+    review = small(edit)
+    versions = {"small_evidence": "0.2.0", "python": "3.12.1"}
+    made = pdfium.PdfDocument(report_pdf(review, "", versions, evidence_tables(review), methods_text(review, versions)))
+    words = "".join(made[number].get_textpage().get_text_range() for number in range(len(made)))
+    assert re.sub(r"\s", "", hostile) in re.sub(r"\s", "", words)
+
+
+def test_the_site_has_each_part_at_its_address(tmp_path):
+    for name in ("report.html", "data/pooled.csv", "figures/a.svg", "0.1.0/provenance.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for _ in range(2):
+        save_site(
+            tmp_path / "site",
+            title="A <review>",
+            report=[tmp_path / "report.html"],
+            data=[tmp_path / "data/pooled.csv"],
+            figures=tmp_path / "figures",
+            releases=[tmp_path / "0.1.0"],
+        )
+    site = tmp_path / "site"
+    pages = [site / part / "index.html" for part in ("", "data", "figures", "releases/0.1.0")]
+    for page in pages:
+        links = Page(page.read_text(encoding="utf-8")).links
+        assert links
+        assert all((page.parent / link).is_file() for link in links)
+    assert (site / "releases/0.1.0/provenance.json").read_text() == "0.1.0/provenance.json"

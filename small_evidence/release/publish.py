@@ -9,8 +9,9 @@ from typing import Any
 from small_evidence.documents import save_documents
 from small_evidence.places import WORKFLOW
 from small_evidence.presentation.checklists import checklist_texts
-from small_evidence.presentation.manuscript import manuscript
+from small_evidence.presentation.manuscript import manuscript, methods_text
 from small_evidence.presentation.report import read_templates, report
+from small_evidence.presentation.report_pdf import report_pdf
 from small_evidence.release.changes import Release
 from small_evidence.release.provenance import versions
 from small_evidence.release.sentences import changes_since, changes_text
@@ -28,7 +29,7 @@ def publish(
     version: str,
     record: Mapping[str, Any],
 ) -> None:
-    """Write printed tables and texts, changes.csv, changes.md and report.html.
+    """Write printed tables and texts, changes.csv, changes.md, report.html and report.pdf.
 
     Parameters
     ----------
@@ -49,6 +50,9 @@ def publish(
     for path in map(Path, paths):
         if path.name == "changes.csv":
             save_csv(review["changes"], path)
+        elif path.name == "report.pdf":
+            methods = methods_text(review, versions())
+            save_bytes(report_pdf(review, version, versions(), tables, methods), path)
         elif path.stem == "report":
             page = report(
                 review, version, record=record, templates=read_templates(TEMPLATES.glob("report*")), tables=tables

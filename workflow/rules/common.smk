@@ -132,6 +132,7 @@ DOCUMENTS = [
 ]
 FIGURES = "results/figures/preflight.csv"  # lists every figure of the run
 REPORT = "results/report.html"
+REPORT_PDF = "results/report.pdf"
 CHANGES = ["results/changes.csv", "results/changes.md"]
 PROVENANCE = "results/provenance.json"
 

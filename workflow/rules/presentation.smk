@@ -17,6 +17,7 @@ rule present:
         documents=update(DOCUMENTS),
         changes=update(CHANGES),
         report=update(REPORT),
+        pdf=update(REPORT_PDF),
     log:
         "results/logs/present.log",
     conda:

@@ -7,7 +7,15 @@ rule record:
         raw=[*RAW, *SECOND],
         standards=[LEVELS, *INSTRUMENTS, JOURNALS, *CHECKLIST_FILES],
         library=PRINTING,
-        results=[*PROCESSED, *RESULTS, *DOCUMENTS, *CHANGES, FIGURES, REPORT],
+        results=[
+            *PROCESSED,
+            *RESULTS,
+            *DOCUMENTS,
+            *CHANGES,
+            FIGURES,
+            REPORT,
+            REPORT_PDF,
+        ],
     output:
         provenance=update(PROVENANCE),
     log:
@@ -57,3 +65,21 @@ rule freeze:
         "../../environment.yml"
     script:
         "../scripts/freeze.py"
+
+
+# A folder to publish as it is: report, data, figures, changes and every release at its own address
+rule publish_site:
+    input:
+        report=[REPORT, REPORT_PDF, *CHANGES],
+        data=[*PROCESSED, *RESULTS, PROVENANCE],
+        figures=FIGURES,
+        releases=[f"{release}/provenance.json" for release in RELEASES],
+        library=PRINTING,
+    output:
+        site=directory("results/site"),
+    log:
+        "results/logs/publish_site.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/publish_site.py"

@@ -208,13 +208,4 @@
     if (link && link.hash === location.hash) reveal();
   });
   reveal();
-
-  let closed = [];
-  addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
-    for (const part of closed) part.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const part of closed) part.open = false;
-  });
 })();

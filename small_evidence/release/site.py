@@ -1,0 +1,79 @@
+"""A folder to publish as it is: the report, data, figures, what changed, and each release at an address of its own."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from small_evidence.documents.webpage import LANGUAGE, STYLE, hashed
+
+
+def save_site(
+    folder: str | Path,
+    *,
+    title: str,
+    report: Iterable[str | Path],
+    data: Iterable[str | Path],
+    figures: str | Path,
+    releases: Iterable[str | Path],
+) -> None:
+    """Copy everything into a new folder, with a page in each part that lists it.
+
+    Parameters
+    ----------
+    folder : to be written; one that is there is replaced
+    title : of the review
+    report, data : files
+    figures : folder
+    releases : folders, oldest first; each keeps its name, so that its address stays the same
+    """
+    folder = Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    parts = {
+        "": [Path(path) for path in report],
+        "data": [Path(path) for path in data],
+        "figures": sorted(path for path in Path(figures).iterdir() if not path.name.startswith(".")),
+    }
+    parts |= {f"releases/{Path(one).name}": sorted(Path(one).iterdir()) for one in reversed(list(releases))}
+    for part, paths in parts.items():
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            shutil.copyfile(path, folder / part / path.name)
+    for part, paths in parts.items():
+        own = {path.name: path.name for path in paths}
+        below = {f"{name}/": f"{name}/index.html" for name in parts if name} if not part else {"up": _up(part)}
+        heading = f"{title}: {part}" if part else title
+        (folder / part / "index.html").write_text(_listing(heading, own | below), encoding="utf-8", newline="\n")
+
+
+def _up(part: str) -> str:
+    return "../" * (part.count("/") + 1) + "index.html"
+
+
+def _listing(title: str, links: Mapping[str, str]) -> str:
+    """A page with a list of links; nothing is loaded and nothing runs."""
+    items = "\n".join(
+        f'<li><a href="{html.escape(address)}">{html.escape(words)}</a></li>' for words, address in links.items()
+    )
+    policy = f"default-src 'none'; style-src {hashed(STYLE)}"
+    return f"""<!DOCTYPE html>
+<html lang="{LANGUAGE}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{html.escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{html.escape(title)}</h1>
+<ul>
+{items}
+</ul>
+</main>
+</body>
+</html>
+"""
