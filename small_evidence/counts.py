@@ -242,7 +242,7 @@ def compare(
         arms = [data[_known(data, name)] for name in (x1, n1, x2, n2)]
     else:
         arms = [data, n1, x2, n2]
-    found = comparisons.compare(*arms, measure, method, conf_level)
+    found = comparisons.compare(*arms, measure=measure, method=method, conf_level=conf_level)
     scale = 100 if measure == "RD" else 1
     ends = " to ".join(f"{scale * found[name]:.2f}" for name in ("ci_lb", "ci_ub"))
     shown = {

@@ -408,7 +408,8 @@ def read_release(paths: Iterable[str | Path]) -> tuple[dict[str, pd.DataFrame], 
 
     What the release did not keep, a table or a column, is not there; without a provenance.json there are no choices.
     """
-    frames = read_frames({Path(path).stem: path for path in paths})
+    files = {Path(path).stem: path for path in paths if str(path).endswith(".csv")}
+    frames = {name: read_processed(path) if name in TABLES else read_result(path) for name, path in files.items()}
     records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths if str(path).endswith(".json")]
     return frames, with_present_keys(records[0]["config"]) if records else {}
 
@@ -530,24 +531,3 @@ def log_errors(path: str | Path) -> None:
     sys.excepthook = lambda kind, error, trace: (
         print(error, file=sys.stderr) if isinstance(error, ReviewError) else print_all(kind, error, trace)
     )
-
-
-# Until every step takes a Review -----------------------------------------------------------------------------
-
-
-def read_frames(paths: Mapping[str, str | Path | list[str]]) -> dict[str, pd.DataFrame]:
-    """The tables among named files."""
-    return {
-        name: read_processed(path) if name in TABLES else read_result(path)
-        for name, path in paths.items()
-        if not isinstance(path, list) and str(path).endswith(".csv")
-    }
-
-
-def save_frames(frames: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:
-    """Write each table to the path of its name."""
-    unlike = sorted(set(frames) ^ set(paths))
-    if unlike:
-        raise ValueError(f"tables and paths differ in {', '.join(unlike)}")
-    for name, frame in frames.items():
-        save_csv(frame, paths[name])

@@ -11,15 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from small_evidence.extraction.schema import LABELS, SILENT, humanise
 from small_evidence.pooling.methods import INTERVALS, MEASURES, METHODS
-
-if TYPE_CHECKING:
-    from small_evidence.review import Review
 
 NOTHING = "—"
 RETRACTED = "[retracted]"
@@ -306,13 +303,6 @@ def study_labels(studies: pd.DataFrame, retracted: Collection[str]) -> dict[str,
     return {slug: f"{label} {RETRACTED}" if slug in retracted else label for slug, label in labels.items()}
 
 
-def retraction_notes(review: Review, studies: Iterable[str]) -> list[str]:
-    """What the mark of a retracted study means, where one of the studies has it; else nothing."""
-    if review.retracted.isdisjoint(studies):
-        return []
-    return [f"{RETRACTED}: the report was retracted; its counts stay in the analyses."]
-
-
 def short_labels(diseases: pd.DataFrame) -> dict[str, str]:
     """Slug to a short label; where two would be the same, the whole labels tell them apart."""
     whole = labels_of(diseases, "disease")
@@ -376,17 +366,6 @@ def whole_or_text(value: object) -> int | str:
 
 # Codes of results ------------------------------------------------------------------------------------------
 
-ARM_REASONS = {
-    "comparator": "comparison group (placebo or no treatment)",
-    "other_outcome": "another outcome than the one that is pooled",
-    "other_time_point": "another time point of the same patients",
-    "complete_not_reported": "complete responses not reported",
-    "counts_missing": "counts not available",
-    "counts_unverified": "counts not verified",
-    "secondary_source": "known from a secondary source only",
-    "unverified": "not verified by a second person",
-}
-NOT_POOLED = {"counts_held_back": "counts left out by the extractors", "counts_missing": "counts not available"}
 VARIANTS = {
     "leave_one_out": "Leave-one-out",
     "cumulative": "Cumulative by year",
@@ -407,31 +386,6 @@ FACTORS = {
     "source": "Source of the counts",
     "small_studies": "Small-study effects",
 }
-AGREEMENTS = {
-    "only_level": "only this level",
-    "agrees": "agree",
-    "differs": "differ",
-    "no_counts": "not assessable",
-    "on_threshold": "not assessable",
-    "": NOTHING,
-}
-NAMED_STUDIES = 3  # the studies of a level are named up to this many
-
-
-def arm_reason(arm: Mapping[str, Any], review: Review) -> str:
-    """Why a study arm is not in an analysis, of its row of `arms`; "" where it is."""
-    reason, detail = str(arm["reason"]), str(arm["detail"])
-    unit = LABELS["unit"][review.policy["unit"]]
-    other = review.labels.study.get(detail) or review.labels.therapy.get(detail)
-    if reason in ("same_patients", "maybe_same_patients") and other:
-        return f"{'same' if reason == 'same_patients' else 'perhaps the same'} patients as {other}"
-    if reason == "small_arm":
-        return f"fewer than {review.policy['min_arm_size']} {unit} ({arm['n']:.0f})"
-    if reason == "other_unit":
-        return f"{LABELS['unit'].get(detail, detail)}, not {unit}"
-    if reason in LABELS["pool_reason_code"] and detail:
-        return detail
-    return ARM_REASONS.get(reason) or LABELS["pool_reason_code"].get(reason, reason)
 
 
 def variant_label(variant: str, change: str = "") -> str:
@@ -441,86 +395,6 @@ def variant_label(variant: str, change: str = "") -> str:
     ('With arms of 5 or more', 'Complete responses only')
     """
     return f"With arms of {change} or more" if variant == "arm_size" and change else VARIANTS[variant]
-
-
-def not_pooled_reason(result: Mapping[str, Any], review: Review) -> str:
-    """Why an analysis or a variant is not pooled, of its row of `pooled` or `sensitivity`; "" where it is."""
-    reason, policy = result["reason"], review.policy
-    if reason == "too_few_studies":
-        return f"{counted(int(result['k']), 'study', 'studies')}, {policy['min_studies']} needed"
-    if reason == "no_large_arm":
-        return f"no arm of {policy['min_arm_size']} or more {LABELS['unit'][policy['unit']]}"
-    return NOT_POOLED.get(reason, "")
-
-
-def study_level_words(graded: Mapping[str, Any], review: Review) -> str:
-    """The level of a study with the rule that gave it, of its row of `study_levels`."""
-    basis, level = graded["basis"], graded["level"]
-    design = word("design", graded["design"])
-    alone = graded["level_by_design"]
-    instead = f"its design ({design}) alone would give {alone}" if alone else f"design: {design}"
-    if basis == "design":
-        by_judgement = graded["judgement"] == "yes"
-        return f"{level}: {design} (placed there by judgement)" if by_judgement else f"{level}: {design}"
-    if basis == "override":
-        return f"{level}, set by the authors ({instead}). Reason: {graded['override_reason']}"
-    if basis == "override_carried":
-        home = review.standards.levels["schemes"][review.standards.levels["overrides_written_in"]]
-        meant = word("design", home["levels"][graded["override"]]["stands_for"])
-        reason = graded["override_reason"]
-        return (
-            f"{level}: set by the authors to {graded['override']} of another scheme, which corresponds to {meant} "
-            f"({instead}). Reason: {reason}"
-        )
-    return f"not gradable: {_no_level(graded)}"
-
-
-def _no_level(graded: Mapping[str, Any]) -> str:
-    words: dict[str, str] = {
-        "excluded": "excluded study",
-        "design_not_reported": "design not reported",
-        "review_of_unknown": "systematic review; the studies reviewed are not recorded",
-        "no_counterpart": f"set by the authors to {graded['override']} of another scheme, without counterpart here",
-    }
-    return words[graded["basis"]]
-
-
-def therapy_level_words(level: Mapping[str, Any], review: Review) -> str:
-    """The level of a therapy with the studies that give it, of its row of `therapy_levels`."""
-    graded = review["study_levels"].set_index("study_id")
-    best = graded.loc[[study for study in ids_in(level["studies"]) if graded.loc[study, "level"] == level["level"]]]
-    left = counted(int(level["k_not_gradable"]), "study", "studies") + " not gradable"
-    if not level["level"]:
-        return left
-    order = list(review.scheme["designs"])
-    kinds: dict[tuple[bool, str], list[str]] = {}
-    for study, row in best.iterrows():
-        kinds.setdefault((row["override"] != "", row["design"]), []).append(review.labels.study[str(study)])
-    parts = []
-    ranked = sorted(kinds, key=lambda kind: (kind[0], order.index(kind[1]) if kind[1] in order else len(order)))
-    for by_authors, design in ranked:
-        names = kinds[by_authors, design]
-        label = word("design", design)
-        words = f"{len(names)} {label if len(names) == 1 else plural(label)}"
-        words += f" set to {level['level']} by the authors" * by_authors
-        if by_authors or len(best) <= NAMED_STUDIES:
-            words += f" ({'; '.join(names)})"
-        parts.append(words)
-    if level["k_not_gradable"]:
-        parts.append(left)
-    return f"{level['level']}: " + "; ".join(parts)
-
-
-def agreement_words(level: Mapping[str, Any], review: Review) -> str:
-    """How the studies of the best level compare with those of lower levels, of a row of `therapy_levels`."""
-    words = AGREEMENTS[level["agreement"]]
-    if level["agreement"] not in ("agrees", "differs", "on_threshold"):
-        return words
-    counts = (
-        f"level {level['level']}: {level['best_events']:.0f}/{level['best_n']:.0f}, "
-        f"lower levels: {level['lower_events']:.0f}/{level['lower_n']:.0f}"
-    )
-    return f"{words} ({counts}; threshold {percent(review.response_threshold)})"
 
 
 def plural(label: str) -> str:

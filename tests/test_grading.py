@@ -12,9 +12,9 @@ import yaml
 from small_evidence import ReviewError
 from small_evidence.appraisal.levels import GradingError, grade_studies, level_sensitivity
 from small_evidence.extraction.schema import LABELS
+from small_evidence.reasons import agreement_words, study_level_words, therapy_level_words
 from small_evidence.review import read_result, save_csv
 from small_evidence.standards import read_schemes
-from small_evidence.wording import agreement_words, study_level_words, therapy_level_words
 from tests.made_up import review
 from tests.policy import with_levels
 

@@ -5,7 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from small_evidence.wording import estimate, fraction, not_pooled_reason
+from small_evidence.reasons import not_pooled_reason
+from small_evidence.wording import estimate, fraction
 from tests.conftest import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ import pytest
 from small_evidence.pooling import pool_responses
 from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.three_level import pool_three_level
+from small_evidence.reasons import arm_reason, not_pooled_reason
 from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, sensitivity
 from small_evidence.synthesis.policy import select_arms
-from small_evidence.wording import arm_reason, not_pooled_reason
 from tests.made_up import frame, review
 from tests.policy import POLICY
 

@@ -33,19 +33,17 @@ from small_evidence.figures.words import (
 )
 from small_evidence.pooling.heterogeneity import TEST_CODES
 from small_evidence.pooling.record import STATUSES
+from small_evidence.reasons import arm_reason, not_pooled_reason, retraction_notes
 from small_evidence.review import Analysis, Review
 from small_evidence.wording import (
     NOTHING,
     SILENT,
     VARIANTS,
-    arm_reason,
     counted,
     ids_in,
     joined,
     missing,
-    not_pooled_reason,
     per_cent,
-    retraction_notes,
     variance,
     word,
 )

@@ -189,7 +189,7 @@ class Page:
     # -- text
 
     def text(
-        self, x: float, y: float, words: str, align="left", size=0.0, bold=False, quiet=False, colour=""
+        self, x: float, y: float, words: str, align="left", size=0.0, *, bold=False, quiet=False, colour=""
     ) -> None:  # y is the baseline
         colour = colour or self.style.colours["quiet" if quiet else "ink"]
         self.items.append(Text(x, y, words, align, size or self.style.size, bold, colour))

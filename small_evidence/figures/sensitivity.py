@@ -34,6 +34,7 @@ from small_evidence.figures.words import (
     threshold_note,
 )
 from small_evidence.pooling.bayes import posterior
+from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import SMALL_STUDIES
 from small_evidence.wording import (
@@ -43,7 +44,6 @@ from small_evidence.wording import (
     measure_label,
     method_label,
     missing,
-    not_pooled_reason,
     per_cent,
     variance,
 )

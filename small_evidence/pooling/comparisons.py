@@ -75,6 +75,7 @@ def compare(
     n1: ArrayLike,
     x2: ArrayLike,
     n2: ArrayLike,
+    *,
     measure: str = "OR",
     method: str | None = None,
     conf_level: float = 0.95,
@@ -186,7 +187,9 @@ def compare_many(
     groups = list(frame.groupby(by, sort=False, dropna=False)) if by else [((), frame)]
     rows = []
     for keys, group in groups:
-        found = compare(group["x1"], group["n1"], group["x2"], group["n2"], measure, method, conf_level)
+        found = compare(
+            group["x1"], group["n1"], group["x2"], group["n2"], measure=measure, method=method, conf_level=conf_level
+        )
         rows.append(dict(zip(by, keys, strict=True)) | found.to_dict())
     return pd.DataFrame(rows, columns=[*by, *COMPARISON])
 

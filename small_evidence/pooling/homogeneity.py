@@ -130,9 +130,9 @@ def _test(xi: tuple[float, ...], ni: tuple[float, ...]) -> Homogeneity:
     if n.sum() > MOST_PATIENTS:
         return Homogeneity(q, df, float(chdtrc(df, q)), np.nan, "chi_squared")
     listed = _smallest(tables)
-    second = _sort_tables(_tables(n[listed], lowest[listed], highest[listed], share), events)
+    sorted_tables = _sort_tables(_tables(n[listed], lowest[listed], highest[listed], share), events)
     groups = np.append(n[~listed], n[listed].sum()).astype(int)
-    p, p_se = _p_of_random_tables(x[~listed], groups, second, edge, share)
+    p, p_se = _p_of_random_tables(x[~listed], groups, sorted_tables, edge, share)
     return Homogeneity(q, df, p, p_se, "random_tables")
 
 

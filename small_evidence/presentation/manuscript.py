@@ -20,6 +20,7 @@ from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.presentation.references import METHODS, Citations, study_references
+from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import ARM_SIZE, CHOICES, over_all
 from small_evidence.tables.awaiting import missing_counts_words
@@ -36,7 +37,6 @@ from small_evidence.wording import (
     method_label,
     missing,
     next_patients,
-    not_pooled_reason,
     p_value,
     per_cent,
     rounded,

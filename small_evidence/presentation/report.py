@@ -31,6 +31,7 @@ from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.presentation.manuscript import methods_text
 from small_evidence.presentation.summary import about_review, evidence_map_table, plain_summary
 from small_evidence.presentation.whatif import whatif_data
+from small_evidence.reasons import agreement_words, not_pooled_reason, study_level_words, therapy_level_words
 from small_evidence.release.sentences import changes_text
 from small_evidence.review import Analysis, Review, save_bytes
 from small_evidence.synthesis.analyses import over_all
@@ -54,7 +55,6 @@ from small_evidence.tables.table import Column, Table
 from small_evidence.tables.trace import row_table, sensitivity_table
 from small_evidence.wording import (
     NOTHING,
-    agreement_words,
     counted,
     coverage,
     coverage_of,
@@ -65,11 +65,8 @@ from small_evidence.wording import (
     level_text,
     missing,
     next_patients,
-    not_pooled_reason,
     percent,
     rounded,
-    study_level_words,
-    therapy_level_words,
     word,
 )
 

@@ -14,9 +14,10 @@ from small_evidence.extraction.overlap import chosen, cohorts
 from small_evidence.extraction.schema import SILENT, numbers
 from small_evidence.names import combined_classes
 from small_evidence.pooling.methods import METHODS
+from small_evidence.reasons import arm_reason
 from small_evidence.review import Review
 from small_evidence.synthesis.policy import candidate_rows, studies_with_separate_arms
-from small_evidence.wording import arm_reason, ids_in, missing, word
+from small_evidence.wording import ids_in, missing, word
 
 FIXED = ("comparator", "other_outcome", "other_unit")  # reasons that no choice of a reader changes
 

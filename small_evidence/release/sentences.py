@@ -13,13 +13,13 @@ from small_evidence.config import meanings, with_defaults
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.extraction.schema import ALL, LABELS, SILENT, TABLES, humanise, numbers
 from small_evidence.names import analysis_id
+from small_evidence.reasons import arm_reason, not_pooled_reason, study_level_words, therapy_level_words
 from small_evidence.release.changes import Release, compare_results
 from small_evidence.review import Review
 from small_evidence.tables.claims import VERDICTS, about_words, quantity_words
 from small_evidence.wording import (
     NOTHING,
     all_of,
-    arm_reason,
     cell,
     counted,
     fraction,
@@ -31,12 +31,9 @@ from small_evidence.wording import (
     level_text,
     method_label,
     missing,
-    not_pooled_reason,
     percent,
     scheme_name,
     short_labels,
-    study_level_words,
-    therapy_level_words,
     word,
 )
 

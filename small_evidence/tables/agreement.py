@@ -16,10 +16,29 @@ from small_evidence.wording import NOTE_NR, NOTHING, coverage, fraction, joined,
 
 def agreement_table(review: Review) -> Table:
     """How far two extractions agree, a row a column of a table, and how many differences are decided."""
-    agreement, disagreements = review["agreement"], review["disagreements"]
+    kappa = f"Kappa [{coverage(review.conf_level)} CI]"
+    columns = (
+        Column("Column", 24),
+        Column("Agreed/compared (%)", 20),
+        Column("Within 1 (%)", 16),
+        Column(kappa, 20),
+        Column("Decided", 9, "center", over="Differences"),
+        Column("Open", 9, "center", over="Differences"),
+        Column("Note", 34),
+    )
+    rows, notes = [], (f"{extraction_words(review)}.",)
+    if review.extracted_twice:
+        rows = _compared(review["agreement"], review["disagreements"], kappa)
+        notes += _notes(review["agreement"])
+    frame = pd.DataFrame(rows, columns=["Table", *(column.name for column in columns)])
+    return Table(
+        "agreement", "", "Agreement of two extractions", frame, columns, group="Table", footnotes=notes, listed=True,
+    )  # fmt: skip
+
+
+def _compared(agreement: pd.DataFrame, disagreements: pd.DataFrame, kappa: str) -> list[dict]:
     decided = disagreements[["table", "column"]].assign(decided=disagreements["state"] == "agreed")
     settled = decided.groupby(["table", "column"])["decided"].agg(["sum", "count"]).astype(int).to_dict("index")
-    kappa = f"Kappa [{coverage(review.conf_level)} CI]"
     rows = []
     for line in agreement.astype(object).fillna("").to_dict("records"):  # an empty cell of a CSV comes back as missing
         state = settled.get((line["table"], line["column"]), {"sum": 0, "count": 0})
@@ -37,18 +56,11 @@ def agreement_table(review: Review) -> Table:
                 "Note": joined([*lone, *[line["note"]] * bool(line["note"])]),
             }
         )
-    columns = (
-        Column("Column", 24),
-        Column("Agreed/compared (%)", 20),
-        Column("Within 1 (%)", 16),
-        Column(kappa, 20),
-        Column("Decided", 9, "center", over="Differences"),
-        Column("Open", 9, "center", over="Differences"),
-        Column("Note", 34),
-    )
-    frame = pd.DataFrame(rows, columns=["Table", *(column.name for column in columns)])
-    notes = (
-        f"{extraction_words(review)}.",
+    return rows
+
+
+def _notes(agreement: pd.DataFrame) -> tuple[str, ...]:
+    return (
         "Compared: cells of rows that both have, without those that are empty in both. Within 1: of the cells that are "
         "numbers in both. Open: undecided, or decided before a value changed; the value of the first extraction is "
         "used. Decided: the value that both agreed on is used.",
@@ -57,9 +69,6 @@ def agreement_table(review: Review) -> Table:
         "agree; its interval is one for large samples. Agreement of two people does not show that they are right.",
         NOTE_NR,
     )
-    return Table(
-        "agreement", "", "Agreement of two extractions", frame, columns, group="Table", footnotes=notes, listed=True,
-    )  # fmt: skip
 
 
 def _column(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.extraction.schema import LABELS
+from small_evidence.reasons import retraction_notes
 from small_evidence.review import Review
 from small_evidence.tables.parts import abbreviations, level_note
 from small_evidence.tables.table import Column, Marks, Table
@@ -20,7 +21,6 @@ from small_evidence.wording import (
     joined,
     level_text,
     missing,
-    retraction_notes,
     whole_or_text,
     word,
 )

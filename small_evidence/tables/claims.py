@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL, CLAIM_UNITS, LABELS, SILENT, humanise
+from small_evidence.reasons import not_pooled_reason, therapy_level_words
 from small_evidence.review import Review
 from small_evidence.synthesis.claims import followed_name, is_followed
 from small_evidence.tables.table import Column, Table
@@ -23,9 +24,7 @@ from small_evidence.wording import (
     interval,
     level_text,
     missing,
-    not_pooled_reason,
     percent,
-    therapy_level_words,
 )
 
 VERDICTS = {"agrees": "agrees", "differs": "differs", "not_assessable": "not assessable"}

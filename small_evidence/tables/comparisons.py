@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.pooling.comparisons import MEASURES
+from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
 from small_evidence.tables.parts import level_note
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
-    ARM_REASONS,
     LABELS,
     NOTHING,
     coverage,

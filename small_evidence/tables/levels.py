@@ -8,19 +8,18 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL
+from small_evidence.reasons import agreement_words, therapy_level_words
 from small_evidence.review import Review
 from small_evidence.tables.parts import level_cell, level_note, treatments
 from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import (
     NOTE_NR,
     NOTHING,
-    agreement_words,
     cell,
     counted,
     joined,
     level_text,
     scheme_name,
-    therapy_level_words,
 )
 
 

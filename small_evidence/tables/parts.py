@@ -13,6 +13,7 @@ from small_evidence.extraction.appraisals import CONSENSUS
 from small_evidence.extraction.schema import SILENT, numbers
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
+from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.claims import is_followed
 from small_evidence.tables.table import Column, Marks
@@ -32,7 +33,6 @@ from small_evidence.wording import (
     level_text,
     method_label,
     missing,
-    not_pooled_reason,
     short_labels,
     variance,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL, LABELS, numbers
+from small_evidence.reasons import arm_reason, not_pooled_reason, retraction_notes
 from small_evidence.review import Analysis, Review
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.parts import (
@@ -40,7 +41,6 @@ from small_evidence.wording import (
     NOTE_NR,
     NOTHING,
     SILENT,
-    arm_reason,
     cell,
     counted,
     coverage,
@@ -50,10 +50,8 @@ from small_evidence.wording import (
     joined,
     level_text,
     missing,
-    not_pooled_reason,
     number_or_nr,
     percent,
-    retraction_notes,
     word,
 )
 

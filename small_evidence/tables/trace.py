@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL, LABELS, numbers
+from small_evidence.reasons import arm_reason, not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.policy import counted_column
 from small_evidence.tables.parts import POOLED, RESPONSE, counts_head, outcome_label, pooled_column, tau2_words
@@ -16,7 +17,6 @@ from small_evidence.wording import (
     NOTHING,
     VARIANTS,
     all_of,
-    arm_reason,
     cell,
     coverage,
     estimate,
@@ -27,7 +27,6 @@ from small_evidence.wording import (
     measure_label,
     method_label,
     missing,
-    not_pooled_reason,
     word,
 )
 

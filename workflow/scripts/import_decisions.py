@@ -1,8 +1,8 @@
 from small_evidence.extraction.screening_files import proposed_decisions
-from small_evidence.review import log_errors, read_frames, save_csv
+from small_evidence.review import log_errors, read_processed, save_csv
 
 log_errors(snakemake.log[0])
-records = read_frames({"records": snakemake.input.records})["records"]
+records = read_processed(snakemake.input.records)
 proposals = proposed_decisions("data/raw/screening_exports", records)
 save_csv(proposals, snakemake.output.proposals)
 counts = proposals["proposal"].value_counts()

@@ -1,9 +1,9 @@
 from small_evidence.extraction.bibliography import import_proposals
 from small_evidence.extraction.reference_files import reference_files
-from small_evidence.review import log_errors, read_frames, save_csv
+from small_evidence.review import log_errors, read_processed, save_csv
 
 log_errors(snakemake.log[0])
-studies = read_frames({"studies": snakemake.input.studies})["studies"]
+studies = read_processed(snakemake.input.studies)
 proposals = import_proposals(reference_files("data/raw/references"), studies, "data/raw/references")
 save_csv(proposals, snakemake.output.proposals)
 counts = proposals["proposal"].value_counts()
