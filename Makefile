@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test wheel-test lint bench lock clean
+.PHONY: run test fuzz wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/snakemake
 
@@ -11,6 +11,11 @@ test: .venv/ready
 
 wheel-test: .venv/ready
 	WHEEL_TEST=1 $(BIN)/pytest -n0 tests/test_packaging.py
+
+# random damage to tables and files, new at each run: `make fuzz FUZZ_EXAMPLES=5000`
+FUZZ_EXAMPLES ?= 500
+fuzz: .venv/ready
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -n 2 tests/test_extraction.py -k random_damage
 
 lint: .venv/ready
 	$(BIN)/ruff check .

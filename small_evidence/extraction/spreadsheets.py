@@ -7,9 +7,10 @@ that are created here text stays text.
 
 Notes
 -----
-The cells of a workbook are read here in one pass over the XML of a sheet, which also finds what the eye cannot see
-(merged and hidden cells, formulas without a value). openpyxl takes ten times as long; calamine is quick, but sets up
-every cell up to the last one, so that a 5 kB file with a cell in XFD1048576 ends the process.
+openpyxl reads workbooks. Of its reader of sheets only the methods for a row and a cell are called, so that formulas
+without a value, merged and hidden cells are found in one pass, and what no table needs (validations, colours) cannot
+fail. calamine is quicker, but sets up every cell up to the last one, so that a 5 kB file with a cell in XFD1048576 ends
+the process.
 """
 
 from __future__ import annotations
@@ -20,26 +21,32 @@ import datetime
 import io
 import math
 import re
+import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from xml.etree import ElementTree
-from xml.parsers import expat
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from defusedxml import DefusedXmlException
 
 from small_evidence import ReviewError, shown
 from small_evidence.extraction.schema import column_name
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     import xlsxwriter
+    from openpyxl.worksheet._reader import WorkSheetParser
 
 CREATED = datetime.datetime(2000, 1, 1)  # of files that are written: a date of the run would make two runs differ
 LARGEST_FILE = 128 * 2**20  # bytes of a file: twice 100,000 response rows as CSV
 LARGEST_UNPACKED = 400 * 2**20  # bytes of a workbook unpacked: three times 100,000 response rows
 LARGEST_PART = 8 * 2**20  # bytes of the list of sheets or of the formats of a workbook
 MOST_PARTS = 10_000  # files in the archive that a workbook is
+MOST_ELEMENTS = 10_000_000  # of XML in a workbook: twice 100,000 response rows
+MOST_MARKS = 500_000  # cells of a sheet of which something is to be said
 MOST_CELLS = 10_000_000  # of a table, also empty ones between others: four times 100,000 response rows
 HEADER_ROWS = 6  # first rows of a table among which its header is sought
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384  # of a sheet
@@ -48,6 +55,10 @@ CELL_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!
 _WORKBOOK_START, _OLD_WORKBOOK_START = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _DOCUMENT_TYPE = "contains an XML document type, which no spreadsheet writes"
+_DOCTYPES = tuple("<!DOCTYPE".encode(code) for code in ("ascii", "utf-16-le", "utf-16-be"))
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_KINDS = frozenset(("n", "s", "str", "inlineStr", "b", "e", "d"))  # of cells
+_NO_SIZE = ("0", "0.0")  # of a row or column that is not seen
 
 
 class UnreadableFileError(ReviewError):
@@ -243,14 +254,26 @@ def read_workbook(raw: bytes, wanted: Iterable[str]) -> tuple[dict[str, Sheet], 
     try:
         if raw.count(b"PK\x01\x02") > MOST_PARTS:
             raise UnreadableFileError("file_too_large", f"contains more than {MOST_PARTS} parts")
-        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+        with _Parts(io.BytesIO(raw)) as parts, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what openpyxl leaves out is nothing that a table needs
             _refuse(parts)
             return _read_sheets(parts, set(wanted))
     except UnreadableFileError:
         raise
+    except DefusedXmlException as error:
+        raise UnreadableFileError("bad_workbook", _DOCUMENT_TYPE) from error
     except Exception as error:  # damaged files make zipfile, zlib and expat raise almost anything
         words = f"damaged, it cannot be read ({type(error).__name__}); save it again as .xlsx"
         raise UnreadableFileError("bad_workbook", words) from error
+
+
+class _Parts(zipfile.ZipFile):
+    """The archive of a workbook, of which no part that openpyxl reads at once is large."""
+
+    def read(self, name: str, pwd: bytes | None = None) -> bytes:
+        if self.getinfo(name).file_size > LARGEST_PART:
+            raise UnreadableFileError("file_too_large", f"its part {name} is larger than {LARGEST_PART // 2**20} MiB")
+        return super().read(name, pwd)
 
 
 def _refuse(parts: zipfile.ZipFile) -> None:
@@ -259,138 +282,67 @@ def _refuse(parts: zipfile.ZipFile) -> None:
         raise UnreadableFileError("bad_workbook", "encrypted; save it as .xlsx without a password")
     if sum(part.file_size for part in parts.infolist()) > LARGEST_UNPACKED:
         raise UnreadableFileError("file_too_large", f"unpacks to more than {LARGEST_UNPACKED // 2**20} MiB")
+    elements = 0
     for name in parts.namelist():
         if name.lower().endswith("vbaproject.bin") or "/macrosheets/" in name.lower():
             raise UnreadableFileError("bad_workbook", "contains macros; save it as .xlsx")
-        if name.endswith((".xml", ".rels")):
-            with parts.open(name) as part:
-                if b"<!DOCTYPE" in part.read(2**16):  # of the parts that are read, the parser finds it anywhere
+        with parts.open(name) as stream:
+            end = b""
+            while chunk := stream.read(2**20):
+                if name.endswith((".xml", ".rels")) and any(mark in end + chunk for mark in _DOCTYPES):
                     raise UnreadableFileError("bad_workbook", _DOCUMENT_TYPE)
+                end = chunk[-len(_DOCTYPES[-1]) :]
+                elements += chunk.count(b"<") - chunk.count(b"</")
+        if elements > MOST_ELEMENTS:
+            raise UnreadableFileError("file_too_large", f"contains more than {MOST_ELEMENTS} elements of XML")
 
 
-def _read_sheets(parts: zipfile.ZipFile, wanted: set[str]) -> tuple[dict[str, Sheet], list[Mark]]:
-    book_path = next((target for kind, target in _links(parts, "").values() if kind == "officeDocument"), "")
-    book, links = _tree(parts, book_path or "xl/workbook.xml"), _links(parts, book_path or "xl/workbook.xml")
-    targets = dict(links.values())
-    shared = _shared_strings(parts, targets["sharedStrings"]) if "sharedStrings" in targets else []
-    dates = _date_styles(_tree(parts, targets["styles"])) if "styles" in targets else {}
-    from_1904 = any(_is_true(item.get("date1904")) for item in book.iter() if _local(item.tag) == "workbookPr")
+def _read_sheets(parts: _Parts, wanted: set[str]) -> tuple[dict[str, Sheet], list[Mark]]:
+    from openpyxl.reader.excel import ExcelReader
+    from openpyxl.styles.stylesheet import apply_stylesheet
+    from openpyxl.worksheet._reader import WorkSheetParser
+    from openpyxl.xml.constants import SHARED_STRINGS
 
+    book = ExcelReader(parts.fp, read_only=True, data_only=True, keep_links=False)
+    book.archive = parts
+    book.read_manifest()
+    book.read_workbook()
+    apply_stylesheet(parts, book.wb)
+    texts = book.package.find(SHARED_STRINGS)
+    shared = _shared_strings(parts, texts.PartName.lstrip("/")) if texts else []
+    dates = {"date_formats": book.wb._date_formats, "timedelta_formats": book.wb._timedelta_formats}
     sheets: dict[str, Sheet] = {}
-    for item in book.iter():
-        link = next((value for key, value in item.attrib.items() if _local(key) == "id"), "")
-        if _local(item.tag) != "sheet" or links.get(link, ("", ""))[0] != "worksheet":
+    for item, link in book.parser.find_sheets():
+        if not link.Type.endswith("/worksheet"):
             continue
-        name = item.get("name", "")
-        if name in sheets:
-            raise UnreadableFileError("bad_workbook", f"two sheets are named {shown(name)}")
-        with parts.open(links[link][1]) as stream:
-            reader = _SheetReader(name, shared, dates, from_1904, whole=name in wanted)
-            sheets[name] = reader.read(stream)
-        if item.get("state", "visible") != "visible":
-            sheets[name].marks.append(Mark("hidden_cells", None, None, "the sheet is hidden; it is read"))
+        if item.name in sheets:
+            raise UnreadableFileError("bad_workbook", f"two sheets are named {shown(item.name)}")
+        with parts.open(link.target) as stream:
+            parser = WorkSheetParser(stream, shared, data_only=True, epoch=book.wb.epoch, **dates)
+            sheets[item.name] = _SheetReader(item.name, parser, item.name in wanted).read()
+        if item.state != "visible":
+            sheets[item.name].marks.append(Mark("hidden_cells", None, None, "the sheet is hidden; it is read"))
     linked = any("/externalLinks/" in name for name in parts.namelist())
     words = "contains links to other files; they are not followed, the values stored in the cells are read"
     return sheets, [Mark("external_links", None, None, words)] if linked else []
 
 
-def _local(name: str) -> str:
-    """The name of an element or attribute without its namespace."""
-    return name.rpartition("}")[2]
+def _elements(stream: IO[bytes]) -> Iterator[Element]:
+    """Each element of a part, when it ends."""
+    from defusedxml.ElementTree import iterparse
 
-
-def _is_true(value: str | None) -> bool:
-    return value in ("1", "true", "on")
-
-
-def _parser() -> expat.XMLParserType:
-    """A parser that goes no further when text is defined to stand for more text."""
-
-    def refuse(*_):
-        raise UnreadableFileError("bad_workbook", _DOCUMENT_TYPE)
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = refuse
-    return parser
-
-
-def _tree(parts: zipfile.ZipFile, name: str) -> ElementTree.Element:
-    if parts.getinfo(name).file_size > LARGEST_PART:
-        raise UnreadableFileError("file_too_large", f"its part {name} is larger than {LARGEST_PART // 2**20} MiB")
-    raw = parts.read(name)
-    _parser().Parse(raw, True)
-    return ElementTree.fromstring(raw)
-
-
-def _links(parts: zipfile.ZipFile, name: str) -> dict[str, tuple[str, str]]:
-    """What a part leads to inside the workbook: id -> kind and name of the part."""
-    folder, _, file = name.rpartition("/")
-    path = f"{folder}/_rels/{file}.rels".lstrip("/")
-    if path not in parts.namelist():
-        return {}
-    links = {}
-    for item in _tree(parts, path):
-        target = item.get("Target", "")
-        if item.get("TargetMode") != "External":
-            whole = target.lstrip("/") if target.startswith("/") else f"{folder}/{target}".lstrip("/")
-            links[item.get("Id", "")] = item.get("Type", "").rpartition("/")[2], whole
-    return links
-
-
-def _date_styles(styles: ElementTree.Element) -> dict[str, str]:
-    """Styles of cells that show a number as a date or time -> "date" or "timedelta"."""
-    codes, found = {}, {}
-    for item in styles.iter():
-        if _local(item.tag) == "numFmt":
-            codes[item.get("numFmtId", "")] = item.get("formatCode", "")
-    formats = next((item for item in styles if _local(item.tag) == "cellXfs"), ())
-    for style, item in enumerate(formats):
-        number = item.get("numFmtId", "0")
-        if number in codes or 14 <= int(number) <= 47:
-            from openpyxl.styles import numbers  # costs 0.2 s, and most reviews hold no such format
-
-            code = codes.get(number) or numbers.BUILTIN_FORMATS.get(int(number), "General")
-            if numbers.is_timedelta_format(code):
-                found[str(style)] = "timedelta"
-            elif numbers.is_date_format(code):
-                found[str(style)] = "date"
-    return found
+    return (element for _, element in iterparse(stream, forbid_dtd=True))
 
 
 def _shared_strings(parts: zipfile.ZipFile, name: str) -> list[str]:
     """The texts that cells refer to by number, without how they are pronounced."""
-    texts, pieces, phonetic, prefix = [], [], 0, ""
-    collecting = False
-
-    def start(tag, attributes):
-        nonlocal collecting, phonetic, prefix
-        if tag.endswith("sst"):
-            prefix = tag[:-3]
-        elif tag == prefix + "si":
-            pieces.clear()
-        elif tag == prefix + "rPh":
-            phonetic += 1
-        collecting = tag == prefix + "t" and not phonetic
-
-    def end(tag):
-        nonlocal collecting, phonetic
-        collecting = False
-        if tag == prefix + "si":
-            texts.append(_unescaped("".join(pieces)))
-            if len(texts) > MOST_CELLS:
-                raise _too_many_cells()
-        elif tag == prefix + "rPh":
-            phonetic -= 1
-
-    def characters(text):
-        if collecting:
-            pieces.append(text)
-
-    parser = _parser()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, characters
+    texts = []
     with parts.open(name) as stream:
-        parser.ParseFile(stream)
+        for element in _elements(stream):
+            if element.tag == f"{_MAIN}si":
+                pieces = [*element.iterfind(f"{_MAIN}t"), *element.iterfind(f"{_MAIN}r/{_MAIN}t")]
+                texts.append(_unescaped("".join(piece.text or "" for piece in pieces)))
+                element.clear()
     return texts
 
 
@@ -399,183 +351,102 @@ def _unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
-class _EnoughError(Exception):
-    """Nothing more of this sheet is wanted."""
+def _is_true(value: str | None) -> bool:
+    return value in ("1", "true", "on")
 
 
 class _SheetReader:
-    """One pass over the XML of a sheet."""
+    """One pass over the XML of a sheet; openpyxl reads a row and its cells."""
 
-    def __init__(self, name: str, shared: list[str], dates: Mapping[str, str], from_1904: bool, whole: bool):
-        self.name, self.shared, self.dates, self.from_1904, self.whole = name, shared, dates, from_1904, whole
+    def __init__(self, name: str, parser: WorkSheetParser, whole: bool):
+        self.name, self.parser, self.whole = name, parser, whole
         self.marks: list[Mark] = []
         self.rows: dict[int, list[str]] = {}
-        self.cells, self.columns, self.spelled = 0, {}, {}
-        self.hidden_rows, self.hidden_columns = [], []
-        self.row, self.row_text, self.hidden, self.column = 0, "", False, 0
-        self.kind = self.style = self.value = self.formula = self.inline = None
-        self.pieces: list[str] = []
-        self.phonetic = False
-        self.tags: dict[str, str] = {}
+        self.cells = 0
+        self.hidden_rows: list[int] = []
+        self.hidden_columns: list[tuple[int, int]] = []
 
-    def read(self, stream) -> Sheet:
-        parser = _parser()
-        parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
-        parser.CharacterDataHandler = self.characters
-        with contextlib.suppress(_EnoughError):
-            parser.ParseFile(stream)
+    def read(self) -> Sheet:
+        loose = 0  # cells that are in no row
+        for element in _elements(self.parser.source):
+            tag = element.tag.removeprefix(_MAIN)
+            if tag == "c":
+                loose += 1
+            elif tag == "row":
+                loose -= len(element)
+                self._read_row(element)
+                element.clear()
+                if self.rows and not self.whole:
+                    break
+            elif tag == "mergeCell":
+                area = element.get("ref", "")
+                words = f"the cells {shown(area)[1:-1]} are merged; split them and fill each"
+                self.marks.append(Mark("merged_cells", int(re.search(r"[0-9]{1,7}", area)[0]), None, words))
+            elif tag == "col" and (_is_true(element.get("hidden")) or element.get("width") in _NO_SIZE):
+                self.hidden_columns.append((int(element.get("min")), int(element.get("max"))))
+            if len(self.marks) > MOST_MARKS:
+                words = f"the sheet {shown(self.name)} has more than {MOST_MARKS} merged cells, dates or errors"
+                raise UnreadableFileError("file_too_large", words)
+        if loose:
+            raise ValueError("a cell in no row")
         header = self.rows.pop(1, [])
         row_numbers = sorted(self.rows)
         self._name_hidden(header)
         return Sheet([header, *(self.rows[row] for row in row_numbers)], [1, *row_numbers], self.marks)
 
-    # The three functions that the parser calls: two million times each for 100,000 rows, so they do little.
+    def _read_row(self, element: Element) -> None:
+        if len(element) > LAST_COLUMN:
+            raise ValueError(f"a row of {len(element)} cells")
+        before = self.parser.row_counter
+        row, cells = self.parser.parse_row(element)
+        if not before < row <= LAST_ROW:
+            raise ValueError(f"row {row} after row {before}")
+        texts: list[str] = []
+        column = 0
+        for cell, inner in zip(cells, element, strict=True):
+            if cell["row"] != row or not column < cell["column"] <= LAST_COLUMN:
+                raise ValueError(f"cell {inner.get('r')} is out of place")
+            column = cell["column"]
+            if text := self._text(row, column, cell, inner):
+                missing = column - 1 - len(texts)
+                self.cells += missing + 1
+                if self.cells > MOST_CELLS:
+                    raise _too_many_cells(f"the sheet {shown(self.name)} ")
+                texts += [""] * missing
+                texts.append(text)
+        if texts:
+            self.rows[row] = texts
+            if _is_true(element.get("hidden")) or element.get("ht") in _NO_SIZE:
+                self.hidden_rows.append(row)
 
-    def start(self, tag, attributes):
-        name = self.tags.get(tag)
-        if name is None:
-            name = self._know(tag)
-        if name == "c":
-            self.kind, self.style = attributes.get("t", "n"), attributes.get("s")
-            self.value = self.formula = self.inline = None
-            self._place(attributes.get("r"))
-        elif name in ("v", "f", "t"):
-            self.pieces = []
-        elif name == "row":
-            self.row_text = attributes.get("r", "")
-            row = int(self.row_text) if self.row_text else self.row + 1
-            if not self.row < row <= LAST_ROW:
-                raise ValueError(f"row {row} after row {self.row}")
-            self.row, self.column = row, 0
-            self.hidden = _is_true(attributes.get("hidden")) or attributes.get("ht") in ("0", "0.0")
-        elif name:
-            self._start_other(name, attributes)
-
-    def end(self, tag):
-        name = self.tags[tag]
-        if name == "v":
-            self.value = "".join(self.pieces)
-        elif name == "c":
-            self._finish_cell()
-        elif name == "t":
-            if not self.phonetic:
-                self.inline = (self.inline or "") + "".join(self.pieces)
-        elif name == "f":
-            self.formula = "".join(self.pieces)
-        elif name == "rPh":
-            self.phonetic = False
-
-    def characters(self, text):
-        self.pieces.append(text)
-
-    def _know(self, tag: str) -> str:
-        """The name of a tag as used here, "" for one of no interest; the prefix is that of the first tag of all."""
-        if not self.tags:
-            if not tag.endswith("worksheet"):
-                raise ValueError(f"{tag} is not a worksheet")
-            prefix = tag.removesuffix("worksheet")
-            known = ("c", "v", "f", "t", "row", "rPh", "col", "mergeCell")
-            self.tags = {prefix + name: name for name in known}
-        return self.tags.setdefault(tag, "")
-
-    def _start_other(self, name: str, attributes: Mapping[str, str]) -> None:
-        if name == "mergeCell":
-            area = attributes.get("ref", "")
-            row = int(re.search(r"[0-9]{1,7}", area)[0])
-            words = f"the cells {shown(area)[1:-1]} are merged; split them and fill each"
-            self.marks.append(Mark("merged_cells", row, None, words))
-        elif name == "col" and (_is_true(attributes.get("hidden")) or attributes.get("width") in ("0", "0.0")):
-            self.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
-        elif name == "rPh":
-            self.phonetic = True
-
-    def _place(self, reference: str | None) -> None:
-        """Go to the column of a cell; one without a reference stands beside the last."""
-        if reference is None:
-            self.column += 1
-        else:
-            letters = reference.rstrip("0123456789")
-            column = self.columns.get(letters)
-            if column is None:
-                column = self.columns[letters] = _column_number(letters)
-            if column <= self.column or (self.row_text and reference[len(letters) :] != self.row_text):
-                raise ValueError(f"cell {reference} is out of place")
-            self.column = column
-        if not self.row or self.column > LAST_COLUMN:
-            raise ValueError("a cell outside the sheet")
-
-    def _finish_cell(self) -> None:
-        text = self._text()
-        if not text:
-            return
-        if not self.whole:
-            self.rows[self.row] = [text]
-            raise _EnoughError
-        row = self.rows.get(self.row)
-        if row is None:
-            row = self.rows[self.row] = []
-            if self.hidden:
-                self.hidden_rows.append(self.row)
-        missing = self.column - 1 - len(row)
-        self.cells += missing + 1
-        if self.cells > MOST_CELLS:
-            raise _too_many_cells(f"the sheet {shown(self.name)} ")
-        if missing:
-            row.extend([""] * missing)
-        row.append(text)
-
-    def _text(self) -> str:
+    def _text(self, row: int, column: int, cell: Mapping[str, Any], element: Element) -> str:
         """The cell as a person reads it."""
-        value, kind = self.value, self.kind
-        if self.formula is not None and not value and not (kind == "str" and value is not None):
-            formula = f"the formula {shown('=' + self.formula)}" if self.formula else "a formula"
-            self._mark("uncached_formula", f"{formula} has no stored value; type the value")
-            return ""
-        if kind == "inlineStr":
-            return _unescaped(self.inline or "")
-        if not value:
-            return ""
-        if kind == "s":
-            return self.shared[int(value)]
-        if kind == "n":
-            if self.style in self.dates:
-                return self._date(value)
-            text = self.spelled.get(value)
-            if text is None:
-                text = self.spelled[value] = _spell_number(value)
-            return text
-        if kind == "str":
-            text = _unescaped(value)
-            if text in CELL_ERRORS:
-                self._mark("error_cell", f"the cell shows {text}")
-            return text
-        if kind == "b":
-            return "TRUE" if value.strip() == "1" else "FALSE"
-        if kind == "e":
-            self._mark("error_cell", f"the cell shows {shown(value)[1:-1]}")
-        elif kind == "d":
-            self._mark_date(value)
-        else:
+
+        def mark(rule: str, words: str) -> None:
+            self.marks.append(Mark(rule, row, column - 1, words))
+
+        kind, value = element.get("t", "n"), cell["value"]
+        if kind not in _KINDS:
             raise ValueError(f"a cell of kind {kind}")
-        return value
-
-    def _date(self, value: str) -> str:
-        from openpyxl.utils import datetime as dates
-
-        epoch = dates.CALENDAR_MAC_1904 if self.from_1904 else dates.CALENDAR_WINDOWS_1900
-        try:
-            text = spell(dates.from_excel(float(value), epoch, timedelta=self.dates[self.style] == "timedelta"))
-        except (OverflowError, ValueError):
-            text = _spell_number(value)  # no day of the calendar
-        self._mark_date(text)
+        if value is None:
+            formula = element.find(f"{_MAIN}f")
+            # an empty text may be what a formula gave
+            if formula is not None and not (kind == "str" and element.find(f"{_MAIN}v") is not None):
+                words = f"the formula {shown('=' + formula.text)}" if formula.text else "a formula"
+                mark("uncached_formula", f"{words} has no stored value; type the value")
+            return ""
+        if kind in ("str", "inlineStr"):
+            value = _unescaped(value)
+        if kind == "e" or (kind == "str" and value in CELL_ERRORS):
+            mark("error_cell", f"the cell shows {shown(value)[1:-1]}")
+        elif kind == "n" and cell["data_type"] == "e":  # formatted as a date, but no day of the calendar
+            value = float(element.findtext(f"{_MAIN}v"))
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{value} is no number")
+        text = spell(value)
+        if cell["data_type"] == "d" or (kind == "n" and cell["data_type"] == "e"):
+            mark("date_cell", f"a date, read as {text}; if a range was typed, format the cell as text")
         return text
-
-    def _mark_date(self, text: str) -> None:
-        self._mark("date_cell", f"a date, read as {text}; if a range was typed, format the cell as text")
-
-    def _mark(self, rule: str, words: str) -> None:
-        if self.whole:
-            self.marks.append(Mark(rule, self.row, self.column - 1, words))
 
     def _name_hidden(self, header: list[str]) -> None:
         if self.hidden_rows:
@@ -585,16 +456,6 @@ class _SheetReader:
             for position in range(first - 1, min(last, len(header))):
                 if header[position]:
                     self.marks.append(Mark("hidden_cells", 1, position, "the column is hidden; it is read"))
-
-
-def _column_number(letters: str) -> int:
-    """A -> 1, AB -> 28."""
-    if not re.fullmatch("[A-Z]{1,3}", letters):
-        raise ValueError(f"column {letters}")
-    number = 0
-    for letter in letters:
-        number = 26 * number + ord(letter) - 64
-    return number
 
 
 def _ranges(numbers: list[int], most: int = 10) -> str:
@@ -607,13 +468,6 @@ def _ranges(numbers: list[int], most: int = 10) -> str:
             ranges.append([number, number])
     words = [str(first) if first == last else f"{first} to {last}" for first, last in ranges[:most]]
     return ", ".join(words) + (f" and {len(ranges) - most} more" if len(ranges) > most else "")
-
-
-def _spell_number(value: str) -> str:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value} is not a number")
-    return spell(number)
 
 
 def spell(value: object) -> str:
