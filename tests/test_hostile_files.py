@@ -328,7 +328,8 @@ WORKBOOKS = {
     "two sheets of one name": (
         parts_of()
         | {
-            "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets><sheet name="diseases" sheetId="1" r:id="r1"/>'
+            "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>'
+            '<sheet name="diseases" sheetId="1" r:id="r1"/>'
             '<sheet name="diseases" sheetId="2" r:id="r1"/></sheets></workbook>'
         },
         'two sheets are named "diseases"',
@@ -508,9 +509,9 @@ def test_a_run_names_all_hostile_files_at_once_and_keeps_the_last_good_tables(co
         for name in ("../../x", "{y}"):
             cells = (raw / "responses.csv").read_text().splitlines()[2].replace("diltiazem,ssc", f"{name},ssc")
             stream.write(cells.replace("synthetic02_diltiazem", "more_" + "ab"[name == "{y}"]) + "\n")
-    begin = time.perf_counter()
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     printed = review.run(code=1)
-    assert time.perf_counter() - begin < 30
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin < 20
     slug = "cannot be part of a path: use at most 100 small letters, digits and underscores, as in doe_2022"
     lines = [line for line in printed.splitlines() if line.startswith("data/raw/")]
     assert list(dict.fromkeys(lines)) == [
@@ -623,7 +624,10 @@ def test_no_text_is_an_element_of_a_web_page(hostile_run):
     for path in files_of(hostile_run, "html"):
         page = Elements(path.read_text(encoding="utf-8"))
         assert page.pictures <= {"data:image/svg+xml,"} if path.name == "report.html" else not page.pictures, path
-        assert "alert(1)" not in "".join(re.findall(r"<script.*?</script>", path.read_text("utf-8"), re.S)), path
+        scripts = re.findall("<script([^>]*)>(.*?)</script>", path.read_text("utf-8"), re.S)
+        data = [text for about, text in scripts if 'type="application/json"' in about]
+        assert not [text for text in data if "<" in text], path  # texts are there as data, and cannot end it
+        assert "alert(1)" not in "".join(text for _, text in scripts if text not in data), path
         assert not [name for name, _ in page.attributes if name.startswith("on")], path
         assert not [value for _, value in page.attributes if str(value).lower().startswith("javascript:")], path
         seen += page.text
