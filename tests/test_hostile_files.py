@@ -493,7 +493,7 @@ def test_dates_of_both_calendars_and_days_that_are_none(review):
 
 def test_a_run_names_all_hostile_files_at_once_and_keeps_the_last_good_tables(copy_review):
     review = copy_review("tests/data/minimal")
-    review.run("data/processed/studies.csv")
+    review.run("data/processed/studies.csv", "results/tables/agreement.csv")
     before = review.files("data/processed", "results/tables")
     raw = review.path("data/raw")
     a_link_out_of_the_folder(raw)
