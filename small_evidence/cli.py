@@ -1,8 +1,9 @@
-"""The command `small-evidence`: start a review, check its tables, run it, or draw a forest plot of three columns."""
+"""The command `small-evidence`: start, check or run a review, run many, or draw a forest plot of three columns."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--cores", type=int, help="cores to use; all if none")
     run.set_defaults(command=_run)
+
+    batch = commands.add_parser("batch", help="check, grade and pool every review below a folder")
+    batch.add_argument("folder", metavar="FOLDER", type=Path)
+    batch.add_argument("--workers", type=int, help="processes to use; the cores of this machine if none")
+    batch.add_argument(
+        "--part", type=_part, default=(1, 1), metavar="I/M", help="only every M-th review from the I-th on"
+    )
+    batch.set_defaults(command=_batch)
 
     forest = commands.add_parser("forest", help="pool and draw a file with three columns: study, responders, patients")
     forest.add_argument("counts", metavar="COUNTS.csv", type=Path)
@@ -93,6 +102,35 @@ def _run(given: argparse.Namespace) -> int:
     from small_evidence.running import run_review
 
     return run_review(given.folder, given.targets, given.cores)
+
+
+def _part(words: str) -> tuple[int, int]:
+    """The part 3/40 as numbers.
+
+    >>> _part("3/40")
+    (3, 40)
+    """
+    number, parts = (int(word) for word in words.split("/"))
+    if not 1 <= number <= parts:
+        raise ValueError(words)
+    return number, parts
+
+
+def _batch(given: argparse.Namespace) -> int:
+    from small_evidence.batch import ANALYSES, REVIEWS, run_batch
+
+    is_watched = sys.stdout.isatty() and not os.environ.get("CI")
+    done = run_batch(
+        given.folder,
+        workers=given.workers,
+        part=given.part,
+        progress=(lambda line: print(f"\r\033[K{line}", end="", flush=True)) if is_watched else (lambda line: None),
+    )
+    failed = [one for one in done if one.state == "failed"]
+    print("\n" * is_watched + f"{len(done)} reviews, {len(failed)} with errors")
+    if given.part[1] == 1:
+        print(f"Open {given.folder / ANALYSES}; errors are in {given.folder / REVIEWS}")
+    return int(bool(failed))
 
 
 def _forest(given: argparse.Namespace) -> int:

@@ -52,28 +52,31 @@ NOT_POOLED = ("too_few_studies", "no_large_arm", "counts_held_back", "counts_mis
 
 def synthesise(review: Review) -> Review:
     """The review with every result, in the order in which one needs the other."""
-    review = review.with_results({"study_levels": grade_studies(review), "appraisal": summarise_appraisals(review)})
-    review = pool_review(review)
+    review = grade_and_pool(review)
     review = review.with_results(
         {
+            "appraisal": summarise_appraisals(review),
             "pooled_events": pool_events(review),
-            "comparisons": compare_arms(review),
             "trace": trace_rows(review, review["arms"]),
             "overlap_candidates": overlap_candidates(review["studies"], review["responses"], review["overlaps"]),
         }
     )
     review = review.with_results({"sensitivity": sensitivity(review), "heterogeneity": heterogeneity(review)})
     review = review.with_results({"certainty_ratings": certainty(review)})
-    review = review.with_results(
-        {"therapy_levels": grade_therapies(review), "level_sensitivity": level_sensitivity(review)}
-    )
     return review.with_results(
         {
+            "level_sensitivity": level_sensitivity(review),
             "reconciliation": reconcile_claims(review),
             "contradictions": contradictions(review),
             "awaiting": awaiting_list(review),
         }
     )
+
+
+def grade_and_pool(review: Review) -> Review:
+    """The review with the results that all others build on: levels, arms, pooled proportions, comparisons."""
+    review = pool_review(review.with_results({"study_levels": grade_studies(review)}))
+    return review.with_results({"comparisons": compare_arms(review), "therapy_levels": grade_therapies(review)})
 
 
 def pool_review(review: Review) -> Review:

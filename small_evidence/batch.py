@@ -1,0 +1,172 @@
+"""Many reviews at once: each folder below one is checked, graded and pooled in worker processes that stay alive.
+
+A review gets the checked tables, levels, arms, pooled proportions and comparisons that a run of it alone writes, byte
+for byte; figures, documents and the sensitivity analyses are left to such a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+
+from small_evidence import ReviewError, __version__
+from small_evidence.config import FILE, read_config
+from small_evidence.extraction.checks import check_extraction
+from small_evidence.review import (
+    PROCESSED,
+    RESULTS,
+    Review,
+    read_result,
+    save_csv,
+    save_json,
+    save_results,
+    save_tables,
+)
+from small_evidence.standards import Standards
+from small_evidence.synthesis.analyses import grade_and_pool
+
+RAW = Path("data/raw")
+WRITTEN = ("study_levels", "arms", "pooled", "comparisons", "therapy_levels")
+RECORD = Path("results/batch.json")  # what the results of one review were made of
+ANALYSES = "batch_analyses.csv"
+REVIEWS = "batch_reviews.csv"
+SHOWN = (
+    "analysis", "scope", "therapy", "disease", "pooled", "reason", "k", "k_arms", "events", "n", "estimate", "ci_lb",
+    "ci_ub", "mean_proportion", "tau2", "status", "direction",
+)  # fmt: skip
+KEY = ["scope", "therapy", "disease"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one review.
+
+    Attributes
+    ----------
+    review : its folder below the one of the batch, with / between the parts
+    state : "done", "unchanged" since an earlier batch, or "failed"
+    warnings : int; of the check, 0 where it failed
+    message : what has to be corrected, "" where nothing has
+    """
+
+    review: str
+    state: str
+    warnings: int = 0
+    message: str = ""
+
+
+def run_batch(
+    folder: Path,
+    *,
+    workers: int | None = None,
+    part: tuple[int, int] = (1, 1),
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Done]:
+    """Check, grade and pool every review below a folder, and collect what they found in two tables there.
+
+    A faulty review is recorded and the others go on. A review whose tables and choices are those of an earlier batch by
+    this version is not computed again, so that a batch that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    folder : holds reviews, folders with data/raw, at any depth
+    workers : processes; the cores of this machine if None
+    part : (i, m): only every m-th review from the i-th on, and no tables of all, which a call without part makes
+    progress : gets a line now and then
+
+    Raises
+    ------
+    ReviewError: there is no review below the folder, or a worker was killed
+    """
+    found = reviews_below(folder)
+    if not found:
+        raise ReviewError(f"{folder}: no review below it; a review is a folder with {RAW.as_posix()}")
+    number, parts = part
+    chosen = found[number - 1 :: parts]
+    done = []
+    for one in _each(folder, chosen, workers or os.cpu_count() or 1):
+        done.append(one)
+        failed = sum(past.state == "failed" for past in done)
+        progress(f"{len(done)} of {len(chosen)} reviews, {failed} with errors: {one.review}")
+    if parts == 1:
+        _collect(folder, done)
+    return done
+
+
+def reviews_below(folder: Path) -> list[str]:
+    """Folders with data/raw below a folder, by name, with / between the parts."""
+    raw = (Path(place) for place, below, _ in os.walk(folder) if "raw" in below and Path(place).name == "data")
+    return sorted(path.parent.relative_to(folder).as_posix() for path in raw)
+
+
+def _each(folder: Path, names: list[str], workers: int) -> Iterator[Done]:
+    if workers == 1 or len(names) == 1:
+        yield from (_one(folder, name) for name in names)
+        return
+    # A spawned worker shares no state with this process, on every system.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from pool.map(_one, [folder] * len(names), names, chunksize=max(1, min(16, len(names) // workers)))
+        except BrokenProcessPool as error:
+            words = "a worker process was killed, perhaps for want of memory; run the same command again to go on"
+            raise ReviewError(f"{folder}: {words}, with fewer workers if it happens again") from error
+
+
+def _one(folder: Path, name: str) -> Done:
+    """Check, grade and pool one review; whatever is wrong with it is its own matter."""
+    place = folder / name
+    try:
+        made_of = {"content": _content(place), "version": __version__}
+        if (place / RECORD).exists() and json.loads((place / RECORD).read_text(encoding="utf-8"))["made_of"] == made_of:
+            return Done(name, "unchanged", json.loads((place / RECORD).read_text(encoding="utf-8"))["warnings"])
+        config, standards = read_config(place), Standards()
+        tables, issues = check_extraction(
+            place / RAW,
+            require_adjudication=config["extraction"]["require_adjudication"],
+            instruments=standards.instruments,
+        )
+        review = grade_and_pool(Review(tables, config, standards=standards))
+        save_tables(review.tables, place / PROCESSED)
+        save_csv(issues, place / RESULTS / "extraction_issues.csv")
+        save_results(review, [place / RESULTS / f"{result}.csv" for result in WRITTEN])
+        save_json({"made_of": made_of, "warnings": len(issues)}, place / RECORD)
+        return Done(name, "done", len(issues))
+    except ReviewError as error:
+        return Done(name, "failed", message=str(error))
+    except Exception as error:  # one review that nobody thought of must not stop five thousand
+        return Done(name, "failed", message=f"{type(error).__name__}: {error}")
+
+
+def _content(place: Path) -> str:
+    """SHA-256 over the names and contents of a review's tables and choices."""
+    digest = hashlib.sha256()
+    for path in [place / FILE, *sorted((place / RAW).rglob("*"))]:
+        if path.is_file():
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(place).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _collect(folder: Path, done: list[Done]) -> None:
+    """Write what became of each review, and the analyses of those without errors with their levels."""
+    save_csv(pd.DataFrame(done, columns=["review", "state", "warnings", "message"]), folder / REVIEWS)
+    parts = []
+    for one in done:
+        if one.state != "failed":
+            results = folder / one.review / RESULTS
+            levels = read_result(results / "therapy_levels.csv")[[*KEY, "level"]]
+            pooled = read_result(results / "pooled.csv")[list(SHOWN)].merge(levels, on=KEY, how="left")
+            parts.append(pooled.assign(level=pooled["level"].fillna("")))
+            parts[-1].insert(0, "review", one.review)
+    columns = ["review", *SHOWN, "level"]
+    save_csv(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns), folder / ANALYSES)

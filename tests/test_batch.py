@@ -1,0 +1,66 @@
+"""Many reviews in one command: each as a run of it alone gives it, faults kept apart, a stopped batch that goes on."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from small_evidence import ReviewError
+from small_evidence.batch import ANALYSES, REVIEWS, WRITTEN, run_batch
+from small_evidence.config import read_config
+from small_evidence.extraction.checks import check_extraction
+from small_evidence.review import Review, csv_bytes
+from small_evidence.standards import Standards
+from small_evidence.synthesis.analyses import synthesise
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two good reviews, one of them deeper, and one with a fault."""
+    for name in ("first", "group/second", "faulty"):
+        shutil.copytree(DATA / "minimal", tmp_path / name, ignore=shutil.ignore_patterns("results", "processed"))
+    path = tmp_path / "faulty/data/raw/responses.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.loc[0, "responders"] = "999"
+    frame.to_csv(path, index=False)
+    return tmp_path
+
+
+def states(done):
+    return {one.review: one.state for one in done}
+
+
+def test_reviews_are_those_of_single_runs_and_a_faulty_one_is_named(folder):
+    done = run_batch(folder, workers=2)
+    assert states(done) == {"faulty": "failed", "first": "done", "group/second": "done"}
+    message = next(one.message for one in done if one.state == "failed")
+    assert "data/raw/responses.csv, row 2, column responders: 999" in message
+    raw = folder / "first/data/raw"
+    tables = check_extraction(raw, instruments=Standards().instruments)[0]
+    alone = synthesise(Review(tables, read_config(folder / "first")))
+    for name in WRITTEN:
+        assert (folder / f"first/results/tables/{name}.csv").read_bytes() == csv_bytes(alone[name]), name
+    assert not (folder / "faulty/results").exists()
+    analyses = pd.read_csv(folder / ANALYSES)
+    assert analyses["review"].unique().tolist() == ["first", "group/second"]
+    assert len(analyses) == 2 * len(alone["pooled"])
+    assert pd.read_csv(folder / REVIEWS)["state"].tolist() == ["failed", "done", "done"]
+
+
+def test_only_what_changed_is_computed_again_and_parts_make_the_whole(folder):
+    assert states(run_batch(folder, workers=1, part=(2, 3))) == {"first": "done"}
+    assert not (folder / ANALYSES).exists()
+    assert states(run_batch(folder, workers=1)) == {"faulty": "failed", "first": "unchanged", "group/second": "done"}
+    whole = (folder / ANALYSES).read_bytes()
+    config = folder / "first/config/config.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert states(run_batch(folder, workers=1))["first"] == "done"
+    assert (folder / ANALYSES).read_bytes() == whole
+
+
+def test_a_folder_without_a_review_says_what_one_is(tmp_path):
+    with pytest.raises(ReviewError, match="data/raw"):
+        run_batch(tmp_path)
