@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: run test fuzz wheel-test lint bench lock clean
 run: .venv/ready
-	@$(BIN)/snakemake
+	@$(BIN)/python -m small_evidence.cli run
 
 test: .venv/ready
 	$(BIN)/pytest -n 2 --dist loadgroup

@@ -147,6 +147,8 @@ def _errors(config: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterator[str
             allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
             near = _nearest(error.instance, allowed)
             yield f"{place}: {shown(error.instance)} is not allowed{near}; allowed: {', '.join(map(str, allowed))}"
+        elif error.validator == "pattern":
+            yield f"{place}: {shown(error.instance)} is not of the form 0000-0000-0000-0000 of an ORCID"
         elif error.validator == "type":
             yield f"{place}: {shown(error.instance)} is not of type {error.validator_value}"
         else:
@@ -216,6 +218,8 @@ def _values(name: str, rules: Mapping[str, Any]) -> str:
         return " or ".join(_values(name, one) for one in rules["anyOf"])
     if "enum" in rules:
         return _words(rules["enum"])
+    if "properties" in rules:
+        return " with ".join(["entries", ", ".join(f"`{key}`" for key in rules["properties"])])
     kinds = {"boolean": "`true`, `false`", "string": "text", "object": "slug: text"}
     if rules["type"] == "array":
         return f"list of {_values(name, rules['items'])}"

@@ -65,6 +65,12 @@ def test_a_new_folder_has_choices_of_its_own_and_a_form_with_an_example(review):
     assert main(["new", str(review)]) == 1  # nothing is overwritten
 
 
+def test_the_check_refuses_the_example_until_it_is_deleted(review, capsys):
+    assert main(["check", str(review)]) == 1
+    printed = capsys.readouterr().err
+    assert printed.count("marks the made-up row of the form; delete the row") == 3
+
+
 def test_check_names_every_error_and_says_so_by_its_exit_code(review, capsys):
     assert fill(review, [(3, 12), (14, 4), (19, 17)]) == 26
     assert main(["check", str(review)]) == 1

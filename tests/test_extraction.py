@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from small_evidence.extraction import spreadsheets
 from small_evidence.extraction.checks import (
+    NO_FOLDER,
     RULES,
     ExtractionError,
     check_extraction,
@@ -800,7 +801,7 @@ def test_a_workbook_named_csv(review):
 
 
 def test_a_missing_folder(tmp_path):
-    assert faults_of(tmp_path / "data" / "raw") == (["data/raw: no such folder"], {"missing_folder"})
+    assert faults_of(tmp_path / "data" / "raw") == ([f"data/raw: {NO_FOLDER}"], {"missing_folder"})
 
 
 def test_missing_tables_say_where_they_were_sought(review):

@@ -163,8 +163,8 @@ def test_the_first_sheet_explains_and_shows_an_example_that_would_pass(book):
 
 def test_the_example_is_refused_among_the_data():
     assert check_cell("studies", "study_id", "example")[1:] == (
-        "reserved_name",
-        '"example" is a reserved name; choose another',
+        "example_row",
+        '"example" marks the made-up row of the form; delete the row',
     )
 
 

@@ -77,6 +77,7 @@ RULES = {
     "unknown_word": ("error", "A column with a vocabulary contains words of that vocabulary."),
     "not_a_slug": ("error", "A short name is made of small letters, digits and underscores."),
     "reserved_name": ("error", "A short name is not a name with a meaning of its own, such as all or con."),
+    "example_row": ("error", "The made-up row of the form is deleted before the tables are read."),
     "not_a_count": ("error", "A count is a whole number from 0 on, NR, UNCLEAR or empty."),
     "not_a_number": ("error", "A number is written with digits and a decimal point."),
     "not_a_share": ("error", "A share lies between 0 and 1."),
@@ -105,6 +106,10 @@ RULES = {
     **screening.RULES,
 }
 
+NO_FOLDER = (
+    "no such folder; small-evidence new my-review makes a folder with a form, or put the form extraction.xlsx or CSV "
+    "tables there"
+)
 _SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _ISSUE_COLUMNS = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
 _OTHER_WORDS = ("unknown_word", "not_a_slug", "not_a_count", "not_a_number", "not_a_share", "not_a_year")
@@ -225,7 +230,7 @@ def _read(folder):
     """Tables as `read_tables` returns them and the faults found on the way, each a tuple for `_issues`."""
     where = shown_folder(folder)
     if not folder.is_dir():
-        return {}, [("missing_folder", where, "", None, "", "", "no such folder")]
+        return {}, [("missing_folder", where, "", None, "", "", NO_FOLDER)]
     files = [
         path
         for path in sorted(folder.iterdir())

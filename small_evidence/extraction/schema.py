@@ -195,7 +195,7 @@ QUANTITY_UNITS = {
 
 # Names Windows keeps for devices, and words that mean something else where a slug stands.
 _RESERVED = {"con", "prn", "aux", "nul", "all", "total", "nr", "unclear"}
-_RESERVED |= {"example"}  # the row that the form shows
+EXAMPLE = "example"  # the row that the form shows, in small or capital letters
 _RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 _RESERVED_GROUP = {"class", "summary"}  # they begin the names of analyses and figures
 
@@ -254,6 +254,8 @@ def _named(value):
 
 
 def _slug(value):
+    if _named(value).strip().lower() == EXAMPLE:
+        raise _fault("example_row", f"{shown(value)} marks the made-up row of the form; delete the row")
     if not _SLUG.fullmatch(_named(value)) or len(value) > LONGEST_SLUG:
         raise _fault(
             "not_a_slug",

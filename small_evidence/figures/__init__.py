@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from small_evidence import ReviewError
+from small_evidence.extraction.schema import nearest
 from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.evidence_map import evidence_map
@@ -84,9 +85,10 @@ def _drawer(review: Review, name: str) -> Callable[[Style], Drawing]:
         return partial(WHOLE[name], review)
     kind, analysis = kind_of(name)
     if analysis not in review.analyses:
+        near = nearest(name, [*WHOLE, *(f"{kind}{analysis}" for kind in OF_ANALYSIS for analysis in review.analyses)])
         raise ReviewError(
-            f"no figure {name}: its name is one of {', '.join(WHOLE)}, or one of {', '.join(OF_ANALYSIS)} and then an "
-            "analysis of results/tables/pooled.csv"
+            f"no figure {name}{f'; nearest is {near}' if near else ''}: its name is one of {', '.join(WHOLE)}, or one "
+            f"of {', '.join(OF_ANALYSIS)} and then an analysis of results/tables/pooled.csv"
         )
     return partial(OF_ANALYSIS[kind], review, analysis)
 

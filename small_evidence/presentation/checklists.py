@@ -16,6 +16,7 @@ from small_evidence.documents.text import Text
 from small_evidence.extraction.schema import LABELS
 from small_evidence.extraction.screening import COUNTED, flow_shown
 from small_evidence.presentation.manuscript import interval_words
+from small_evidence.presentation.records import record_facts
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import over_all
 from small_evidence.tables.awaiting import missing_counts_words
@@ -23,7 +24,12 @@ from small_evidence.tables.parts import appraisal_words, extraction_words
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import NOTHING, counted, coverage, method_label
 
-ANSWERED = {"run": "from the results", "partly": "in part; authors to complete", "authors": "by the authors"}
+ANSWERED = {
+    "run": "from the results",
+    "config": "from the configuration",
+    "partly": "in part; authors to complete",
+    "authors": "by the authors",
+}
 FORESTS_BY = {"year": "year", "effect": "proportion", "n": "number of patients", "level": "level of evidence"}
 
 
@@ -37,7 +43,7 @@ def checklist_texts(review: Review) -> list[Text]:
             (
                 f"{checklist['citation']} ({checklist['licence']}). {checklist['note']} Certainty that the items are "
                 f"those published: {checklist['confidence']}.",
-                _summary(checklist),
+                _summary(checklist, known),
                 checklist_table(checklist, known),
             ),
         )
@@ -58,8 +64,8 @@ def checklist_table(checklist: Mapping[str, Any], known: Mapping[str, str]) -> T
             "Section": item["section"],
             "Item": item["id"],
             "Requirement": item["label"],
-            "Answered": ANSWERED[item["answered"]],
-            "Reported": item["says"].format_map(known) if "says" in item else NOTHING,
+            "Answered": ANSWERED[who_answers(item, known)],
+            "Reported": item["says"].format_map(known) if "says" in item else known.get(item.get("record")) or NOTHING,
             "Where": item.get("where", NOTHING),
         }
         for item in checklist["items"]
@@ -73,6 +79,11 @@ def checklist_table(checklist: Mapping[str, Any], known: Mapping[str, str]) -> T
     )
     frame = pd.DataFrame(rows, columns=["Section", *(column.name for column in columns)])
     return Table(checklist["id"], "", "Items and answers", frame, columns, group="Section", landscape=False)
+
+
+def who_answers(item: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    """A key of ANSWERED; an item for the authors is answered where the config has a record of it."""
+    return "config" if known.get(item.get("record", "")) else str(item["answered"])
 
 
 def facts(review: Review) -> dict[str, str]:
@@ -111,6 +122,7 @@ def facts(review: Review) -> dict[str, str]:
         "extraction": _extraction(review),
         "claims": _claims(review["reconciliation"]),
         "apart": "; ".join(apart) or "none",
+        **record_facts(review),
         "order": FORESTS_BY[review.config["figures"]["order"]],
     }
 
@@ -146,12 +158,13 @@ def _claims(reconciliation: pd.DataFrame) -> str:
     return f"{counted(len(reconciliation), 'published claim')} compared with the results"
 
 
-def _summary(checklist: Mapping[str, Any]) -> str:
+def _summary(checklist: Mapping[str, Any], known: Mapping[str, str]) -> str:
     """How many items are left for the authors."""
-    who = Counter(item["answered"] for item in checklist["items"])
+    who = Counter(who_answers(item, known) for item in checklist["items"])
+    records = f"{who['config']} from the configuration, " if who["config"] else ""
     return (
-        f"Of {counted(len(checklist['items']), 'item')}, {who['run']} are answered from the results, {who['partly']} "
-        f"in part, and {who['authors']} are for the authors."
+        f"Of {counted(len(checklist['items']), 'item')}, {who['run']} are answered from the results, {records}"
+        f"{who['partly']} in part, and {who['authors']} are for the authors."
     )
 
 

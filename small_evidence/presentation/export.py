@@ -23,6 +23,7 @@ from small_evidence.figures.style import Style
 from small_evidence.names import analysis_id
 from small_evidence.presentation.checklists import checklist_texts
 from small_evidence.presentation.manuscript import manuscript
+from small_evidence.presentation.records import title_page
 from small_evidence.release.archive import save_archive
 from small_evidence.release.provenance import versions
 from small_evidence.review import Review
@@ -50,7 +51,7 @@ def export_review(path: str | Path, review: Review, style: Style) -> None:
         legends = folder / "legends.docx"
         save_documents([_legends(entries)], [legends])
         entries.append({"file": legends.name, "kind": "text", "caption": "Legends of figures and titles of tables"})
-        entries += _texts(folder, [*manuscript(review, versions()), *checklist_texts(review)])
+        entries += _texts(folder, [title_page(review), *manuscript(review, versions()), *checklist_texts(review)])
         members = {entry["file"]: (folder / entry["file"]).read_bytes() for entry in entries}
     save_archive({"manifest.csv": _manifest(entries, members)} | members, path)
 

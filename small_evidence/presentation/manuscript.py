@@ -19,6 +19,7 @@ from small_evidence.extraction.screening import box_label, flow_shown
 from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.pooling.prediction import NEXT_PATIENTS
+from small_evidence.presentation.records import record_facts
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
@@ -83,6 +84,7 @@ def methods_text(review: Review, versions: Mapping[str, str]) -> Text:
     blocks: list[str | Heading | Item] = [
         "Generated from the configuration and the results. The review question, eligibility criteria, search, study "
         "selection and data extraction are to be described by the authors.",
+        *_records(review),
         Heading("Outcome"),
         _outcome(review),
         Heading("Data extraction and risk of bias"),
@@ -127,6 +129,18 @@ def results_text(review: Review) -> Text:
     if cited:
         blocks += [Heading("References"), *cited]
     return Text("results", f"Results: {review.config['review']['title']}", tuple(blocks))
+
+
+def _records(review: Review) -> list[str | Heading | Item]:
+    """Registration, protocol and search, as far as the config says."""
+    known = record_facts(review)
+    words = [
+        f"{label}: {known[key]}"
+        for key, label in (("registration", "Registration"), ("protocol", "Protocol"))
+        if known[key]
+    ]
+    found = [*words, *([known["search"]] if known["search"] else [])]
+    return [Heading("Protocol and search"), *found] if found else []
 
 
 # Methods ---------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ EVENT_CELLS = ("reporting", "n_patients", "n_at_risk", "serious")
 # Cells on which a number or a level can depend
 STUDY_DATA = ("status", *STUDY_CELLS[1:])
 RESPONSE_DATA = RESPONSE_CELLS
-NOT_COMPARED = ("figures", "review.class_labels")  # choices of how results look
+NOT_COMPARED = ("figures", "publication", "review.class_labels")  # choices of how results look
 
 Row = Mapping[Any, Any]
 Cell = tuple[str, str, str]  # column, before, after

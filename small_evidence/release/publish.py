@@ -10,6 +10,7 @@ from small_evidence.documents import save_documents
 from small_evidence.places import WORKFLOW
 from small_evidence.presentation.checklists import checklist_texts
 from small_evidence.presentation.manuscript import manuscript, methods_text
+from small_evidence.presentation.records import title_page
 from small_evidence.presentation.report import read_templates, report
 from small_evidence.presentation.report_pdf import report_pdf
 from small_evidence.release.changes import Release
@@ -42,6 +43,7 @@ def publish(
     review = review.with_results({"changes": changes_since(before, review)})
     tables = evidence_tables(review)
     texts = [
+        title_page(review),
         *manuscript(review, versions()),
         *checklist_texts(review),
         changes_text(review["changes"], version),

@@ -97,6 +97,7 @@ SCREENING_EXPORTS = below("data/raw/screening_exports")
 CHECKED = "results/logs/checked.json"
 PROCESSED = list(tables(*EXTRACTED).values())
 RESULTS = list(tables(*RESULT_TABLES).values())
+POOLED = "results/tables/pooled.csv"
 PRINTED = [
     "table_i",
     "table_ii",
@@ -126,10 +127,11 @@ DOCUMENTS = [
     *expand("results/tables/all_tables.{format}", format=["xlsx", "docx"]),
     *expand(
         "results/text/{text}.{format}",
-        text=["methods", "results", *CHECKLISTS],
+        text=["title_page", "methods", "results", *CHECKLISTS],
         format=["md", "docx"],
     ),
 ]
+SHOWN = expand("results/tables/{table}.html", table=["table_iv", "findings"])
 FIGURES = "results/figures/preflight.csv"  # lists every figure of the run
 REPORT = "results/report.html"
 REPORT_PDF = "results/report.pdf"

@@ -14,9 +14,12 @@ rule present:
         templates=TEMPLATES,
         library=PRINTING,
     output:
-        documents=update(DOCUMENTS),
+        documents=update([path for path in DOCUMENTS if path not in SHOWN]),
+        shown=report(
+            update(SHOWN), caption="../report/table.rst", category="Evidence tables"
+        ),
         changes=update(CHANGES),
-        report=update(REPORT),
+        report=report(update(REPORT), caption="../report/report.rst", category="Report"),
         pdf=update(REPORT_PDF),
     log:
         "results/logs/present.log",
@@ -37,7 +40,9 @@ rule draw:
         standards=[JOURNALS, *INSTRUMENTS],
         library=DRAWING,
     output:
-        figures=update(FIGURES),
+        figures=report(
+            update(FIGURES), caption="../report/figures.rst", category="Figures"
+        ),
     log:
         "results/logs/draw.log",
     conda:

@@ -9,7 +9,8 @@ rule synthesise:
         standards=[LEVELS, *INSTRUMENTS],
         library=COMPUTING,
     output:
-        update(RESULTS),
+        update([path for path in RESULTS if path != POOLED]),
+        report(update(POOLED), caption="../report/pooled.rst", category="Results"),
     log:
         "results/logs/synthesise.log",
     conda:
