@@ -51,7 +51,8 @@ class _Progress(logging.Handler):
             self.rules[fields["jobid"]] = fields["rule_name"]
         elif event == LogEvent.JOB_FINISHED:
             self.jobs += 1
-            self.finished = STEPS.get(self.rules.get(fields["job_id"], ""), "")
+            rule = self.rules.get(fields["job_id"], "")
+            self.finished = STEPS.get(rule, rule.replace("_", " "))
         elif event == LogEvent.PROGRESS and self.finished:
             print(
                 f"{fields['done']} of {fields['total']}: {self.finished} ({time.monotonic() - self.since:.0f} s)",
