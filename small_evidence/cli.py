@@ -82,7 +82,7 @@ def _new(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from small_evidence.config import read_config
     from small_evidence.extraction.checks import check_extraction, grouped_lines
-    from small_evidence.standards import Standards
+    from small_evidence.standards import standards_of
     from small_evidence.starting import check_folder
 
     check_folder(given.folder)
@@ -90,7 +90,7 @@ def _check(given: argparse.Namespace) -> int:
     _, issues = check_extraction(
         given.folder / RAW,
         require_adjudication=config["extraction"]["require_adjudication"],
-        instruments=Standards().instruments,
+        instruments=standards_of(given.folder).instruments,
     )
     for line in grouped_lines(issues):
         print(f"warning: {line}")

@@ -25,7 +25,7 @@ from small_evidence.config import complete_config, read_config, with_present_key
 from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, humanise, nearest, numbers
 from small_evidence.names import FOUND, RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
-from small_evidence.standards import Standards
+from small_evidence.standards import Standards, standards_of
 from small_evidence.wording import class_label, labels_of, short_labels, study_labels
 
 PROCESSED = Path("data/processed")
@@ -381,7 +381,7 @@ def read_review(
     folder : the review's folder, with data/processed and results/tables below it
     config : the choices, complete; those of config/config.yaml in the folder if None
     results : whether its results are read too; they must all be there then
-    standards : those of this version if None
+    standards : those of this version, with the instruments of the review, if None
 
     Raises
     ------
@@ -399,7 +399,7 @@ def read_review(
         {name: read_processed(path) for name, path in tables.items()},
         read_config(folder) if config is None else config,
         {name: read_result(path) for name, path in found.items()},
-        Standards() if standards is None else standards,
+        standards_of(folder) if standards is None else standards,
     )
 
 

@@ -17,6 +17,7 @@ from small_evidence import ReviewError
 from small_evidence.places import WORKFLOW
 
 FOLDER = WORKFLOW / "standards"
+INSTRUMENTS = "config/risk_of_bias"  # where a review keeps instruments of its own
 CHECKLISTS = ("prisma2020_checklist", "swim", "prisma_lsr")
 ANSWERED = ("run", "partly", "authors")  # who answers an item of a checklist
 INSTRUMENT_KEYS = ("id", "label", "version", "source", "confidence", "unit", "designs", "overall")
@@ -30,9 +31,11 @@ class Standards:
     Attributes
     ----------
     folder : Path; holds levels.yaml, journal_figures.yaml, the checklists and risk_of_bias/*.yaml
+    own : Path; further risk-of-bias instruments, those of a review, in YAML files of the same form
     """
 
     folder: Path = FOLDER
+    own: Path | None = None
 
     @cached_property
     def levels(self) -> Mapping[str, Any]:
@@ -42,7 +45,7 @@ class Standards:
     @cached_property
     def instruments(self) -> Mapping[str, Mapping[str, Any]]:
         """Risk-of-bias instruments by id."""
-        return read_instruments(self.folder / "risk_of_bias")
+        return read_instruments(self.folder / "risk_of_bias", *([self.own] if self.own else []))
 
     @cached_property
     def journals(self) -> Mapping[str, Any]:
@@ -93,15 +96,20 @@ def read_schemes(path: str | Path) -> dict[str, Any]:
     return standard
 
 
-def read_instruments(folder: str | Path) -> dict[str, dict[str, Any]]:
-    """Risk-of-bias instruments by id, from the YAML files of a folder.
+def standards_of(folder: str | Path = ".") -> Standards:
+    """The standards of this version with the instruments of the review in a folder."""
+    return Standards(own=Path(folder) / INSTRUMENTS)
+
+
+def read_instruments(*folders: str | Path) -> dict[str, dict[str, Any]]:
+    """Risk-of-bias instruments by id, from the YAML files of folders.
 
     Raises
     ------
     ReviewError: a file lacks a needed key, or two have one id
     """
     instruments: dict[str, dict[str, Any]] = {}
-    for path in sorted(Path(folder).glob("*.yaml")):
+    for path in [path for folder in folders for path in sorted(Path(folder).glob("*.yaml"))]:
         instrument = _read(path)
         missing = [key for key in INSTRUMENT_KEYS if key not in instrument]
         missing += [] if ("items" in instrument) != ("domains" in instrument) else ["either items or domains"]

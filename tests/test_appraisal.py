@@ -14,7 +14,7 @@ from small_evidence.extraction.appraisals import parts
 from small_evidence.extraction.checks import ExtractionError, check_extraction, fault_lines
 from small_evidence.extraction.schema import LABELS, columns, empty_table
 from small_evidence.review import Review
-from small_evidence.standards import read_instruments
+from small_evidence.standards import read_instruments, standards_of
 
 PROJECT = Path(__file__).parents[1]
 RAW = PROJECT / "data" / "raw"
@@ -104,12 +104,13 @@ def changed(appraisal, row, **cells):
 
 def test_the_instruments_are_whole():
     assert set(INSTRUMENTS) == {
-        "jbi_case_series", "murad_case_series", "newcastle_ottawa_case_control", "newcastle_ottawa_cohort", "rob2",
-        "robins_i",
+        "jbi_case_series", "murad_case_series", "newcastle_ottawa_case_control", "newcastle_ottawa_cohort", "quips",
+        "rob2", "robins_i", "robins_i_v2",
     }  # fmt: skip
     assert {name: len(parts(instrument)) for name, instrument in INSTRUMENTS.items()} == {
         "jbi_case_series": 10, "murad_case_series": 8, "newcastle_ottawa_case_control": 8,
-        "newcastle_ottawa_cohort": 8, "rob2": 5, "robins_i": 7,
+        "newcastle_ottawa_cohort": 8, "quips": 6, "rob2": 5, "robins_i": 7,
+        "robins_i_v2": 6,
     }  # fmt: skip
     for name, instrument in INSTRUMENTS.items():
         assert set(instrument["designs"]) <= set(LABELS["design"])
@@ -120,6 +121,17 @@ def test_the_instruments_are_whole():
         # YAML makes booleans of yes and no, which no cell of a table is
         answers = [answer for part in parts(instrument).values() for answer in part.get("answers", {})]
         assert all(isinstance(answer, str) for answer in [*answers, *instrument["overall"]["judgements"]])
+
+
+def test_a_review_adds_an_instrument_of_its_own_as_a_file(tmp_path):
+    folder = tmp_path / "config/risk_of_bias"
+    folder.mkdir(parents=True)
+    text = (FOLDER / "quips.yaml").read_text(encoding="utf-8").replace("id: quips", "id: synthetic_tool", 1)
+    (folder / "synthetic_tool.yaml").write_text(text, encoding="utf-8")
+    assert set(standards_of(tmp_path).instruments) == {*INSTRUMENTS, "synthetic_tool"}
+    (folder / "again.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ReviewError, match="second instrument named synthetic_tool"):
+        _ = standards_of(tmp_path).instruments
 
 
 @pytest.mark.parametrize("name", ["newcastle_ottawa_cohort", "newcastle_ottawa_case_control"])
@@ -150,7 +162,8 @@ SIGNALLED = R + rows(TRIAL, "rob2", {"1.1": "Y", "1.2": "PY", "1.3": "NI"}, resu
             changed(M, 2, tool="murad")[:1],
             "appraisal_tool",
             'row 2, column tool: "murad" is not an instrument; known are jbi_case_series, murad_case_series, '
-            "newcastle_ottawa_case_control, newcastle_ottawa_cohort, rob2, robins_i (study vayssairat1998)",
+            "newcastle_ottawa_case_control, newcastle_ottawa_cohort, quips, rob2, robins_i, robins_i_v2 "
+            "(study vayssairat1998)",
         ),
         (
             [*M, M[0] | {"item": "M9"}],

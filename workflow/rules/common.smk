@@ -79,7 +79,10 @@ DRAWING = code("figures")
 STANDARDS = WORKFLOW / "standards"
 LEVELS = str(STANDARDS / "levels.yaml")
 JOURNALS = str(STANDARDS / "journal_figures.yaml")
-INSTRUMENTS = paths(STANDARDS / "risk_of_bias", ".yaml")
+INSTRUMENTS = [
+    *paths(STANDARDS / "risk_of_bias", ".yaml"),
+    *paths("config/risk_of_bias", ".yaml"),  # of the review
+]
 CHECKLISTS = ["prisma2020_checklist", "swim", "prisma_lsr"]
 CHECKLIST_FILES = [str(STANDARDS / f"{name}.yaml") for name in CHECKLISTS]
 TEMPLATES = paths(WORKFLOW / "templates", ".j2", ".css", ".js")

@@ -1,13 +1,13 @@
 from small_evidence.extraction.checks import check_extraction
 from small_evidence.extraction.retractions import retracted_reports
 from small_evidence.review import log_errors, save_csv, save_json, save_tables
-from small_evidence.standards import Standards
+from small_evidence.standards import standards_of
 
 log_errors(snakemake.log[0])
 tables, issues = check_extraction(
     "data/raw",
     require_adjudication=snakemake.config["extraction"]["require_adjudication"],
-    instruments=Standards().instruments,
+    instruments=standards_of().instruments,
 )
 retracted = retracted_reports(tables["studies"], "data/raw")
 save_tables(tables)
