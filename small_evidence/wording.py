@@ -113,6 +113,24 @@ def next_patients(result: Mapping[str, Any]) -> str:
     return f"{result['next_lb']:.0f} to {result['next_ub']:.0f}"
 
 
+def note_words(codes: str) -> list[str]:
+    """Remarks on a pooled result in words.
+
+    >>> note_words("giant_arm;cut"), note_words("")
+    (['one study has four fifths of the patients or more', 'limits are cut at 0 and 1'], [])
+    """
+    return [NOTES[code] for code in ids_in(codes)]
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence.
+
+    >>> sentence("limits are cut")
+    'Limits are cut.'
+    """
+    return words[:1].upper() + words[1:] + ("" if words[-1:] == "." else ".")
+
+
 def coverage(conf_level: float) -> str:
     """Coverage of an interval in per cent, with all its digits.
 
@@ -365,6 +383,30 @@ def whole_or_text(value: object) -> int | str:
 
 
 # Codes of results ------------------------------------------------------------------------------------------
+
+NOTES = {  # remarks on a pooled result
+    "empty_arms": "arms without patients are left out",
+    "giant_arm": "one study has four fifths of the patients or more",
+    "wide_interval": "the interval leaves almost every proportion possible",
+    "wide_prediction": "a further study could have almost any proportion",
+    "no_maximum": "the likelihood has no maximum with tau below 1000",
+    "limit_not_found": "a limit of the interval was not found",
+    "no_lower_limit": "the data set no lower limit",
+    "no_upper_limit": "the data set no upper limit",
+    "no_tau2_limit": "tau² has no upper limit below 10,000",
+    "tau2_limit_not_found": "a limit of tau² was not found",
+    "prior_upper": "all patients responded: the upper limit is the prior's",
+    "prior_lower": "no patient responded: the lower limit is the prior's",
+    "prior_tau": "the data say nothing of tau, which is the prior's",
+    "prior_overruled": "the data contradict the prior of tau by more than can be computed",
+    "corrected": "0.5 was added to studies with only responders or none",
+    "common_effect": "tau² is taken to be 0",
+    "tau2_interval_empty": "the interval of tau² is empty: effects are nearly the same",
+    "tau2_outside_interval": "tau² lies outside its interval, which does not depend on the estimator",
+    "no_width": "the Hartung-Knapp interval has no width: effects are identical",
+    "cut": "limits are cut at 0 and 1",
+    "common_tau2": "tau² is common to the subgroups",
+}
 
 VARIANTS = {
     "leave_one_out": "Leave-one-out",

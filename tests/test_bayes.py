@@ -122,7 +122,7 @@ def test_patients_of_their_own_say_nothing_of_tau():
     ours = fit_one([1], [1])
     assert ours["tau2_ub"] == pytest.approx(halfnorm.ppf(0.975) ** 2, rel=PRINTED)
     assert ours["tau2"] == pytest.approx(halfnorm.ppf(0.5) ** 2, rel=PRINTED)
-    assert "tau is the prior's" in ours["note"]
+    assert "prior_tau" in ours["note"].split(";")
     assert np.isnan(ours["pi_lb"])
 
 
@@ -133,7 +133,7 @@ def test_boundaries_have_answers_inside(xi, ni):
     assert 0 < ours["ci_lb"] < ours["estimate"] < ours["ci_ub"] < 1
     assert ours["ci_ub"] - ours["ci_lb"] < 0.95
     if sum(xi) == sum(ni):
-        assert "the upper limit is the prior's" in ours["note"]
+        assert "prior_upper" in ours["note"]
         assert ours["ci_lb"] > 0.5
 
 
@@ -157,7 +157,7 @@ def test_prior_of_tau_overruled_by_the_data():
     """0 and 100,000 of 100,000 need a tau of 4; a half-normal of 0.1 gives that e^-800 and no digit is left."""
     assert np.sqrt(fit_one([0, 100_000], [100_000, 100_000])["tau2"]) > 3
     refused = fit_one([0, 100_000], [100_000, 100_000], tau_scale=0.1)
-    assert refused["status"] == "not_converged"
+    assert (refused["status"], refused["note"]) == ("not_converged", "prior_overruled")
     assert np.isnan(refused["estimate"])
 
 

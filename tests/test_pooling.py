@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from small_evidence import wording
 from small_evidence.pooling import METHODS, RECORD, STATUSES, pool_many, pool_responses
 from small_evidence.pooling.heterogeneity import likelihood_ratio_q
 from small_evidence.pooling.proportions import INTERVALS, proportion_interval
+from small_evidence.pooling.record import NOTES
 
 METAFOR = Path(__file__).parent / "reference" / "metafor"
 MODELS = [method for method in METHODS if method != "crude"]
@@ -40,7 +42,8 @@ def check_record(row):
         assert 0 <= row["pi_lb"] <= row["ci_ub"]
         assert row["ci_lb"] <= row["pi_ub"] <= 1
     if row["ci_ub"] - row["ci_lb"] > 0.9:
-        assert "almost every proportion" in row["note"]
+        assert "wide_interval" in row["note"].split(";")
+    assert set(row["note"].split(";")) - {""} <= set(NOTES)
 
 
 # --- one study ------------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ def test_boundaries_are_the_same_for_every_method(method, xi, ni, status, estima
         assert (found["status"], found["interval"]) == ("ok", "credible")
         assert 0 < found["ci_lb"] < found["estimate"] < found["ci_ub"] < 1
         assert abs(found["estimate"] - estimate) < 0.1
-        assert "the prior's" in found["note"]
+        assert {"prior_upper", "prior_lower", "prior_tau"} & set(found["note"].split(";"))
         assert found[["q", "q_df", "q_p", "i2", "h2"]].isna().all()
         check_record(found)
         return
@@ -117,7 +120,6 @@ def test_boundaries_are_the_same_for_every_method(method, xi, ni, status, estima
     assert found["interval"] == "clopper_pearson"
     assert (found["estimate"], found["ci_lb"], found["ci_ub"]) == (estimate, *proportion_interval(*counts))
     if method != "crude":
-        assert found["note"]
         assert found[["pi_lb", "pi_ub", "b", "se", "tau2", "q", "i2", "loglik"]].isna().all()
     check_record(found)
 
@@ -128,13 +130,13 @@ def test_no_data():
         assert found["status"] == "no_data"
         assert found["k"] == 0
         assert found[["estimate", "ci_lb", "ci_ub", "tau2"]].isna().all()
-    assert found["note"] == "2 arms without patients left out"
+    assert found["note"] == "empty_arms"
 
 
 def test_arm_without_patients_is_left_out():
     found, without = pool_responses([3, 0, 4, 9], [12, 0, 4, 17]), pool_responses([3, 4, 9], [12, 4, 17])
     # Three studies so unlike leave the default interval wider than 0.9, which both say.
-    assert found["note"].split("; ") == ["1 arm without patients left out", without["note"]]
+    assert (found["note"], without["note"]) == ("empty_arms;wide_interval", "wide_interval")
     pd.testing.assert_series_equal(found.drop("note"), without.drop("note"))
 
 
@@ -172,11 +174,18 @@ def test_extremes_have_an_answer(method, xi, ni):
         check_record(found)
 
 
+def test_one_study_with_most_of_the_patients_is_named():
+    """28 of 30 patients: 36.7 % [12.0, 99.7] without a word before."""
+    assert "giant_arm" in pool_responses([9, 1, 1], [28, 1, 1])["note"].split(";")
+    assert "giant_arm" in pool_responses([19, 0, 0], [28, 1, 1])["note"].split(";")
+    assert "giant_arm" not in pool_responses([9, 10, 1], [28, 30, 1])["note"].split(";")
+    assert set(wording.NOTES) == set(NOTES)
+
+
 def test_extreme_heterogeneity_says_so():
     found = pool_responses([0, 50], [50, 50])
     assert found["status"] == "tau2_unbounded"
     assert found["estimate"] == 0.5
-    assert "tau2 grows without bound" in found["note"]
     plain, exact = pool_responses([0, 50], [50, 50], interval="profile"), proportion_interval(1, 2)
     assert (plain["ci_lb"], plain["ci_ub"]) == exact
     # The default bounds tau2 by a penalty and asks for Student's value of two studies: wider.

@@ -455,7 +455,7 @@ def test_scenarios():
     assert found["status"].tolist()[4:] == ["no_data"] * 2
     plain = pool_many(arms[arms["n"] > 9], by="therapy")
     assert found["estimate"][2:4].tolist() == plain["estimate"].tolist()
-    assert not found["note"].str.contains("without patients").any()
+    assert not found["note"].str.contains("empty_arms").any()
 
 
 def test_all_methods_side_by_side():

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from small_evidence.pooling.heterogeneity import likelihood_ratio_q
 from small_evidence.pooling.methods import METHODS
-from small_evidence.pooling.notes import join_notes
+from small_evidence.pooling.notes import join_codes
 from small_evidence.pooling.proportions import check_choice, check_level, proportion_interval
 from small_evidence.pooling.record import RECORD, STATUSES, TEXT_COLUMNS
 
@@ -25,6 +25,7 @@ ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
 PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
 PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
 OPTIONAL_PREDICTION = ("glmm",)  # methods that take time to predict and can leave it
+GIANT = 0.8  # share of the patients in one of several studies that gets a remark
 UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
 VACUOUS = 0.999  # a prediction interval wider than this is printed as 0 to 100 % and is not given
 FIXED_OPTIONS = {"fixed": {"tau2_method": "FE"}}  # what a method asks of its module beside the options
@@ -190,17 +191,11 @@ def _pool(xi, ni, group, size, method, conf_level, options, prediction=True, hom
     if method == "crude":
         modelled[:] = False
     exact = ~modelled & (k > 0)
-    notes = [(empty > 0, [f"{n} {'arm' if n == 1 else 'arms'} without patients left out" for n in empty])]
     if exact.any():
         name = options.get("interval", "clopper_pearson") if method == "crude" else "clopper_pearson"
         out["interval"][exact] = name
         out["estimate"][exact] = events[exact] / total[exact]
         out["ci_lb"][exact], out["ci_ub"][exact] = proportion_interval(events[exact], total[exact], name, conf_level)
-        notes += [
-            (exact & (status == "tau_not_identified"), STATUSES["tau_not_identified"]),
-            (exact & (status == "single_study") & (method != "crude"), "one study, not pooled"),
-            (exact & np.isin(status, ["all_responders", "no_responders"]), "tau2 cannot be told"),
-        ]
     out["status"] = status
     if method == "crude":
         _add_common_proportion(out, np.flatnonzero(status == "ok"), events, total)
@@ -223,9 +218,7 @@ def _pool(xi, ni, group, size, method, conf_level, options, prediction=True, hom
             )
             result |= module.fit(*counts, mask, conf_level, **options, **fixed)
         for name, values in result.items():
-            if name == "note":
-                notes.append((np.isin(np.arange(size), rows), _spread(values, rows, size)))
-            elif name in out:
+            if name in out:
                 out[name][rows] = values
     if not prediction:
         for name in ("pi_lb", "pi_ub", "mean_ci_lb", "mean_ci_ub"):
@@ -234,13 +227,20 @@ def _pool(xi, ni, group, size, method, conf_level, options, prediction=True, hom
     out["pi_lb"], out["pi_ub"] = np.minimum(out["pi_lb"], out["ci_lb"]), np.maximum(out["pi_ub"], out["ci_ub"])
     vacuous = out["pi_ub"] - out["pi_lb"] > VACUOUS
     out["pi_lb"][vacuous] = out["pi_ub"][vacuous] = np.nan
-    notes.append((vacuous, "a further study could have almost any proportion"))
     failed = out["status"] == "not_converged"
     for name in ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"):
         out[name][failed] = np.nan
     wide = out["ci_ub"] - out["ci_lb"] > UNINFORMATIVE
-    notes.append((wide, "the interval leaves almost every proportion possible"))
-    out["note"] = join_notes(size, [(held & _has_text(text, size), text) for held, text in notes])
+    largest = np.zeros(size)
+    np.maximum.at(largest, group, ni)
+    common = {
+        "empty_arms": empty > 0,
+        "giant_arm": (k > 1) & (largest >= GIANT * np.maximum(total, 1)),
+        "wide_interval": wide,
+        "wide_prediction": vacuous,
+    }
+    both = zip(join_codes(common), out["note"], strict=True)
+    out["note"] = np.array([";".join(codes for codes in pair if codes) for pair in both], object)
     return out
 
 
@@ -260,16 +260,6 @@ def _batches(rows, bucket):
     for width in np.unique(bucket[rows]):
         alike = rows[bucket[rows] == width]
         yield from np.array_split(alike, min(-(-alike.size * width // ARMS_AT_ONCE), alike.size))
-
-
-def _spread(values, rows, size):
-    out = np.full(size, "", object)
-    out[rows] = values
-    return out
-
-
-def _has_text(text, size):
-    return np.broadcast_to(np.asarray(text, object) != "", (size,))
 
 
 def _add_common_proportion(out, rows, events, total):

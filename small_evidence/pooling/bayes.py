@@ -29,7 +29,7 @@ from scipy.special import expit, log_expit, logit
 
 from small_evidence.pooling.likelihood import Arms, make_arms
 from small_evidence.pooling.methods import METHODS
-from small_evidence.pooling.notes import join_notes
+from small_evidence.pooling.notes import join_codes
 from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
@@ -107,14 +107,13 @@ def fit(
     answered = np.isfinite(result["ci_ub"])
     events, total = xi.sum(axis=1), ni.sum(axis=1)
     result["status"] = np.select([k == 0, answered], ["no_data", "ok"], "not_converged").astype(object)
-    result["note"] = join_notes(
-        size,
-        [
-            (answered, f"priors b ~ N(0, {b_sd:g}²), tau ~ HN({tau_scale:g})"),
-            (answered & (events == total), "all patients responded: the upper limit is the prior's"),
-            (answered & (events == 0), "no patient responded: the lower limit is the prior's"),
-            (answered & ((k == 1) | (np.where(mask, ni, 1).max(axis=1) == 1)), "tau is the prior's"),
-        ],
+    result["note"] = join_codes(
+        {
+            "prior_upper": answered & (events == total),
+            "prior_lower": answered & (events == 0),
+            "prior_tau": answered & ((k == 1) | (np.where(mask, ni, 1).max(axis=1) == 1)),
+            "prior_overruled": ~answered & (k > 0),
+        }
     )
     result["interval"] = np.full(size, interval, dtype=object)
     return result

@@ -17,7 +17,6 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import betainc, digamma, expit, gammaln, log_expit, logit, ndtri, zeta
 
 from small_evidence.pooling.methods import METHODS
-from small_evidence.pooling.notes import join_notes
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
@@ -96,7 +95,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     Returns
     -------
     dict of arrays (a,): interval; estimate, ci_lb, ci_ub, pi_lb, pi_ub, mean_proportion as proportions (estimate and
-    mean_proportion are both mu); b = logit(mu) and its se; rho; loglik; status, note (with rho in words). There is
+    mean_proportion are both mu); b = logit(mu) and its se; rho; loglik; status. There is
     no tau2 in this model: rho is on another scale.
 
     Raises
@@ -171,7 +170,6 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     result["interval"] = np.full(size, interval, dtype=object)
     result["interval"][np.isin(status, ["all_responders", "no_responders", "tau2_unbounded"])] = "clopper_pearson"
     result["status"] = status
-    result["note"] = join_notes(size, [(np.isfinite(result["rho"]), [f"rho = {rho:.3f}" for rho in result["rho"]])])
     return result
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
 
 from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, make_arms, mean_proportion
-from small_evidence.pooling.maximum import TAU_LARGEST, Maximum, maximise
+from small_evidence.pooling.maximum import Maximum, maximise
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.prediction import mean_limits, posterior_mixture, standard_deviation_of_tau, study_limits
-from small_evidence.pooling.profile import TAU_LARGE, profile_b, profile_tau
+from small_evidence.pooling.profile import profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
@@ -131,7 +131,7 @@ def _fill_maximum(out: Columns, arms: Arms, row: np.ndarray, top: Maximum) -> tu
     _, tau, _, converged = top
     out["status"][row[tau == 0]] = "tau2_zero"
     out["status"][row[~converged]] = "not_converged"
-    _add_note(out, row[~converged], f"no maximum of the likelihood with tau below {TAU_LARGEST:.0f}")
+    _add_note(out, row[~converged], "no_maximum")
     row, top = row[converged], top.take(converged)
     b, tau, point, _ = top
     interior = tau > 0
@@ -144,9 +144,9 @@ def _fill_maximum(out: Columns, arms: Arms, row: np.ndarray, top: Maximum) -> tu
 
 
 def _fill_limits(out: Columns, row: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> None:
-    _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of the interval was not found")
-    _add_note(out, row[np.isinf(lb)], "the data set no lower limit")
-    _add_note(out, row[np.isinf(ub)], "the data set no upper limit")
+    _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "limit_not_found")
+    _add_note(out, row[np.isinf(lb)], "no_lower_limit")
+    _add_note(out, row[np.isinf(ub)], "no_upper_limit")
     out["ci_lb"][row], out["ci_ub"][row] = expit(lb), expit(ub)
 
 
@@ -176,8 +176,8 @@ def _fill_tau2_limits(out: Columns, arms: Arms, row: np.ndarray, top: Maximum, c
     lb, ub = profile_tau(arms, row, top, np.full(row.size, critical))
     out["tau2_lb"][row] = lb**2
     out["tau2_ub"][row] = np.where(np.isfinite(ub), ub, np.nan) ** 2
-    _add_note(out, row[np.isinf(ub)], f"no upper limit of tau2 below {TAU_LARGE**2:.0f}")
-    _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "a limit of tau2 was not found")
+    _add_note(out, row[np.isinf(ub)], "no_tau2_limit")
+    _add_note(out, row[np.isnan(lb) | np.isnan(ub)], "tau2_limit_not_found")
 
 
 def _fill_predictions(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, conf_level: float) -> None:
@@ -200,9 +200,9 @@ _FITTED = (
 )
 
 
-def _add_note(out: Columns, rows: np.ndarray, text: str) -> None:
+def _add_note(out: Columns, rows: np.ndarray, code: str) -> None:
     for i in rows:
-        out["note"][i] = f"{out['note'][i]}; {text}" if out["note"][i] else text
+        out["note"][i] = f"{out['note'][i]};{code}" if out["note"][i] else code
 
 
 def _fill_unbounded(out: Columns, arms: Arms, row: np.ndarray, conf_level: float) -> None:
@@ -220,9 +220,3 @@ def _fill_unbounded(out: Columns, arms: Arms, row: np.ndarray, conf_level: float
     out["ci_lb"][row], out["ci_ub"][row] = proportion_interval(all_respond, k, conf_level=conf_level)
     out["loglik"][row] = xlogy(all_respond, share) + xlogy(k - all_respond, 1 - share)
     out["status"][row], out["interval"][row] = "tau2_unbounded", "clopper_pearson"
-    _add_note(
-        out,
-        row,
-        "each study has only responders or none: tau2 grows without bound; given is the share of studies in which "
-        "all responded",
-    )

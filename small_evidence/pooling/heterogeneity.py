@@ -185,7 +185,7 @@ def subgroups(
         out.loc[row, ["estimate", "ci_lb", "ci_ub"]] = expit([b, lb, ub])
         out.loc[row, ["b", "se", "tau2"]] = b, se, model.tau2
         out.loc[row, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
-        out.loc[row, ["interval", "note", "nodes"]] = interval, "tau2 common to the subgroups", 0
+        out.loc[row, ["interval", "note", "nodes"]] = interval, "common_tau2", 0
     single = out["studies"] < MIN_STUDIES_SUBGROUP
     out.loc[single, _OF_MODEL] = np.nan
     out.loc[single, "status"] = "single_study"

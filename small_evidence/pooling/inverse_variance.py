@@ -12,7 +12,7 @@ i2, h2 the shares of the variance that are not chance. Arrays are (a, k): a anal
 import numpy as np
 from scipy.special import chdtrc, chdtri, expit, ndtri, stdtrit
 
-from small_evidence.pooling.notes import join_codes, join_notes
+from small_evidence.pooling.notes import join_codes
 from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
@@ -26,14 +26,6 @@ DEFAULT_INTERVAL = "wald_z"
 CORRECTION = 0.5  # added to responders and non-responders of a study without one of them; Haldane 1956
 GRID_POINTS = 60  # starts of the search for the highest peak of a (restricted) likelihood
 MAX_STEPS = 200
-NOTES = {
-    "corrected": "0.5 added in {studies}",
-    "common_effect": "tau2 taken to be 0",
-    "tau2_interval_empty": "interval of tau2 empty: effects nearly the same",
-    "tau2_outside_interval": "tau2 outside its interval, which does not depend on the estimator of tau2",
-    "no_width": "Hartung-Knapp interval has no width: effects identical",
-    "cut": "limits cut at 0 and 1",
-}
 COLLAPSED = 1e-12  # a Hartung-Knapp factor below this means identical effects, not certainty
 
 
@@ -266,7 +258,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
     dict of arrays (a,): interval, measure, tau2_method; estimate, ci_lb, ci_ub, pi_lb, pi_ub as proportions; b, se,
     tau2, tau2_lb, tau2_ub on the scale of the measure; q, q_df, q_p, i2 (share, 0..1), h2; i2_lb, i2_ub (i2 at
     tau2_lb and tau2_ub); b_lb, b_ub, b_pi_lb, b_pi_ub, the intervals before the back-transformation; status;
-    note_codes, those of NOTES that apply, joined by ";", and note, their words
+    note, codes of `record.NOTES` joined by ";"
 
     Raises
     ------
@@ -374,11 +366,7 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
         "no_width": collapsed & (k > 1),
         "cut": beyond,
     }
-    result["note_codes"] = join_codes(remarks)
-    studies = [f"{count} {'study' if count == 1 else 'studies'}" for count in corrected]
-    result["note"] = join_notes(
-        size, [(held, [NOTES[code].format(studies=text) for text in studies]) for code, held in remarks.items()]
-    )
+    result["note"] = join_codes(remarks)
     for name, value in (("interval", interval), ("measure", measure), ("tau2_method", tau2_method)):
         result[name] = np.full(size, value, dtype=object)
     return result

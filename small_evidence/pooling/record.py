@@ -33,7 +33,8 @@ RECORD = (
     "loglik",
     "nodes",  # quadrature nodes of the last evaluation
     "status",  # one of STATUSES
-    "note",
+    "rho",  # beta-binomial: correlation of two patients of one study
+    "note",  # codes of NOTES, joined by ";"
 )
 
 TEXT_COLUMNS = ("method", "interval", "measure", "tau2_method", "status", "note")
@@ -43,17 +44,29 @@ STATUSES = {
     "tau2_zero": "the model was fitted; its estimate of tau2 is 0, the edge of the range",
     "tau2_unbounded": (
         "every study has only responders or none, and both kinds occur: the likelihood grows as tau2 goes to "
-        "infinity, so the studies, not the patients, are counted"
+        "infinity; given is the share of studies in which all responded"
     ),
     "all_responders": "every patient of every study responded: 1, with the exact bound of the summed counts",
     "no_responders": "no patient of any study responded: 0, with the exact bound of the summed counts",
     "single_study": "one study: its own proportion and exact interval, nothing is pooled",
     "tau_not_identified": (
-        "every study has one patient, so tau2 cannot be told: the summed counts with their exact interval, "
+        "every study has one patient, so tau2 cannot be estimated: the summed counts with their exact interval, "
         "which takes one proportion to hold for all"
     ),
     "no_data": "no arm with patients",
     "not_converged": "the maximum was not found; nothing is reported",
 }
+
+# Remarks on a result; `wording.NOTES` has the words.
+NOTES = (
+    "empty_arms",
+    "giant_arm",
+    "wide_interval",
+    "wide_prediction",
+    *("no_maximum", "limit_not_found", "no_lower_limit", "no_upper_limit", "no_tau2_limit", "tau2_limit_not_found"),
+    *("prior_upper", "prior_lower", "prior_tau", "prior_overruled"),
+    *("corrected", "common_effect", "tau2_interval_empty", "tau2_outside_interval", "no_width", "cut"),
+    "common_tau2",
+)
 
 MIN_K_PREDICTION = 3  # Higgins, Thompson & Spiegelhalter 2009: no prediction from two studies

@@ -258,6 +258,6 @@ def _in_order(pooled, responses, by, column):
 
 
 def _clear_of_blanks(pooled):
-    """Drop the remark on arms without patients that stand for what was left out."""
-    parts = [[part for part in note.split("; ") if "without patients" not in part] for note in pooled["note"]]
-    return pooled.assign(note=["; ".join(part) for part in parts])
+    """Drop the remark on arms without patients, which stand for what was left out."""
+    kept = [[code for code in codes.split(";") if code != "empty_arms"] for codes in pooled["note"]]
+    return pooled.assign(note=[";".join(codes) for codes in kept])

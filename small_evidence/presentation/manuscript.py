@@ -19,6 +19,7 @@ from small_evidence.extraction.screening import box_label, flow_shown
 from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.pooling.prediction import NEXT_PATIENTS
+from small_evidence.pooling.record import STATUSES
 from small_evidence.presentation.records import record_facts
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.reasons import not_pooled_reason
@@ -38,10 +39,12 @@ from small_evidence.wording import (
     method_label,
     missing,
     next_patients,
+    note_words,
     p_value,
     per_cent,
     rounded,
     scheme_name,
+    sentence,
     variant_label,
     word,
 )
@@ -196,7 +199,7 @@ def _grading(review: Review, cites: Citations) -> str:
         f"Scheme: {review.scheme['title']} {cites.cite('scheme')}."
     ]
     if review.scheme["note"]:
-        parts.append(_sentence(review.scheme["note"]))
+        parts.append(sentence(review.scheme["note"]))
     parts.append(
         "The level of a treatment is the highest level among its eligible studies, whether or not their counts could "
         "be analysed; a treatment whose analysis includes no study of that level is marked."
@@ -448,7 +451,7 @@ def _by_class(review: Review, cites: Citations) -> Iterator[Heading | Item]:
             if not analysis.result["k"]:
                 without.setdefault(not_pooled_reason(analysis.result, review), []).append(analysis.label)
         if without:
-            reasons = [_sentence(f"{why}: {'; '.join(names)}") for why, names in without.items()]
+            reasons = [sentence(f"{why}: {'; '.join(names)}") for why, names in without.items()]
             yield Item(" ".join(["Not analysed.", *reasons]))
 
 
@@ -516,7 +519,8 @@ def _pooled(result: Mapping[str, Any], review: Review) -> str:
         return f"{words} No {unit} {response.event_singular}; {exact}"
     if status == "tau2_zero":
         return f"{words} The variance between studies is estimated as zero, the boundary of its range."
-    return words if status == "ok" or not result["note"] else f"{words} {_sentence(cell(result['note']))}"
+    remarks = [STATUSES[status]] * (status != "ok") + note_words(result["note"])
+    return " ".join([words, *(sentence(remark) for remark in remarks)])
 
 
 def _level(analysis: Analysis) -> str:
@@ -538,7 +542,7 @@ def _abbreviations(review: Review) -> Iterator[str]:
     diseases = abbreviations(shown, review["diseases"])
     parts = ["CI, confidence interval", *["CrI, credible interval"] * bool(credible), *diseases]
     if review.analyses:
-        yield f"Abbreviations: {_sentence('; '.join(parts))}"
+        yield f"Abbreviations: {sentence('; '.join(parts))}"
 
 
 def _sensitivity_results(review: Review) -> list[str]:
@@ -671,7 +675,3 @@ def _listed(words: Iterable[str]) -> str:
     """
     words = list(words)
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + ("" if words[-1:] == "." else ".")

@@ -13,6 +13,7 @@ from small_evidence.extraction.appraisals import CONSENSUS
 from small_evidence.extraction.schema import SILENT, numbers
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
+from small_evidence.pooling.record import STATUSES
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.claims import is_followed
@@ -33,6 +34,8 @@ from small_evidence.wording import (
     level_text,
     method_label,
     missing,
+    note_words,
+    sentence,
     short_labels,
     variance,
 )
@@ -203,8 +206,12 @@ def pooled_marks(result: Mapping[str, Any], marks: Marks) -> list[str]:
         )
     elif status == "tau2_zero":
         notes.append("The variance between studies is estimated as zero, the boundary of its range.")
-    elif status != "ok" and not missing(result["note"]):
-        notes.append(cell(result["note"]))
+    elif status != "ok":
+        notes.append(sentence(STATUSES[status]))
+    # a wide interval has its own words above, an interval of prediction its own column
+    said = ("wide_interval", "wide_prediction")
+    kept = ";".join(code for code in ids_in(result["note"]) if code not in said)
+    notes += [sentence(words) for words in note_words(kept)]
     return [marks.mark(note) for note in notes]
 
 
