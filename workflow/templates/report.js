@@ -30,6 +30,18 @@
     return [...first.cells].flatMap((cell) => (cell.scope === "colgroup" ? below.splice(0, cell.colSpan) : [cell]));
   }
 
+  // A table gets its tools when it comes near the screen, or when an address asks for it: most are never looked at.
+  const waiting = new Set(document.querySelectorAll(".table > table"));
+  const whenNear = new IntersectionObserver(
+    (entries) => entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => ready(target)),
+    { rootMargin: "800px" },
+  );
+  function ready(table) {
+    if (!waiting.delete(table)) return;
+    whenNear.unobserve(table);
+    prepare(table);
+  }
+
   function prepare(table) {
     const bodies = [...table.tBodies];
     const rows = bodies.flatMap((body) => {
@@ -40,10 +52,12 @@
     });
     // the lines of a result and of its arms stay together
     if (rows.length < 2 || table.caption.id.startsWith("results-")) return;
-    for (const one of rows) {
+    const wordsOf = (one) => {
       const cells = [...one.row.cells].map((cell) => cell.textContent);
-      one.words = ` ${[...cells, one.row.cells[0].dataset.group ?? ""].join(" ")}`.toLowerCase().replace(/[([/]/g, "$& ");
-    }
+      const all = [...cells, one.row.cells[0].dataset.group ?? ""].join(" ");
+      one.words ||= ` ${all}`.toLowerCase().replace(/[([/]/g, "$& ");
+      return one.words;
+    };
     const name = table.caption.textContent;
     const said = element("output", { "aria-live": "polite" });
     const heads = headings(table);
@@ -78,9 +92,9 @@
     function filter() {
       const chosen = facets.filter((field) => field.value);
       const sought = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-      for (const { row, words } of rows) {
-        const fits = chosen.every((field) => (row.dataset[field.name] ?? "").split(";").includes(field.value));
-        row.hidden = !(fits && sought.every((word) => words.includes(` ${word}`)));
+      for (const one of rows) {
+        const fits = chosen.every((field) => (one.row.dataset[field.name] ?? "").split(";").includes(field.value));
+        one.row.hidden = !(fits && sought.every((word) => wordsOf(one).includes(` ${word}`)));
       }
       for (const { group, body } of rows) {
         if (group) group.hidden = sort.position >= 0 || rows.every((one) => one.body !== body || one.row.hidden);
@@ -191,7 +205,11 @@
     const { place, choices } = page.address();
     const target = document.getElementById(place);
     if (!target) return;
-    if (choices.size) states.get(place)?.(choices);
+    if (choices.size) {
+      const there = target.closest("table");
+      (there ? [there] : [...target.querySelectorAll(".table > table")]).forEach(ready);
+      states.get(place)?.(choices);
+    }
     for (let part = target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     const row = target.closest("tr");
     if (row) row.hidden = false;
@@ -200,7 +218,7 @@
     target.focus({ preventScroll: true });
   }
 
-  document.querySelectorAll(".table > table").forEach(prepare);
+  for (const table of waiting) whenNear.observe(table);
   document.querySelectorAll("figure img").forEach(offerFigure);
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (event) => {
