@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test fuzz wheel-test lint bench lock clean
+.PHONY: docs run test fuzz wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -16,6 +16,11 @@ wheel-test: .venv/ready
 FUZZ_EXAMPLES ?= 500
 fuzz: .venv/ready
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -n 2 tests/test_extraction.py -k random_damage
+
+# The site in site/: every page, links checked. Serve it with: .venv/bin/mkdocs serve
+docs: .venv/ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r pyproject.toml --extra docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 lint: .venv/ready
 	$(BIN)/ruff check .

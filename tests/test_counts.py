@@ -1,5 +1,6 @@
 """The functions of `import small_evidence as se`: the numbers of the engine under free column names, printed."""
 
+import doctest
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import small_evidence as se
 from small_evidence.pooling import pool_responses
 from small_evidence.pooling.comparisons import compare
+from tests.conftest import PROJECT
 
 STUDIES = pd.DataFrame(
     {
@@ -22,6 +24,12 @@ STUDIES = pd.DataFrame(
     }
 )
 NAMES = {"x": "events", "n": "total", "label": "author"}
+
+
+def test_the_page_on_python_shows_what_python_prints():
+    options = doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+    failed, tried = doctest.testfile(str(PROJECT / "docs/python.md"), module_relative=False, optionflags=options)
+    assert (failed, tried > 10) == (0, True)
 
 
 def test_importing_the_package_imports_no_library():

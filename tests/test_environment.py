@@ -38,11 +38,12 @@ def test_lock_holds_every_package_within_its_bounds():
         assert tuple(map(int, lower.split("."))) <= version < tuple(map(int, upper.split("."))), name
 
 
-def test_lock_leaves_out_what_only_a_cluster_needs():
+def test_lock_leaves_out_what_only_a_cluster_the_site_or_the_notebooks_need():
     lock = (PROJECT / "requirements.lock").read_text()
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(extras) == {"dev", "cluster"}
-    assert all(f"{re.match(r'[a-z-]+', line)[0]}==" not in lock for line in extras["cluster"])
+    assert set(extras) == {"dev", "cluster", "docs", "notebooks"}
+    left_out = [line for extra in ("cluster", "docs", "notebooks") for line in extras[extra]]
+    assert not [line for line in left_out if re.search(rf"^{re.match(r'[a-z-]+', line)[0]}==", lock, re.M)]
 
 
 def test_lock_has_hashes_and_no_addresses():
