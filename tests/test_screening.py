@@ -470,6 +470,10 @@ def test_decisions_are_proposed_beside_those_that_the_table_has(copy_review):
     row = pd.read_csv(review.path(agreement)).iloc[0]
     assert row[["screening_stage", "compared", "agreed"]].tolist() == ["title_abstract", 1, 1]
     (exports / "notes.csv").write_text("title,authors\nSYNTHETIC a,Doe A\n")
-    printed = review.run(proposals, code=1)
+    references = review.path("data/raw/references")
+    references.mkdir()
+    (references / "endless.ris").symlink_to("/dev/zero")  # hashed by no run, read by none
+    printed = review.run(proposals, "results/tables/import_proposals.csv", "--keep-going", code=1)
     assert "notes.csv: no decision" in printed
+    assert "endless.ris: a link to a file outside this folder" in printed
     assert "Traceback" not in printed

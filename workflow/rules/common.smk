@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 START = time.time()
@@ -52,12 +53,12 @@ def contents(files):
 
     Snakemake compares times only: with the content as a parameter, a table restored from an older copy is noticed too.
     """
-    found = {}
+    found = {path: "" for path in files}
     for path in files:
-        try:
-            found[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        except OSError:
-            found[path] = ""
+        # a link may lead to a pipe or a device, which never end
+        if Path(path).is_file():
+            with suppress(OSError), open(path, "rb") as stream:
+                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
     return found
 
 
