@@ -16,7 +16,7 @@ from small_evidence.review import Review, read_result, save_csv
 from small_evidence.standards import read_instruments
 from small_evidence.tables.agreement import agreement_table
 from small_evidence.tables.parts import appraisal_words
-from small_evidence.tables.risk_of_bias import HOW_TO, risk_of_bias_table
+from small_evidence.tables.risk_of_bias import risk_of_bias_table
 from tests.made_up import frame
 
 INSTRUMENTS = read_instruments(Path("workflow/standards/risk_of_bias"))
@@ -159,25 +159,18 @@ def test_each_rater_has_a_row_and_the_consensus_is_bold():
     assert "Each rater has a row; nothing is chosen between them." in without.footnotes
 
 
-def test_without_any_appraisal_the_table_says_what_could_be_appraised_by_what():
+def test_without_any_appraisal_the_table_is_one_sentence():
     table = table_of([])
     assert table.caption == "Risk of bias in the studies: not appraised"
-    assert table.frame.to_numpy().tolist() == [
-        ["randomised controlled trial", 1, 0, "RoB 2"],
-        ["cohort study with controls", 1, 0, "Newcastle-Ottawa Scale, cohort studies; ROBINS-I"],
-        ["case series, direction not stated", 2, 0,
-         "JBI checklist for case series; Murad 2018, case reports and case series"],
-        ["NR", 1, 0, "none before the design is known"],
-    ]  # fmt: skip
-    assert table.footnotes[:3] == (
-        "No study has been appraised for risk of bias (of 5 eligible studies).",
-        "Not shown: 1 excluded study.",
-        HOW_TO,
-    )
+    sentence = "No study has been appraised for risk of bias (of 5 eligible studies)."
+    assert table.frame.to_numpy().tolist() == [[sentence]]
+    assert table.footnotes == ("Not shown: 1 excluded study.",)
 
 
-def test_a_review_without_studies_has_a_table_without_rows():
-    assert table_of([], STUDIES.iloc[:0]).frame.empty
+def test_a_review_without_studies_has_the_same_sentence():
+    assert table_of([], STUDIES.iloc[:0]).frame.to_numpy().tolist() == [
+        ["No study has been appraised for risk of bias (of 0 eligible studies)."]
+    ]
 
 
 def test_an_appraisal_of_an_excluded_study_is_not_shown():

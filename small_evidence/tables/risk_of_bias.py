@@ -8,28 +8,24 @@ import pandas as pd
 
 from small_evidence.appraisal.risk_of_bias import judged_items, most_stars
 from small_evidence.extraction.appraisals import CONSENSUS, OVERALL, parts
-from small_evidence.extraction.schema import LABELS, MISSING, humanise
+from small_evidence.extraction.schema import humanise
 from small_evidence.review import Review
 from small_evidence.tables.parts import appraisal_words
 from small_evidence.tables.table import Column, Table
-from small_evidence.wording import NOTE_NR, SIGNS, cell, counted, joined, judgement_sign, word
+from small_evidence.wording import NOTE_NR, SIGNS, cell, counted, judgement_sign, word
 
 KEYS = ["study_id", "tool", "result", "rater"]
-HOW_TO = (
-    "To appraise a study, add a row for each item of an instrument made for its design to the table risk_of_bias in "
-    "data/raw."
-)
 
 
 def risk_of_bias_table(review: Review) -> Table:
-    """Every appraisal of a study that is not excluded, a row a rater; without any, what could be appraised by what."""
+    """Every appraisal of a study that is not excluded, a row a rater; without any, one sentence."""
     studies, risk_of_bias, instruments = review["studies"], review["risk_of_bias"], review.standards.instruments
     rows = review["appraisal"].copy()
     left = int((studies["status"] == "excluded").sum())
     about = [f"{appraisal_words(rows)}."]
     about += [f"Not shown: {counted(left, 'excluded study', 'excluded studies')}."] * bool(left)
     if not (rows["appraised"] == "yes").any():
-        return _what_could_be(rows, instruments, about)
+        return _not_appraised(about)
     judged = judged_items(review)
     judged["sign"] = judged["stars"].where(judged["stars"] != "", judged["judgement"].map(judgement_sign))
     signs = {key: dict(zip(own["item"], own["sign"], strict=True)) for key, own in judged.groupby(KEYS)}
@@ -113,29 +109,9 @@ def _sign_note(judged: pd.DataFrame) -> str:
     return f"Signs: {'; '.join(signs)}; {judgement_sign('')}, no such item, or not appraised."
 
 
-def _what_could_be(rows: pd.DataFrame, instruments: Mapping, about: list[str]) -> Table:
-    """Nothing is appraised: how many studies of each design, and the instruments made for it."""
-    sizes = rows["design"].value_counts()
-    ordered = [design for design in LABELS["design"] if design in sizes.index]
-    ordered += [design for design in sizes.index if design not in ordered]
-    made = []
-    for design in ordered:
-        fits = [instrument["label"] for instrument in instruments.values() if design in instrument["designs"]]
-        words = "none before the design is known" if design in MISSING else joined(fits)
-        made.append(
-            {
-                "Design": word("design", design),
-                "Studies": int(sizes[design]),
-                "Appraised": 0,
-                "Instruments for it": words,
-            }
-        )
-    columns = (
-        Column("Design", 30),
-        Column("Studies", 9, "center"),
-        Column("Appraised", 10, "center"),
-        Column("Instruments for it", 60),
-    )
-    frame = pd.DataFrame(made, columns=[column.name for column in columns])
-    notes = (*about, HOW_TO, NOTE_NR)
-    return Table("risk_of_bias", "", "Risk of bias in the studies: not appraised", frame, columns, footnotes=notes)
+def _not_appraised(about: list[str]) -> Table:
+    """One sentence where no study was appraised."""
+    sentence, *notes = about
+    frame = pd.DataFrame({"Risk of bias": [sentence]})
+    columns = (Column("Risk of bias", 90),)
+    return Table("risk_of_bias", "", "Risk of bias in the studies: not appraised", frame, columns, footnotes=(*notes,))
