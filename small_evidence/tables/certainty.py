@@ -47,7 +47,7 @@ GROUNDS: Mapping[str, Callable[[float], str]] = {
     "small_arms": lambda n: f"half of the arms with {n:.0f} patients or fewer",
     "counts_missing": lambda share: f"counts of {share:.0%} of the studies missing",
     "unpublished": lambda n: (
-        f"{counted(int(n), 'unpublished patient')} with the other outcome would change the direction"
+        f"{counted(int(n), 'unpublished patient')} with the other outcome would cross the threshold"
     ),
 }
 
