@@ -111,7 +111,7 @@ def fragment(
     """
     widths = shares(table, 0, breaks=BREAKS)
     described = f' aria-describedby="{table.name}-notes"' if table.footnotes else ""
-    narrowest = min(WIDEST, 5 * round(0.1 * sum(column.width for column in table.columns) + 0.5))
+    narrowest = min(WIDEST, max(5, 5 * int(0.1 * sum(column.width for column in table.columns))))
     # On a narrow screen the table keeps a width at which its words fit, and its frame scrolls, also by the keyboard.
     lines = [
         f'<div class="table" role="{role}" aria-labelledby="{table.name}-caption" tabindex="0">',

@@ -25,7 +25,9 @@ from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
 from small_evidence.extraction.screening import flow_shown
 from small_evidence.figures import FOREST, review_figure
+from small_evidence.figures.page import TooNarrowError
 from small_evidence.figures.render import svg
+from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.methods import ESTIMANDS, METHODS
 from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.presentation.manuscript import methods_text
@@ -78,6 +80,7 @@ PLACES = {  # of the page, and what a link there is called
 }  # fmt: skip
 PLAIN = ("Outcome", LIMITS, "Published verdict", "What is changed", "To", "Interval")  # of an analysis, without links
 STATUS = ("included", "awaiting", "excluded")  # of the studies of a review
+PHONE_MM = 100  # about the width of a phone's screen
 NAMED = 3  # treatments in a sentence; more are counted
 
 # What is written of a source, and where that leads. A mark at the end belongs to the sentence.
@@ -134,7 +137,7 @@ def report(
         overview=overview(review),
         places=PLACES,
         changes=_blocks(changes_text(review["changes"], release)) if "changes" in review else None,
-        summary=_picture("summary_forest", review),
+        summary=_for_phone("summary_forest", review),
         tables=by_name,
         facets=facets(review),
         caveats=caveat_table(review),
@@ -397,19 +400,27 @@ def _directions(analyses: Iterable[Analysis]) -> str:
 # Parts -----------------------------------------------------------------------------------------------------
 
 
-def _picture(name: str, review: Review) -> dict[str, Any]:
-    """A figure as an image that is part of the page; a script or an id in it reaches nothing else."""
-    drawing = review_figure(review, name)
-    address = "data:image/svg+xml," + quote(svg(drawing).decode("utf-8"), safe=" !$()*+,-./:;=?@_~'")
+def _picture(name: str, review: Review, style: Style = SCREEN) -> dict[str, Any]:
+    """A figure as an image that is part of the page; a script or an id in it reaches nothing else.
+
+    In its address only < and > stay as they are: nothing that ends an attribute.
+    """
+    drawing = review_figure(review, name, style)
+    address = "data:image/svg+xml," + quote(svg(drawing).decode("utf-8"), safe=" !$()*+-./:;=?@_~'<>")
     width, height = (round(points * 4 / 3) for points in (drawing.width, drawing.height))
-    return {
-        "name": name,
-        "title": drawing.title,
-        "src": address,
-        "alt": drawing.alt_text,
-        "width": width,
-        "height": height,
-    }
+    made = {"name": name, "title": drawing.title, "src": Markup(address), "alt": drawing.alt_text}
+    return made | {"width": width, "height": height, "narrow": None}
+
+
+def _for_phone(name: str, review: Review) -> dict[str, Any]:
+    """A figure with a narrow variant beside it; without one where its columns need more room."""
+    try:
+        narrow = _picture(name, review, replace(SCREEN, width_mm=PHONE_MM))
+    except TooNarrowError:
+        narrow = None
+    if narrow:  # in an attribute with several addresses a blank ends each
+        narrow["src"] = Markup(narrow["src"].replace(" ", "%20"))
+    return _picture(name, review) | {"narrow": narrow}
 
 
 def _flow(review: Review) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL, SILENT
+from small_evidence.presentation.records import record_facts
 from small_evidence.review import Analysis, Review
 from small_evidence.tables.parts import counts_head, treatments
 from small_evidence.tables.table import Column, Table
@@ -129,25 +130,30 @@ def _cell(one: Analysis | None, review: Review) -> str:
 
 # About the review ------------------------------------------------------------------------------------------------
 
-ABOUT = {  # what the configuration says of the review, and its label
-    "searched": "Last search",
+ABOUT = {  # what the configuration says of the publication, and its label
+    "search": "Last search",
+    "registration": "Registration",
+    "funding": "Funding",
     "conflicts": "Conflicts of interest",
-    "licence": "Licence of the data",
+    "licence": "Licence",
 }
 
 
 def about_review(review: Review, release: str, versions: Mapping[str, str]) -> list[tuple[str, str]]:
     """Terms and words: version, search, extractors, conflicts, licence, how to cite."""
-    section = review.config["review"]
-    facts = [(label, section[key] or "not stated") for key, label in ABOUT.items()]
+    known = record_facts(review)
+    facts = [(label, known[key] or "not stated") for key, label in ABOUT.items()]
     version = f"release {release} and the changes since, which are listed above" if release else "not released yet"
-    made = f"{section['title']}. Evidence report, made with small-evidence {versions['small_evidence']}."
+    names = joined((author["name"] for author in review.config["publication"]["authors"]), ", ")
+    software = f"Evidence report made with small-evidence {versions['small_evidence']}"
+    cited = [names, review.config["review"]["title"], f"Data {release}" * bool(release), software]
     return [
+        ("Authors", names or "not stated"),
         ("Version of the data", version),
         ("Extracted by", _people(review, "extracted_by")),
         ("Verified by", _people(review, "verified_by")),
         *facts,
-        ("How to cite", section["citation"] or f"{made} Cite the studies whose counts you use as well."),
+        ("How to cite", f"{'. '.join(filter(None, cited))}. Cite the studies whose counts you use as well."),
     ]
 
 
