@@ -78,7 +78,7 @@ def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = No
     ------
     ReviewError: there is no review in the folder, a choice is not allowed, or another run is at work there
     """
-    from snakemake.exceptions import WorkflowError
+    from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError
 
     check_folder(folder)
     read_config(folder)
@@ -88,7 +88,12 @@ def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = No
         progress = _Progress()
         try:
             _execute(snakefile, targets, cores or os.cpu_count() or 1, progress)
-        except (WorkflowError, SystemExit) as error:
+        except MissingRuleException:
+            raise ReviewError(
+                f"none of the files or rules that a run makes: {', '.join(targets)}; a figure is named like "
+                "results/figures/summary_forest.pdf"
+            ) from None
+        except (WorkflowError, RuleException, SystemExit) as error:
             words = errors_since(since) if progress.rules else str(error)
             print_last(words)
             return 1

@@ -109,6 +109,13 @@ def test_run_makes_a_result_recovers_from_a_kill_and_respects_a_live_run(review)
     assert printed.splitlines()[-1].startswith("Nothing to do")
 
 
+def test_a_file_that_no_rule_makes_is_named(review):
+    code, printed, errors = command("run", ".", "results/nonsense", where=review)
+    assert (code, printed) == (1, "")
+    assert "results/nonsense" in errors
+    assert "Traceback" not in errors
+
+
 def test_a_failed_run_prints_the_errors_and_nothing_else(review):
     fill(review, [(3, 12), (14, 4), (9, 17)])
     code, printed, errors = command("run", ".", "results/tables/pooled.csv", where=review)
