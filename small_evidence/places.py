@@ -1,7 +1,33 @@
-"""Where the package and its workflow are: side by side in a checkout, one inside the other when installed."""
+"""Where the package and its workflow are, and what the files of a review hold, for the Snakefile at every start.
 
+Package and workflow are side by side in a checkout, one inside the other when installed.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 WORKFLOW = next(path for path in (PACKAGE / "workflow", PACKAGE.parent / "workflow") if path.is_dir())
 SNAKEFILE = WORKFLOW / "Snakefile"
+
+
+def contents(files: Iterable[str]) -> dict[str, str]:
+    """Files with the SHA-256 of their content; "" for one that cannot be read, which the check reports.
+
+    Snakemake compares times only: with the content as a parameter, a table restored from an older copy is noticed too.
+    """
+    found = dict.fromkeys(files, "")
+    for path in found:
+        # a link may lead to a pipe or a device, which never end
+        if Path(path).is_file():
+            with suppress(OSError), Path(path).open("rb") as stream:
+                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
+
+
+def changed(content: Mapping[str, str]) -> list[str]:
+    """Files whose content is no longer the one that `contents` found."""
+    now = contents(content)
+    return [path for path, digest in content.items() if now[path] != digest]

@@ -441,6 +441,12 @@ def _as_numbers(column: pd.Series) -> pd.Series:
         return column
 
 
+def read_json(path: str | Path) -> dict[str, Any]:
+    """What `save_json` wrote."""
+    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return record
+
+
 def _read_text(path: str | Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
     frame.columns = frame.columns.map(_unguard)

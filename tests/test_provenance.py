@@ -1,5 +1,10 @@
 import hashlib
 
+import pytest
+
+from small_evidence import ReviewError
+from small_evidence.extraction.checks import refuse_changed
+from small_evidence.places import contents
 from small_evidence.release.provenance import provenance
 from small_evidence.review import save_json
 
@@ -22,3 +27,18 @@ def test_a_changed_input_changes_the_record(tmp_path):
     before = provenance([str(table)], [], {})
     table.write_text("b")
     assert provenance([str(table)], [], {}) != before
+
+
+def test_a_table_saved_after_it_was_read_is_named_and_the_record_shows_what_was_read(tmp_path):
+    table, other = tmp_path / "studies.csv", tmp_path / "responses.csv"
+    table.write_text("a")
+    other.write_text("a")
+    read = contents(map(str, (table, other)))
+    refuse_changed(read)
+    table.write_text("b")
+    record = provenance([], [], {}, read=read)
+    assert record["inputs"] == read
+    assert record["changed_since_read"] == [str(table)]
+    with pytest.raises(ReviewError, match=r"studies\.csv: saved while it was read") as error:
+        refuse_changed(read)
+    assert "responses.csv" not in str(error.value)

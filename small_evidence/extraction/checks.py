@@ -34,6 +34,7 @@ from small_evidence.extraction.spreadsheets import (
     read_workbook,
     spell,
 )
+from small_evidence.places import changed
 
 WORKBOOK = "extraction.xlsx"
 DECISIONS = "adjudication.xlsx"  # results/tables/disagreements.xlsx filled in
@@ -461,6 +462,21 @@ def check_extraction(folder, year=None, require_adjudication=False, instruments=
     tables, faults = _read(Path(folder))
     second, found = _read_second(Path(folder))
     return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication, instruments)
+
+
+def refuse_changed(content):
+    """Refuse tables of which a file was saved between the start of a run and now, since the run may have read halves.
+
+    Parameters
+    ----------
+    content : dict as of `places.contents`, at the start of the run
+
+    Raises
+    ------
+    ReviewError: naming every such file
+    """
+    if found := changed(content):
+        raise ReviewError("\n".join(f"{path}: saved while it was read; run again" for path in found))
 
 
 def compare_extractions(folder, conf_level=0.95):

@@ -153,6 +153,7 @@ def report(
         methods=_blocks(methods_text(review, versions)),
         versions=versions,
         inputs=record["inputs"],
+        changed=record["changed_since_read"],
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from small_evidence import __version__
-from small_evidence.places import PACKAGE, WORKFLOW
+from small_evidence.places import PACKAGE, WORKFLOW, changed
 
 PACKAGES = (
     "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
@@ -18,22 +18,26 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def provenance(inputs: list[str], results: list[str], config: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(
+    inputs: Iterable[str], results: Iterable[str], config: Mapping[str, Any], *, read: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Hashes, versions and config of a run, as plain values.
 
     Neither time nor place of the run is in it, so that two runs on the same inputs agree to the byte.
 
     Parameters
     ----------
-    inputs, results : list of str; files to hash
-    config : dict; the review's choices
+    inputs, results : files to hash
+    config : the review's choices
+    read : files hashed when they were read, as of `places.contents`; those whose content differs now are listed
     """
     return {
         "small_evidence": __version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in PACKAGES},
         "config": config,
-        "inputs": {_name(path): sha256(path) for path in inputs},
+        "inputs": {**(read or {}), **{_name(path): sha256(path) for path in inputs}},
+        "changed_since_read": changed(read or {}),
         "results": {_name(path): sha256(path) for path in results},
     }
 

@@ -1,17 +1,15 @@
 # Where things are: the library and the standards, the raw tables, and the files that a run makes.
 
-import hashlib
 import os
 import re
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 START = time.time()
 
 from small_evidence.names import EXTRACTED, FOUND, RESULT_TABLES
-from small_evidence.places import PACKAGE, WORKFLOW
+from small_evidence.places import PACKAGE, WORKFLOW, contents
 
 os.environ.update(
     PYTHONPATH=str(PACKAGE.parent)
@@ -46,20 +44,6 @@ def tables(*names):
     """Checked tables and results by name."""
     folders = {name: "data/processed" for name in EXTRACTED}
     return {name: f"{folders.get(name, 'results/tables')}/{name}.csv" for name in names}
-
-
-def contents(files):
-    """Files with the SHA-256 of their content; "" for one that cannot be read, which the check reports.
-
-    Snakemake compares times only: with the content as a parameter, a table restored from an older copy is noticed too.
-    """
-    found = {path: "" for path in files}
-    for path in files:
-        # a link may lead to a pipe or a device, which never end
-        if Path(path).is_file():
-            with suppress(OSError), open(path, "rb") as stream:
-                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
 
 
 CHECKING = code("extraction", "appraisal")

@@ -9,7 +9,7 @@ rule present:
         **tables(*FOUND),
         **tables("agreement", "disagreements"),
         release=paths(f"data/releases/{NEWEST}", ".csv", ".json") if NEWEST else [],
-        raw=[*RAW, *SECOND],
+        checked=CHECKED,
         standards=[LEVELS, *INSTRUMENTS, *CHECKLIST_FILES],
         templates=TEMPLATES,
         library=PRINTING,

@@ -4,7 +4,7 @@
 
 rule record:
     input:
-        raw=[*RAW, *SECOND],
+        checked=CHECKED,
         standards=[LEVELS, *INSTRUMENTS, JOURNALS, *CHECKLIST_FILES],
         library=PRINTING,
         results=[

@@ -1,4 +1,4 @@
-from small_evidence.extraction.checks import check_extraction
+from small_evidence.extraction.checks import check_extraction, refuse_changed
 from small_evidence.extraction.retractions import retracted_reports
 from small_evidence.review import log_errors, save_csv, save_json, save_tables
 from small_evidence.standards import standards_of
@@ -10,6 +10,7 @@ tables, issues = check_extraction(
     instruments=standards_of().instruments,
 )
 retracted = retracted_reports(tables["studies"], "data/raw")
+refuse_changed(snakemake.params.content)
 save_tables(tables)
 save_csv(retracted, snakemake.output.retracted)
 save_csv(issues, snakemake.output.issues)

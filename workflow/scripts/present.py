@@ -2,14 +2,13 @@ from small_evidence.extraction.checks import read_places
 from small_evidence.release.changes import release_of
 from small_evidence.release.provenance import provenance
 from small_evidence.release.publish import publish
-from small_evidence.review import log_errors, read_release, read_review
+from small_evidence.review import log_errors, read_json, read_release, read_review
 
 log_errors(snakemake.log[0])
-hashed = [*snakemake.input.raw, *snakemake.input.standards]
 publish(
     read_review(config=snakemake.config).with_results({"places": read_places("data/raw")}),
     snakemake.output,
     before=release_of(*read_release(snakemake.input.release)),
     version=snakemake.params.release,
-    record=provenance(hashed, [], snakemake.config),
+    record=provenance(snakemake.input.standards, [], snakemake.config, read=read_json(snakemake.input.checked)),
 )
