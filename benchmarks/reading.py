@@ -1,4 +1,4 @@
-"""Time and memory of reading and checking an extraction of 1,000 to 100,000 response rows, beside a plain read.
+"""CPU time and memory of reading and checking an extraction of 1,000 to 100,000 response rows, beside a plain read.
 
 Run as ``python benchmarks/reading.py [rows ...]``. The extraction is made up (seeded) and passes every check; the whole
 of it is read and checked. The peers only read the table of responses as text: pandas with its CSV reader, with openpyxl
@@ -102,8 +102,8 @@ def write(tables: dict[str, pd.DataFrame], folder: str | Path, form: str) -> Non
 
 
 def main() -> None:
-    """Print median seconds and largest MiB of ours and of the peers, and their ratio."""
-    print(f"{'rows':>8} {'form':5}{'':34}{'seconds':>8}{'MiB':>7}  ours / peer: seconds, MiB")
+    """Print median CPU seconds and largest MiB of ours and of the peers, and their ratio."""
+    print(f"{'rows':>8} {'form':5}{'':34}{'CPU s':>8}{'MiB':>7}  ours / peer: CPU s, MiB")
     for rows in [int(word) for word in sys.argv[1:]] or ROWS:
         for form, peers in PEERS.items():
             with tempfile.TemporaryDirectory() as place:
@@ -120,7 +120,7 @@ def main() -> None:
                         timings[name].append(measure([sys.executable, "-c", code.format(folder=folder)], PROJECT))
             ours = None
             for name, runs in timings.items():
-                seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+                seconds, memory = statistics.median(run[0] for run in runs), max(run[2] for run in runs)
                 ours = ours or (seconds, memory)
                 ratio = "" if name.startswith("this") else f"  {ours[0] / seconds:.2f}, {ours[1] / memory:.2f}"
                 print(f"{rows:8} {form:5}{name:34}{seconds:8.2f}{memory:7.0f}{ratio}", flush=True)
