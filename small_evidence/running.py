@@ -30,6 +30,7 @@ STEPS = {
     "export": "Files for the journal packed",
     "record": "Record of the run written",
     "freeze": "Release frozen",
+    "all": "Every result is up to date",
 }
 
 
@@ -129,10 +130,11 @@ def _alone() -> Iterator[None]:
     holder = _holder(here)
     if holder:
         raise ReviewError(f"{here.name}: another run is at work here ({holder}); wait until it has ended")
-    if LOCKS.is_dir():
-        for path in LOCKS.glob("*.lock"):
-            path.unlink()
-            print("A run was stopped before; it goes on from there.")
+    left = list(LOCKS.glob("*.lock"))
+    for path in left:
+        path.unlink()
+    if left:
+        print("A run was stopped before; it goes on from there.")
     RUNNING.parent.mkdir(exist_ok=True)
     RUNNING.write_text(f"{socket.gethostname()} {os.getpid()}", encoding="utf-8")
     try:
