@@ -20,7 +20,7 @@ fuzz: .venv/ready
 # The site in site/: every page, links checked. Serve it with: .venv/bin/mkdocs serve
 docs: .venv/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r pyproject.toml --extra docs
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -47,7 +47,7 @@ def test_a_dry_run_knows_every_step(foreign):
     steps = {
         line.split()[0] for line in printed.splitlines() if line.startswith("evidence_") and line.split()[-1] == "1"
     }
-    assert steps == {f"evidence_{name}" for name in ("check", "synthesise", "present", "draw", "record", "all")}
+    assert steps >= {f"evidence_{name}" for name in ("check", "synthesise", "present", "draw", "record", "all")}
 
 
 def test_a_run_pools_under_the_choices_of_the_other_snakefile(foreign):
