@@ -91,6 +91,7 @@ def _check(given: argparse.Namespace) -> int:
         given.folder / RAW,
         require_adjudication=config["extraction"]["require_adjudication"],
         instruments=standards_of(given.folder).instruments,
+        covariates=config["synthesis"]["covariates"],
     )
     for line in grouped_lines(issues):
         print(f"warning: {line}")

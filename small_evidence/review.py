@@ -309,6 +309,22 @@ class Review:
         found = self["retracted"]
         return frozenset(found.loc[found["nature"] == "retraction", "study_id"])
 
+    @cached_property
+    def covariates(self) -> Mapping[str, pd.Series]:
+        """Values of each covariate of the config by study, missing where the table is silent.
+
+        A covariate is numeric if every cell that reports something is a number, else it is categorical (text): the
+        rule reads the whole table of studies and no count.
+        """
+        studies = self["studies"].set_index("study_id")
+        found = {}
+        for name in self.policy["covariates"]:
+            cells = studies[name]
+            words = cells.where(~cells.isin((*SILENT, "")))
+            numeric = numbers(words)
+            found[name] = numeric if numeric.notna().equals(words.notna()) else words
+        return MappingProxyType(found)
+
     # Analyses ------------------------------------------------------------------------------------------
 
     @cached_property

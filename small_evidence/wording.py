@@ -20,6 +20,7 @@ from small_evidence.pooling.methods import INTERVALS, MEASURES, METHODS
 
 NOTHING = "—"
 RETRACTED = "[retracted]"
+LARGEST_LOG = math.log(1e6)  # an odds ratio beyond this is without bound
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 
@@ -131,6 +132,20 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + ("" if words[-1:] == "." else ".")
 
 
+def odds_ratio(b: float, lower: float, upper: float) -> str:
+    """Odds ratio with its interval from log odds; limits that are not known are left out.
+
+    >>> odds_ratio(0.0, math.log(0.5), math.inf), odds_ratio(math.nan, 0.0, 1.0)
+    ('1.00 [0.50, ∞]', '—')
+    """
+    if missing(b):
+        return NOTHING
+    value, *bounds = (
+        NOTHING if missing(x) else "∞" if x > LARGEST_LOG else rounded(math.exp(x), 2) for x in (b, lower, upper)
+    )
+    return value if NOTHING in bounds else f"{value} [{', '.join(bounds)}]"
+
+
 def coverage(conf_level: float) -> str:
     """Coverage of an interval in per cent, with all its digits.
 
@@ -225,7 +240,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     >>> counted(1, "study", "studies"), counted(2, "study", "studies"), counted(0, "patient")
     ('1 study', '2 studies', '0 patients')
     """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def rounded(value: float, digits: int) -> str:

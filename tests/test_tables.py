@@ -12,9 +12,10 @@ from small_evidence.config import complete_config
 from small_evidence.extraction.schema import LABELS, TABLES, empty_table
 from small_evidence.review import Analysis, Review, read_result, save_csv
 from small_evidence.synthesis.analyses import synthesise
+from small_evidence.synthesis.patients import treated
 from small_evidence.tables import evidence_tables
 from small_evidence.tables.findings import certainty_notes
-from small_evidence.tables.parts import NOT_IN_NUMBER, treated
+from small_evidence.tables.parts import NOT_IN_NUMBER
 from small_evidence.tables.responses import analysis_table, table_iv
 from small_evidence.tables.trace import sensitivity_table
 from tests.made_up import frame, review

@@ -152,7 +152,7 @@ def linked(value, links: Iterable[tuple[str, str]], known: Container[str] = ()) 
     '&lt;b&gt; <a href="#row">5/8</a>'
     """
     made, rest = [], printable(value)
-    for words, address in links:
+    for words, address in links if value else ():
         before, found, after = rest.partition(words)
         if found:
             more = ' tabindex="-1"' * (address in known) + ' rel="noreferrer"' * (not address.startswith("#"))

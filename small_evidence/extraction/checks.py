@@ -44,6 +44,7 @@ FORM_SHEETS = ("Read me", "Lists")
 SHOWN_ALIKE = 3  # errors of one kind in one column that a message prints
 TOTALS = ("total", "totals", "sum", "overall", "grand total", "all studies", "all patients")
 TOTALLED = ("studies", "responses", "adverse_events")  # tables of rows that a spreadsheet may sum
+COVARIATES_OF = "studies"  # the table whose columns may be covariates
 PLACED = {"studies": "study_id", "responses": "response_id"}  # tables whose rows have a name
 
 # The rules on files, headers and cells; those between rows are in their own module.
@@ -68,6 +69,7 @@ RULES = {
     "error_cell": ("error", "No cell shows an error of the spreadsheet, such as #REF!."),
     "date_cell": ("warning", "No column contains dates; a spreadsheet makes dates of ranges such as 3-78."),
     "missing_column": ("error", "Every column a table needs is there."),
+    "missing_covariate": ("error", "Every covariate that the config names is a column of studies."),
     "misspelt_column": ("error", "A column is not named nearly like a column that is missing."),
     "duplicate_column": ("error", "No column appears twice in a table."),
     "unnamed_column": ("error", "A column with cells has a name."),
@@ -111,6 +113,7 @@ NO_FOLDER = (
     "no such folder; small-evidence new my-review makes a folder with a form, or put the form extraction.xlsx or CSV "
     "tables there"
 )
+_GAPS = ("missing_folder", "missing_table", "empty_table", "missing_covariate")  # of a review that has only begun
 _SPREADSHEETS = {".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _ISSUE_COLUMNS = ["severity", "rule", "file", "sheet", "row", "column", "study_id", "message"]
 _OTHER_WORDS = ("unknown_word", "not_a_slug", "not_a_count", "not_a_number", "not_a_share", "not_a_year")
@@ -171,13 +174,14 @@ def fault_lines(issues):
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def read_tables(folder, complete=True):
+def read_tables(folder, complete=True, *, covariates=()):
     """Read the tables of a review as strings, from CSV files or from the sheets of one workbook.
 
     Parameters
     ----------
     folder : path of data/raw, holding <table>.csv or extraction.xlsx with a sheet of the same name a table
     complete : bool; whether a table that every review needs must be there, with rows; else it is empty when it is not
+    covariates : as in `check_extraction`
 
     Returns
     -------
@@ -188,9 +192,9 @@ def read_tables(folder, complete=True):
     ------
     ExtractionError: files that are missing, unreadable, or lack columns
     """
-    tables, faults = _read(Path(folder))
+    tables, faults = _read(Path(folder), covariates)
     if not complete:
-        faults = [fault for fault in faults if fault[0] not in ("missing_folder", "missing_table", "empty_table")]
+        faults = [fault for fault in faults if fault[0] not in _GAPS]
     errors = _issues(faults, "error")
     if len(errors):
         raise ExtractionError(errors, shown_folder(folder))
@@ -227,7 +231,7 @@ def shown_folder(folder):
     return Path(folder).name or str(folder)
 
 
-def _read(folder):
+def _read(folder, covariates=()):
     """Tables as `read_tables` returns them and the faults found on the way, each a tuple for `_issues`."""
     where = shown_folder(folder)
     if not folder.is_dir():
@@ -271,14 +275,18 @@ def _read(folder):
             except UnreadableFileError as error:
                 faults.append((error.rule, file, "", error.row, error.column, "", error.words))
                 continue
-            tables[table], found = _frame(rows, table, file, "")
+            tables[table], found = _frame(rows, table, (file, ""), covariates=_asked(table, covariates))
             faults += found
         elif table in sheets:
             sheet = sheets[table]
-            tables[table], found = _frame(sheet.rows, table, book_of[table], table, sheet.row_numbers[1:])
+            place, row_numbers = (book_of[table], table), sheet.row_numbers[1:]
+            tables[table], found = _frame(sheet.rows, table, place, row_numbers, _asked(table, covariates))
             faults += found
         elif not required:
-            tables[table], _ = _frame([columns(table)], table, file, "")
+            if asked := _asked(table, covariates):
+                words = f"missing, but the config names covariates: {', '.join(asked)}"
+                faults.append(("missing_covariate", file, "", None, "", "", words))
+            tables[table], _ = _frame([columns(table)], table, (file, ""))
         elif not unread_workbook:
             words = f"missing; sought {file} and the sheet {table} of {where}/{WORKBOOK}"
             faults.append(("missing_table", file, "", None, "", "", words))
@@ -350,18 +358,25 @@ def _read_sheets(folder, book, file):
     return sheets, faults
 
 
-def _frame(rows, table, file, sheet, row_numbers=None):
+def _asked(table, covariates):
+    """The covariates that a table must have."""
+    return tuple(covariates) if table == COVARIATES_OF else ()
+
+
+def _frame(rows, table, place, row_numbers=None, covariates=()):
     """A table from its rows of strings; a column it lacks is empty, one it does not know is left out.
 
-    `row_numbers` are those of the rows below the header, as a spreadsheet shows them, by default 2, 3, …
+    `place` is its file and sheet. `row_numbers` are those of the rows below the header, as a spreadsheet shows them, by
+    default 2, 3, … `covariates` must be there, and are kept where they are columns of the user's own.
     """
+    file, sheet = place
     faults, row_numbers = [], row_numbers if row_numbers is not None else range(2, len(rows) + 1)
 
     def fault(rule, words, row=None, column=""):
         faults.append((rule, file, sheet, row, column, "", words))
 
     rows = [[cell.strip() for cell in row] for row in rows]
-    known = columns(table)
+    known = [*columns(table), *(name for name in covariates if name not in columns(table))]
     start = next(
         (at for at, row in enumerate(rows[:HEADER_ROWS]) if any(column_name(cell) in known for cell in row)), 0
     )
@@ -383,14 +398,16 @@ def _frame(rows, table, file, sheet, row_numbers=None):
         if name and name in header[:position]:
             fault("duplicate_column", "appears twice in the header", 1, name)
     absent = [name for name in known if name not in header]
-    needed = needed_columns(table)
+    needed = {*needed_columns(table), *covariates}
     unknown = [name for name in header if name and name not in known]
     meant = {name: near for name in unknown if (near := nearest(name, absent, cutoff=0.75))}
     for name in absent:
         if name in needed:
             near = next((f"; is {shown(word)} meant?" for word, near in meant.items() if near == name), "")
             words = f"missing; sought in the header: {', '.join(filter(None, header)) or 'empty'}{near}"
-            fault("missing_column", words, 1, name)
+            if name in covariates:
+                words = f"a covariate of the config, but {words}"
+            fault("missing_covariate" if name in covariates else "missing_column", words, 1, name)
     for name in unknown:
         if name not in meant:
             fault("extra_column", "not a column of this table; left out", 1, name)
@@ -417,10 +434,10 @@ def _frame(rows, table, file, sheet, row_numbers=None):
                 fault("unnamed_column", words, number)
         body.append((row + [""] * width)[:width])
         kept.append(number)
-    if TABLES[table].required and not body and not any(f[0] == "missing_column" for f in faults):
+    if TABLES[table].required and not body and not any(f[0] in ("missing_column", "missing_covariate") for f in faults):
         fault("empty_table", "the table has no rows")
 
-    frame = empty_table(table).reindex(range(len(body)), fill_value="")
+    frame = empty_table(table).reindex(columns=known).reindex(range(len(body)), fill_value="")
     for name in known:
         if name in header:
             position = header.index(name)
@@ -438,7 +455,7 @@ def _frame(rows, table, file, sheet, row_numbers=None):
 # --------------------------------------------------------------------------------------------- checking
 
 
-def check_extraction(folder, year=None, require_adjudication=False, instruments=None):
+def check_extraction(folder, year=None, *, require_adjudication=False, instruments=None, covariates=()):
     """Read and check the tables of a review in one go.
 
     Parameters
@@ -449,6 +466,7 @@ def check_extraction(folder, year=None, require_adjudication=False, instruments=
         and nobody has decided; a warning otherwise
     instruments : dict as of `standards.read_instruments`, which the table risk_of_bias is checked against; it is not
         by default
+    covariates : names of columns of studies that the review's config uses; columns of the user's own are kept
 
     Returns
     -------
@@ -459,7 +477,7 @@ def check_extraction(folder, year=None, require_adjudication=False, instruments=
     ------
     ExtractionError: with every fault of files, cells and rows
     """
-    tables, faults = _read(Path(folder))
+    tables, faults = _read(Path(folder), covariates)
     second, found = _read_second(Path(folder))
     return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication, instruments)
 
@@ -512,7 +530,7 @@ def compare_extractions(folder, conf_level=0.95):
     return agreement.agreement(*sides, conf_level), agreement.disagreements(*sides, sides[0]["adjudication"])
 
 
-def check_tables(tables, folder="data/raw", year=None):
+def check_tables(tables, folder="data/raw", year=None, *, covariates=()):
     """Check tables, as `read_tables` returns them or made in a notebook.
 
     Parameters
@@ -520,6 +538,7 @@ def check_tables(tables, folder="data/raw", year=None):
     tables : dict of DataFrames of str; a table that is absent and not required is taken as empty
     folder : where they came from, for the messages
     year : int; the newest year a study may have, by default the present one
+    covariates : as in `check_extraction`
 
     Returns
     -------
@@ -540,12 +559,12 @@ def check_tables(tables, folder="data/raw", year=None):
             rows = [[str(name) for name in frame.columns], *([spell(cell) for cell in row] for row in cells)]
             row_numbers = list(frame.index) if frame.index.name == "row" else None
             file, sheet = frame.attrs.get("file", f"{where}/{table}.csv"), frame.attrs.get("sheet", "")
-            framed[table], found = _frame(rows, table, file, sheet, row_numbers)
+            framed[table], found = _frame(rows, table, (file, sheet), row_numbers, _asked(table, covariates))
             faults += [*frame.attrs.get("warnings", []), *found]
         elif required:
             faults.append(("missing_table", f"{where}/{table}.csv", "", None, "", "", "missing"))
         else:
-            framed[table], _ = _frame([columns(table)], table, f"{where}/{table}.csv", "")
+            framed[table], _ = _frame([columns(table)], table, (f"{where}/{table}.csv", ""))
     return _check(framed, faults, where, year)
 
 
@@ -595,7 +614,7 @@ def _check_cells(table, frame):
     """The table with every cell in its normal form, the row numbers as column _row, and the faults of its cells."""
     attrs, faults, checked, named = frame.attrs, [], {}, []
     study = frame["study_id"].tolist() if "study_id" in frame else []
-    for name in columns(table):
+    for name in frame.columns:
         cells = frame[name].to_numpy(object).tolist()  # five times as quick as from the column itself
         if name not in attrs.get("absent", []):  # a needed column that is missing is one fault, not one a row
             found = {cell: check_cell(table, name, cell) for cell in set(cells)}

@@ -18,6 +18,7 @@ from small_evidence.extraction.schema import (
     TABLES,
     allowed_words,
     cell_kind,
+    columns,
     describe,
     is_made,
     labels,
@@ -208,7 +209,8 @@ class _Lists:
 def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) -> None:
     last = len(frame) + SPARE_ROWS
     blank = book.add_format({"bg_color": EMPTY})
-    known = describe(table)
+    own = [name for name in frame.columns if name not in columns(table)]
+    known = describe(table, own)
     for position, column in enumerate(known[known["column"].isin(frame.columns)].itertuples(index=False)):
         name, cells = column.column, frame[column.column].tolist()
         number_format, check, wrong = _CHECKS.get(cell_kind(table, name), _TEXT)

@@ -729,6 +729,12 @@ class CertaintyDomain(Row):
     confirmed_by: Text = _column("Who judged.")
 
 
+class OwnColumn(Row):
+    """A column of the reviewer's own, beside those of the schema."""
+
+    cell: Note = _column("A column of your own that the config names as a covariate.", default="")
+
+
 class Table(NamedTuple):
     """One table: its model, the columns that name a row, whether a review must have it, what a row is."""
 
@@ -807,15 +813,20 @@ def column_name(name):
     return COLUMN_ALIASES.get(plain, plain)
 
 
+def _field(table, column):
+    """What the schema says of a column; one that it does not know is a column of the reviewer's own."""
+    return TABLES[table].model.model_fields.get(column, OwnColumn.model_fields["cell"])
+
+
 def default_cell(table, column):
     """The cell that is taken where a table lacks the column; "" where none is."""
-    field = TABLES[table].model.model_fields[column]
+    field = _field(table, column)
     return "" if field.is_required() else field.default
 
 
 def is_made(table, column):
     """Whether the cell of a column that a table lacks is made from its other cells."""
-    return bool(TABLES[table].model.model_fields[column].json_schema_extra["made"])
+    return bool(_field(table, column).json_schema_extra["made"])
 
 
 def is_quiet(table, column):
@@ -838,7 +849,7 @@ def cell_kind(table, column):
     """The kind of a column's cells: one of ALLOWED, or "word" where it has a vocabulary."""
     if allowed_words(table, column):
         return "word"
-    return TABLES[table].model.model_fields[column].metadata[-1]
+    return _field(table, column).metadata[-1]
 
 
 def reference(table, column):
@@ -855,7 +866,7 @@ def empty_table(table):
 
 def allowed_words(table, column):
     """The vocabulary of a column as a list, or an empty list where the column takes free text or numbers."""
-    field = TABLES[table].model.model_fields[column]
+    field = _field(table, column)
     return [word for word in getattr(field.annotation, "__args__", ()) if isinstance(word, str) and word]
 
 
@@ -871,7 +882,7 @@ def check_cell(table, column, value):
         return value, "control_character", words
     adapter = _ADAPTERS.get((table, column))
     if adapter is None:
-        field = TABLES[table].model.model_fields[column]
+        field = _field(table, column)
         annotated = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         adapter = _ADAPTERS[table, column] = TypeAdapter(annotated)
     try:
@@ -914,11 +925,14 @@ def humanise(slug):
     return words[:1].upper() + words[1:]
 
 
-def describe(table):
-    """One row a column of `table`: column, meaning, unit, allowed, needed (yes/no), default (where it is missing)."""
+def describe(table, own=()):
+    """One row a column of `table`: column, meaning, unit, allowed, needed (yes/no), default (where it is missing).
+
+    `own` are columns of the reviewer's own, which come after those of the schema.
+    """
     rows = []
-    for name, field in TABLES[table].model.model_fields.items():
-        words = allowed_words(table, name)
+    for name in (*columns(table), *own):
+        field, words = _field(table, name), allowed_words(table, name)
         rows.append(
             {
                 "column": name,

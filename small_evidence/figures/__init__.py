@@ -11,9 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pandas.api.types import is_numeric_dtype
+
 from small_evidence import ReviewError
 from small_evidence.extraction.schema import nearest
 from small_evidence.figures.adverse_events import adverse_event_plot
+from small_evidence.figures.covariates import bubble_plot
 from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.evidence_map import evidence_map
 from small_evidence.figures.flow import prisma_flow
@@ -52,6 +55,7 @@ OF_ANALYSIS: Mapping[str, Callable[[Review, str, Style], Drawing]] = {
     "posterior_": posterior_plot,
     "funnel_": funnel_plot,
 }
+BUBBLE = "bubble_"  # then a covariate, a hyphen and an analysis
 
 
 def review_figure(review: Review, name: str, style: Style = SCREEN) -> Drawing:
@@ -63,7 +67,8 @@ def review_figure(review: Review, name: str, style: Style = SCREEN) -> Drawing:
     Parameters
     ----------
     review : Review with results
-    name : str; a key of WHOLE, or a key of OF_ANALYSIS and the name of an analysis
+    name : str; a key of WHOLE, or a key of OF_ANALYSIS and the name of an analysis, or BUBBLE, a covariate, a hyphen
+        and the name of an analysis
     style : Style
 
     Raises
@@ -83,12 +88,15 @@ def _drawer(review: Review, name: str) -> Callable[[Style], Drawing]:
     """What draws the figure of that name."""
     if name in WHOLE:
         return partial(WHOLE[name], review)
+    if name.startswith(BUBBLE):
+        return partial(bubble_plot, review, name.removeprefix(BUBBLE))
     kind, analysis = kind_of(name)
     if analysis not in review.analyses:
         near = nearest(name, [*WHOLE, *(f"{kind}{analysis}" for kind in OF_ANALYSIS for analysis in review.analyses)])
         raise ReviewError(
             f"no figure {name}{f'; nearest is {near}' if near else ''}: its name is one of {', '.join(WHOLE)}, or one "
-            f"of {', '.join(OF_ANALYSIS)} and then an analysis of results/tables/pooled.csv"
+            f"of {', '.join(OF_ANALYSIS)} and then an analysis of results/tables/pooled.csv, "
+            f"or {BUBBLE} and then a covariate, a hyphen and an analysis"
         )
     return partial(OF_ANALYSIS[kind], review, analysis)
 
@@ -104,11 +112,24 @@ def kind_of(name: str) -> tuple[str, str]:
 
 
 def figure_names(review: Review) -> list[str]:
-    """Figures that a run draws: of the whole review, and a forest plot of each therapy or class offered for pooling."""
+    """Figures that a run draws: of the whole review, and for each therapy or class offered for pooling a forest plot.
+
+    After them a bubble plot of each numeric covariate for those that are pooled.
+    """
     rows = (review[table].to_dict("records") for table in ("responses", "therapies"))
     analyses = forest_names(*rows, review.policy["classes_not_combined"])
     whole = [name for name in WHOLE if name not in ON_DEMAND]
-    return [*whole, *(f"{FOREST}{name}" for name in analyses if name in review.analyses)]
+    known = [name for name in analyses if name in review.analyses]
+    bubbles = [name for analysis in known for name in bubble_names(review, analysis)]
+    return [*whole, *(f"{FOREST}{name}" for name in known), *bubbles]
+
+
+def bubble_names(review: Review, analysis: str) -> list[str]:
+    """Bubble plots of a pooled analysis, one a numeric covariate."""
+    if not review.analysis(analysis).pooled:
+        return []
+    numeric = [name for name, values in review.covariates.items() if is_numeric_dtype(values)]
+    return [f"{BUBBLE}{name}-{analysis}" for name in numeric]
 
 
 def draw_figures(review: Review, preflight: str | Path, style: Style | None = None) -> None:

@@ -184,7 +184,10 @@ def _keys(review: Review, rows: list[Row]) -> list[tuple[str, str]]:
 
 
 def _notes(review: Review, rows: list[Row], waiting: bool) -> list[str]:
-    words = ["Studies: arms that entered" + ("; awaiting counts: studies without usable counts." if waiting else ".")]
+    words = [
+        "Studies: with counts that are included"
+        + ("; awaiting counts: studies without usable counts." if waiting else ".")
+    ]
     pooled = [one.result for one in review.analyses.values() if one.pooled]
     words += [f"Pooled: {model_note(pooled[0])}"] if pooled else []
     words += [threshold_note(review)] if any(row.mark for row in rows) else []

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from small_evidence.documents import save_documents
 from small_evidence.documents.text import Heading, Text
-from small_evidence.figures import FOREST, figure_names, review_figure
+from small_evidence.figures import BUBBLE, FOREST, figure_names, review_figure
 from small_evidence.figures.drawing import pages_of
 from small_evidence.figures.render import save_figure
 from small_evidence.figures.style import Style
@@ -68,13 +68,13 @@ def numbered(tables: Iterable[Table]) -> list[Table]:
 
 
 def figure_numbers(names: Sequence[str]) -> dict[str, str]:
-    """Number of each figure, in the order given: those of the whole review first, forest plots are supplementary.
+    """Number of each figure, in the order given: the whole review first, forest and bubble plots are supplementary.
 
     >>> figure_numbers(["forest_drug_a", "summary_forest", "forest_drug_b"])
     {'summary_forest': 'Figure 1', 'forest_drug_a': 'Figure S1', 'forest_drug_b': 'Figure S2'}
     """
-    main = [name for name in names if not name.startswith(FOREST)]
-    others = [name for name in names if name.startswith(FOREST)]
+    main = [name for name in names if not name.startswith((FOREST, BUBBLE))]
+    others = [name for name in names if name.startswith((FOREST, BUBBLE))]
     numbers = {name: f"Figure {at}" for at, name in enumerate(main, 1)}
     return numbers | {name: f"Figure S{at}" for at, name in enumerate(others, 1)}
 
@@ -107,7 +107,8 @@ def _in_order(names: Sequence[str], review: Review) -> list[str]:
         for therapy_class, members in review.classes
         for analysis in (*members, analysis_id("class", therapy_class))
     ]
-    return sorted(names, key=lambda name: order.index(name) if name in order else -1)
+    places = {name: place for place, name in enumerate(order)}
+    return sorted(names, key=lambda name: len(order) if name.startswith(BUBBLE) else places.get(name, -1))
 
 
 def _tables(folder: Path, tables: Sequence[Table]) -> list[Entry]:

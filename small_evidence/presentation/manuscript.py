@@ -64,8 +64,8 @@ REPEATED = {  # how the analyses of a variant were repeated; the others are desc
     "complete_only": "with complete responses only",
     "without_overlap": "without reports that may overlap",
     "other_report": "with the other report of the same patients",
-    "worst_case": "with no response in patients treated but not evaluated",
-    "best_case": "with response in all patients treated but not evaluated",
+    "worst_case": "counting no patient who was treated but not evaluated",
+    "best_case": "counting every patient who was treated but not evaluated",
     "three_level": "with arms within studies, where a study has several",
 }
 LISTED = 3  # names in a sentence; more are counted
@@ -118,7 +118,7 @@ def results_text(review: Review) -> Text:
         *_studies(review),
         Heading("Synthesis"),
         _pooled_or_not(review),
-        Heading("Response by treatment"),
+        Heading("Results by treatment"),
         *_by_class(review, cites),
         *_abbreviations(review),
     ]
@@ -219,7 +219,8 @@ def _selection(review: Review) -> str:
     unit, units = policy["unit"], LABELS["unit"][policy["unit"]]
     others = [words for slug, words in LABELS["unit"].items() if slug != unit]
     parts = [
-        f"A study arm was included in an analysis if the numbers of responders and of {units} were available and it "
+        f"A study arm was included in an analysis if the numbers of {review.response.noun_plural} and of {units} were "
+        f"available and it "
         f"had at least {counted(policy['min_arm_size'], unit)}. Other arms are shown with the reason.",
         f"Counts of {units} and of {_listed(others)} were not combined, and patients reported more than once were "
         "counted once.",
@@ -467,7 +468,7 @@ def _finding(analysis: Analysis, review: Review, cites: Citations) -> str:
     ]
     by_disease = [review.analysis_of(analysis.scope, analysis.therapy, disease) for disease in review.diseases]
     shares = [
-        f"{review.labels.disease_short[part.disease]}, {part.result['events']:.0f} of {part.result['n']:.0f} "
+        f"{review.labels.disease_short[part.disease]}, {part.result['events']:,.0f} of {part.result['n']:,.0f} "
         f"({_studies_of(part.result['k'])})"
         for part in by_disease
         if part is not None and part.result["k"]
@@ -487,7 +488,7 @@ def _finding(analysis: Analysis, review: Review, cites: Citations) -> str:
 def _counts(result: Mapping[str, Any], review: Review) -> str:
     events, response = int(result["events"]), review.response
     event = response.event_singular if events == 1 else response.event_plural
-    return f"{events} of {counted(int(result['n']), review.policy['unit'])} {event} in {_studies_of(result['k'])}"
+    return f"{events:,} of {counted(int(result['n']), review.policy['unit'])} {event} in {_studies_of(result['k'])}"
 
 
 def _pooled(result: Mapping[str, Any], review: Review) -> str:
@@ -598,7 +599,7 @@ def _estimates(analysis: Analysis, variant: str) -> pd.Series:
 def _variant_result(row: Mapping[Any, Any], review: Review) -> str:
     if not row["k"]:
         return "no study arm remains"
-    share = f"{row['events']:.0f} of {row['n']:.0f} in {_studies_of(row['k'])}"
+    share = f"{row['events']:,.0f} of {row['n']:,.0f} in {_studies_of(row['k'])}"
     if row["pooled"] != "yes":
         return f"{share}, not pooled"
     name = "CrI" if row["interval"] == "credible" else "CI"

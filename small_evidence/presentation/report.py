@@ -24,7 +24,7 @@ from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, 
 from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.schema import ALL
 from small_evidence.extraction.screening import flow_shown
-from small_evidence.figures import FOREST, review_figure
+from small_evidence.figures import FOREST, bubble_names, review_figure
 from small_evidence.figures.page import TooNarrowError
 from small_evidence.figures.render import svg
 from small_evidence.figures.style import SCREEN, Style
@@ -360,7 +360,7 @@ def _certain(review: Review) -> list[tuple[str, str]]:
     predicted = [one for one in single if not missing(one.result["pi_lb"])]
     if 0 < len(predicted) <= NAMED:
         bounds = [f"{one.label}, {interval(one.result['pi_lb'], one.result['pi_ub'])}%" for one in predicted]
-        sentences.append((f"Response expected in a further study: {'; '.join(bounds)}.", "findings"))
+        sentences.append((f"Expected in a further study: {'; '.join(bounds)}.", "findings"))
     return [*sentences, (f"{appraisal_words(review['appraisal'])}.", "risk-of-bias")]
 
 
@@ -456,7 +456,7 @@ def _section(scope: str, slug: str, label: str, review: Review, tables: Mapping[
     """What the page has on one treatment or class."""
     analysis = review.analysis_of(scope, slug)
     made = {"id": f"{scope}-{slug}", "label": label, "facts": [("Level", "No eligible study.", [])]}
-    made |= {"picture": None, "results": None, "rows": None, "harms": None, "silent": ""}
+    made |= {"picture": None, "bubbles": [], "results": None, "rows": None, "harms": None, "silent": ""}
     if analysis is not None:
         made["facts"] = _facts(analysis, review, tables["findings"])
         results = replace(analysis_table(review, analysis), title=f"{label}: results and study arms")
@@ -464,6 +464,7 @@ def _section(scope: str, slug: str, label: str, review: Review, tables: Mapping[
         made["results"] = results.adding(Column("Rows", 7), rows)
         if analysis.result["k"]:
             made["picture"] = _picture(f"{FOREST}{analysis.name}", review)
+        made["bubbles"] = [_picture(name, review) for name in bubble_names(review, analysis.name)]
     if scope == "therapy":
         own = review["responses"][review["responses"]["therapy"] == slug]
         made["rows"] = row_table(review, own, name=f"rows-{slug}", title=f"{label}: the rows that were extracted")

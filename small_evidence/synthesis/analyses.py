@@ -18,7 +18,7 @@ from small_evidence.extraction.overlap import assumed, exchanged, overlap_candid
 from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.pooling import pool_many
 from small_evidence.pooling.direction import direction
-from small_evidence.pooling.heterogeneity import small_study_test, subgroups
+from small_evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
 from small_evidence.pooling.prediction import NEXT_PATIENTS, predict
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION, RECORD, TEXT_COLUMNS
@@ -46,6 +46,7 @@ VARIANTS = (
 )  # fmt: skip
 FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
 SMALL_STUDIES = "small_studies"
+COVARIATE = "covariate"  # a column of studies that the config names
 # Why an analysis is not pooled, "" where it is
 NOT_POOLED = ("too_few_studies", "no_large_arm", "counts_held_back", "counts_missing")
 
@@ -291,9 +292,10 @@ def heterogeneity(review: Review) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, a row a subgroup: analysis, factor (one of FACTORS, or SMALL_STUDIES), subgroup, the record of the
-    pooling engine with one tau2 for all subgroups, and the test: chi2, df, p, test_note ("" or the code of why there is
-    no test). For small studies b is the slope of the log odds on 1/n.
+    DataFrame, a row a subgroup: analysis, factor (one of FACTORS, SMALL_STUDIES or COVARIATE), covariate (its name, ""
+    elsewhere), subgroup, the record of the pooling engine with one tau2 for all subgroups, and the test: chi2, df, p,
+    test_note ("" or the code of why there is no test). For small studies b is the slope of the log odds on 1/n; for a
+    numeric covariate, which has no subgroup, that on the covariate, one unit more, with ci_lb and ci_ub.
     """
     arms, facts = review["arms"], review["study_levels"].set_index("study_id")
     entered = arms[arms["entered"] == "yes"].rename(columns={"arm_disease": "by_disease"})
@@ -311,10 +313,24 @@ def heterogeneity(review: Review) -> pd.DataFrame:
             parts.append(found.assign(analysis=analysis, factor=factor, test_note=found["test_code"]))
         test = small_study_test(group, conf_level=review.conf_level).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
         parts.append(test.assign(analysis=analysis, factor=SMALL_STUDIES, test_note=test["reason"]))
-    columns = ["analysis", "factor", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
+        for name, values in review.covariates.items():
+            found = _by_covariate(group.assign(**{COVARIATE: group["study_id"].map(values)}), review.conf_level)
+            parts.append(found.assign(analysis=analysis, factor=COVARIATE, covariate=name))
+    columns = ["analysis", "factor", "covariate", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
     if not parts:
         return pd.DataFrame(columns=columns)
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+
+def _by_covariate(arms: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    """Slope on the column COVARIATE of the arms if it is numeric, else their subgroups by it; with the test."""
+    if not pd.api.types.is_numeric_dtype(arms[COVARIATE]):
+        found = subgroups(arms, COVARIATE, conf_level=conf_level).rename(columns={COVARIATE: "subgroup"})
+        return found.assign(k=found["studies"], test_note=found["test_code"])
+    slope = meta_regression(arms, COVARIATE, conf_level=conf_level, interval="profile").iloc[[-1]]
+    known = arms[arms[COVARIATE].notna()]
+    counts = {"k": known["study_id"].nunique(), "events": known["responders"].sum(), "n": known["n"].sum()}
+    return slope.assign(**counts, chi2=slope["lr_chi2"], df=slope["lr_df"], p=slope["lr_p"], test_note=slope["code"])
 
 
 def pool_events(review: Review) -> pd.DataFrame:

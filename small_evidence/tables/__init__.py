@@ -9,6 +9,7 @@ from small_evidence.tables.certainty import certainty_table
 from small_evidence.tables.characteristics import table_i, table_ii
 from small_evidence.tables.claims import contradictions_table, reconciliation_table
 from small_evidence.tables.comparisons import comparison_table
+from small_evidence.tables.covariates import covariate_table
 from small_evidence.tables.findings import findings_table
 from small_evidence.tables.harms import adverse_event_table
 from small_evidence.tables.levels import level_table
@@ -36,4 +37,5 @@ def evidence_tables(review: Review) -> list[Table]:
         contradictions_table(review),
         awaiting_table(review),
         agreement_table(review),
+        *([covariate_table(review)] if review.covariates else []),
     ]

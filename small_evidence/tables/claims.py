@@ -78,9 +78,9 @@ INDEPENDENCE = {
     "": "",
 }
 DIRECTIONS = {
-    "above": "; the interval lies above the response threshold",
-    "below": "; the interval lies below the response threshold",
-    "across": "; the interval includes the response threshold",
+    "above": "; the interval lies above the threshold",
+    "below": "; the interval lies below the threshold",
+    "across": "; the interval includes the threshold",
     "": "",
 }
 KINDS = {

@@ -1,4 +1,4 @@
-"""Therapies compared within studies: responders of both arms, odds ratio, risk ratio and risk difference."""
+"""Therapies compared within studies: counts of both arms, odds ratio, risk ratio and risk difference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from small_evidence.pooling.comparisons import MEASURES
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
-from small_evidence.tables.parts import level_note
+from small_evidence.tables.parts import counts_head, level_note
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
     LABELS,
@@ -52,8 +52,8 @@ def comparison_table(review: Review) -> Table:
         Column("Treatment", 18),
         Column("Compared with", 16),
         Column("Studies", 7, "center"),
-        Column("Treated", 13, "right", over="Responders/n (%)"),
-        Column("Comparison", 13, "right", over="Responders/n (%)"),
+        Column("Treated", 13, "right", over=counts_head(review)),
+        Column("Comparison", 13, "right", over=counts_head(review)),
         Column("OR", 15, "right", heading=f"Odds ratio [{conf} CI]"),
         Column("RR", 15, "right", heading=f"Risk ratio [{conf} CI]"),
         Column("RD", 17, "right", heading=f"Risk difference, percentage points [{conf} CI]"),

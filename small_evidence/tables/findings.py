@@ -152,11 +152,11 @@ def _notes(review: Review) -> list[str]:
         "it does not show what would have happened without treatment. Studies and patients are those included in the "
         "analysis.",
         *model_notes(review),
-        "Median study: the response of a study in the middle of the distribution of studies; mean study: the average "
+        "Median study: the proportion of a study in the middle of the distribution of studies; mean study: the average "
         "over that distribution. They differ where studies differ.",
-        "Prediction interval: the response expected in a further study. Further patients: "
+        "Prediction interval: the proportion expected in a further study. Further patients: "
         f"{review.response.noun_plural} expected among {NEXT_PATIENTS} in a further study. Above "
-        f"{review.response_threshold * 100:g}%: the probability that the response in a further study is above it. "
+        f"{review.response_threshold * 100:g}%: the probability that the proportion in a further study is above it. "
         "Predictions are of the binomial-normal model, from three studies on. tau²: variance between studies, logit "
         "scale.",
         "Certainty (GRADE): proposed by rules from the numbers, and confirmed by the authors, who may say otherwise; "

@@ -71,8 +71,8 @@ def level_table(review: Review) -> Table:
         "The level of a treatment is the best level among its studies that are not excluded, with or without counts.",
         *level_note(review),
         f"Other schemes: {joined(schemes[name]['title'] for name in others)}.",
-        "Best and lower levels: whether the summed counts at the best level lie on the same side of the response "
-        "threshold as those at the other levels.",
+        "Best and lower levels: whether the summed counts at the best level lie on the same side of the threshold "
+        "as those at the other levels.",
         *marks.footnotes(),
         NOTE_NR,
     ]

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from small_evidence.extraction.appraisals import CONSENSUS
-from small_evidence.extraction.schema import SILENT, numbers
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import STATUSES
@@ -79,43 +78,6 @@ def studies_of(arms: pd.DataFrame) -> tuple[list[str], list[str]]:
     by_year = arms.sort_values(["year", "study_id"], na_position="last", kind="stable")
     included = dict.fromkeys(by_year.loc[by_year["entered"] == "yes", "study_id"])
     return list(included), [study for study in dict.fromkeys(by_year["study_id"]) if study not in included]
-
-
-def treated(review: Review) -> pd.Series:
-    """Patients of all studies of an analysis whose number is known, those without counts too; a cohort once.
-
-    Returns
-    -------
-    Series of float by analysis; NaN where no study reports its number
-
-    Notes
-    -----
-    Of several time points the largest number counts. Within a study the arms that are included together are different
-    patients and are summed; of the others it is not known, so that the largest one counts if it is larger.
-    """
-    arms, facts = review["arms"], review["responses"].set_index("response_id")
-    rows = arms.assign(response_id=arms["response_ids"].map(ids_in)).explode("response_id")
-    rows = rows.assign(
-        unit=rows["response_id"].map(facts["unit"]),
-        row_disease=rows["response_id"].map(facts["disease"]),
-        size=rows["response_id"].map(numbers(facts["n"])),
-        group=rows["arm"].where(~rows["arm"].isin(SILENT), rows["arm_therapy"]),
-        cohort=rows["study_id"].map(_cohorts(review["studies"])),
-    )
-    rows = rows[rows["unit"] == review.policy["unit"]]
-    group = ["analysis", "cohort", "study_id", "group"]
-    by_disease = rows.groupby([*group, "row_disease"]).agg(size=("size", "max"), entered=("entered", "max"))
-    by_group = by_disease.groupby(group).agg({"size": lambda sizes: sizes.sum(min_count=1), "entered": "max"})
-    by_study = by_group.groupby(group[:3])["size"].max()
-    together = by_group.loc[by_group["entered"] == "yes", "size"].groupby(group[:3]).sum(min_count=1)
-    largest = pd.concat([by_study, together], axis=1).max(axis=1)
-    return largest.groupby(group[:2]).max().groupby("analysis").sum(min_count=1)
-
-
-def _cohorts(studies: pd.DataFrame) -> pd.Series:
-    """The cohort of each study, the study itself where none is named."""
-    named = studies["cohort_id"].where(~studies["cohort_id"].isin(SILENT), studies["study_id"])
-    return named.set_axis(studies["study_id"])
 
 
 def published_verdicts(review: Review) -> Mapping[tuple[str, str], str]:

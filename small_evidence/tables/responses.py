@@ -10,6 +10,7 @@ import pandas as pd
 from small_evidence.extraction.schema import ALL, LABELS, numbers
 from small_evidence.reasons import arm_reason, not_pooled_reason, retraction_notes
 from small_evidence.review import Analysis, Review
+from small_evidence.synthesis.patients import treated
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.parts import (
     POOLED,
@@ -33,7 +34,6 @@ from small_evidence.tables.parts import (
     spread,
     studies_of,
     tau2_words,
-    treated,
     treatments,
 )
 from small_evidence.tables.table import Column, Marks, Table
@@ -359,7 +359,7 @@ def _table_iv_notes(review: Review, verdicts: bool) -> list[str]:
         notes.append(f"Published verdict: what {review.follows} concluded; it is not derived from these numbers.")
     notes += [
         f"Direction: the {coverage(review.conf_level)} interval of the model lies above, below or across "
-        f"{percent(review.response_threshold)} {review.response.noun_plural}. It is read from the numbers and is no "
+        f"{100 * review.response_threshold:g}%. It is read from the numbers and is no "
         "recommendation.",
         f"{STUDIES_NOTE} Patients: of all studies of the row whose number is known.",
         *model_notes(review),
@@ -371,4 +371,4 @@ def _table_iv_notes(review: Review, verdicts: bool) -> list[str]:
     words = missing_counts_words(review)
     if only:
         words += f" {counted(only, 'treatment')} {'has' if only == 1 else 'have'} only such studies."
-    return [*notes, f"{words} Missing counts are not taken as no response."]
+    return [*notes, f"{words} Missing counts are not taken as zero."]

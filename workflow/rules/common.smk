@@ -104,6 +104,7 @@ LISTS = [
     "contradictions",
     "awaiting",
     "agreement",
+    *["covariates"] * bool(config["synthesis"]["covariates"]),
 ]
 DOCUMENTS = [
     *expand("results/tables/{table}.csv", table=PRINTED),

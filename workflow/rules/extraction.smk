@@ -22,6 +22,7 @@ rule check:
     params:
         content=contents([*RAW, *SECOND]),
         choices=config["extraction"],
+        covariates=config["synthesis"]["covariates"],
     script:
         "../scripts/check.py"
 
@@ -148,6 +149,7 @@ rule write_form:
     conda:
         "../../environment.yml"
     params:
+        covariates=config["synthesis"]["covariates"],
         review=config["review"],  # a text of its own could hold braces, which would be wildcards
     script:
         "../scripts/write_form.py"

@@ -54,7 +54,8 @@ rule draw:
 
 
 # Any figure in any format, alone: snakemake results/figures/summary_forest.tiff, or forest_, leave_one_out_, cumulative_,
-# methods_, posterior_ or funnel_ and the analysis, of which the last five only make sense where it was pooled
+# methods_, posterior_ or funnel_ and the analysis, of which the last five only make sense where it was pooled, or bubble_,
+# a numeric covariate of the config, a hyphen and the analysis
 rule draw_figure:
     input:
         CHECKED,

@@ -8,6 +8,7 @@ tables, issues = check_extraction(
     "data/raw",
     require_adjudication=snakemake.config["extraction"]["require_adjudication"],
     instruments=standards_of().instruments,
+    covariates=snakemake.config["synthesis"]["covariates"],
 )
 retracted = retracted_reports(tables["studies"], "data/raw")
 refuse_changed(snakemake.params.content)

@@ -7,5 +7,6 @@ from small_evidence.review import log_errors
 log_errors(snakemake.log[0])
 instruments = [Path(path).stem for path in snakemake.input.instruments]
 title = snakemake.params.review["title"]
-save_form(read_tables("data/raw", complete=False), snakemake.output.form, title, instruments)
+tables = read_tables("data/raw", complete=False, covariates=snakemake.config["synthesis"]["covariates"])
+save_form(tables, snakemake.output.form, title, instruments)
 print(f"{snakemake.output.form}: fill it in and save it as data/raw/extraction.xlsx; its first sheet says how")
