@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from small_evidence.config import complete_config
 from small_evidence.extraction.checks import ExtractionError, check_extraction, check_tables, grouped_lines, read_tables
 from small_evidence.extraction.defaults import plain, same_word, slug
 from small_evidence.extraction.rules import fisher
 from small_evidence.extraction.schema import TABLES, check_cell, column_name, columns, default_cell, needed_columns
+from small_evidence.review import Review
 
 FIVE = "study,therapy,disease,n,responders\n"
 YEAR = 2026
@@ -328,3 +330,49 @@ def test_every_default_is_a_cell_that_the_column_takes():
         ["therapy"],
         ["disease"],
     ]
+
+
+def written(folder, files):
+    """The files in a folder data/raw, which is returned."""
+    raw = folder / "data" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (raw / name).write_text(text, encoding="utf-8")
+    return raw
+
+
+COVARIATES = {
+    "studies.csv": "study_id,label,Mean Age,country\na,A,61.5,Peru\nb,B,NR,Chad\nc,C,70,\n",
+    "responses.csv": "study_id,therapy,disease,n,responders\na,x,d,8,3\nb,x,d,9,4\nc,x,d,7,7\n",
+}
+
+
+def test_columns_of_ones_own_are_kept_as_covariates(tmp_path):
+    """Numeric where every cell that reports something is a number; other columns of one's own are left out."""
+    tables, issues = check_extraction(written(tmp_path, COVARIATES), covariates=["mean_age"])
+    assert tables["studies"]["mean_age"].tolist() == ["61.5", "NR", "70"]
+    assert "country" not in tables["studies"]
+    assert {"column_as_typed", "extra_column"} <= set(issues["rule"])
+    tables, _ = check_extraction(written(tmp_path, COVARIATES), covariates=["mean_age", "country"])
+    review = Review(tables, complete_config({"synthesis": {"covariates": ["mean_age", "country"]}}))
+    assert review.covariates["mean_age"].dropna().to_dict() == {"a": 61.5, "c": 70.0}
+    assert review.covariates["country"].dropna().to_dict() == {"a": "Peru", "b": "Chad"}
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            COVARIATES,
+            "a covariate of the config, but missing; sought in the header: study_id, label, Mean Age, country; ",
+        ),
+        ({"responses.csv": COVARIATES["responses.csv"]}, "missing, but the config names covariates: contry"),
+    ],
+)
+def test_a_covariate_that_is_no_column_is_an_error_with_the_nearest(tmp_path, files, words):
+    with pytest.raises(ExtractionError) as error:
+        check_extraction(written(tmp_path, files), covariates=["contry"])
+    found = error.value.faults[error.value.faults["rule"] == "missing_covariate"]
+    assert len(found) == 1
+    assert found["message"].item().startswith(words)
+    assert files is not COVARIATES or "country" in found["message"].item().removeprefix(words)

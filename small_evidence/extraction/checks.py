@@ -437,7 +437,7 @@ def _frame(rows, table, place, row_numbers=None, covariates=()):
     if TABLES[table].required and not body and not any(f[0] in ("missing_column", "missing_covariate") for f in faults):
         fault("empty_table", "the table has no rows")
 
-    frame = empty_table(table).reindex(columns=known).reindex(range(len(body)), fill_value="")
+    frame = pd.DataFrame("", index=range(len(body)), columns=known, dtype="str")
     for name in known:
         if name in header:
             position = header.index(name)

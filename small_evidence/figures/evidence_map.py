@@ -14,6 +14,7 @@ from small_evidence.figures.page import Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import capital, count_text, level_note, short_level
 from small_evidence.review import Review
+from small_evidence.synthesis.analyses import over_all
 from small_evidence.synthesis.patients import treated
 from small_evidence.wording import NOTHING, counted, missing
 
@@ -71,7 +72,8 @@ class _Cell(NamedTuple):
 def _cells(review: Review) -> dict[tuple[str, str], _Cell]:
     """Treatment and disease, also where the disease is not reported (UNNAMED), in the order of Table IV."""
     patients, unnamed = treated(review), treated(review, SILENT)
-    silent = review["trace"].query("scope == 'therapy' and disease == @ALL and row_disease in @SILENT")
+    trace = over_all(review["trace"])
+    silent = trace[trace["row_disease"].isin(SILENT)]
     levels = review["study_levels"].set_index("study_id")["level"]
     cells = {}
     for therapy in (therapy for _, members in review.classes for therapy in members):

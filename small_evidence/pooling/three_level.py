@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import chdtri, expit, gammaln, logit, xlogy
+from scipy.special import chdtri, expit, gammaln, logit
 
 from small_evidence.pooling.proportions import check_level, proportion_interval
 
@@ -33,7 +33,11 @@ THREE_LEVEL_STATUSES = {
     "not_converged": "the maximum was not found; nothing is reported",
 }
 
-REACH = 8.7  # integrals end where the normal density is 1e-17 of its peak
+SMALLEST = 1e-4  # a standard deviation below this is 0
+MOST_STEPS = 40  # of Newton's method for a peak
+NEAR_PEAK = 1e-3  # standard deviations; steps below this end it
+POINTS, _WEIGHTS = np.polynomial.hermite.hermgauss(41)
+LOG_WEIGHTS = np.log(_WEIGHTS) + POINTS**2
 WIDEST = 12.0  # largest standard deviation that is looked at
 STARTS = ((0.7, 0.7), (0.2, 1.5), (1.5, 0.2))
 
@@ -58,8 +62,9 @@ def pool_three_level(xi: ArrayLike, ni: ArrayLike, study: ArrayLike, conf_level:
 
     Notes
     -----
-    Two nested integrals by the trapezoidal rule. Either variance may be 0 at the maximum: with tau2_study = 0 this is
-    the primary model of the arms, with tau2_arm = 0 arms of a study have one proportion.
+    Two nested integrals, each by Gauss-Hermite points around the peak of what is integrated. Either variance may be 0
+    at the maximum: with tau2_study = 0 this is the primary model of the arms, with tau2_arm = 0 arms of a study have
+    one proportion.
 
     References
     ----------
@@ -120,33 +125,90 @@ def log_likelihood(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, at: tuple[
     at : b, and the standard deviations between studies and between arms
     """
     b, tau_study, tau_arm = at
-    per_study = np.bincount(codes, weights=ni).max()
-    u, weight_u = _nodes(tau_study, per_study)
-    v, weight_v = _nodes(tau_arm, ni.max())
-    eta = (b + u[:, None] + v).ravel()
-    softplus = np.log1p(np.exp(-np.abs(eta))) + np.maximum(eta, 0)
-    own = xi / ni
-    peak = xlogy(xi, own) + xlogy(ni - xi, 1 - own)
-    # each arm's integral over v relative to its highest value, at every u: (arms, nodes of u)
-    terms = np.outer(xi, eta)
-    terms -= np.outer(ni, softplus)
-    terms -= peak[:, None]
-    np.exp(terms, out=terms)
-    arms = terms.reshape(xi.size, u.size, v.size) @ weight_v
-    studies = np.zeros((int(codes.max()) + 1, u.size))
-    np.add.at(studies, codes, np.log(np.maximum(arms, np.finfo(float).tiny)))
-    top = studies.max(axis=1)
-    return float((np.log(np.exp(studies - top[:, None]) @ weight_u) + top).sum() + peak.sum())
+    k = int(codes.max()) + 1
+    if tau_study < SMALLEST:
+        return float(_arms_at(xi, ni, np.full((xi.size, 1), b), tau_arm)[0].sum())
+
+    def height(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Logarithm of what is integrated over the effect of a study, with its slope and curvature; arrays (k, m)."""
+        of_arms = _arms_at(xi, ni, (b + tau_study * z)[codes], tau_arm)
+        ll, slope, curvature = (np.zeros(z.shape) for _ in range(3))
+        for total, part in zip((ll, slope, curvature), of_arms, strict=True):
+            np.add.at(total, codes, part)
+        return ll - z**2 / 2, tau_study * slope - z, tau_study**2 * curvature - 1
+
+    events, n = np.bincount(codes, weights=xi), np.bincount(codes, weights=ni)
+
+    def value(z: np.ndarray) -> np.ndarray:
+        ll = np.zeros(z.shape)
+        np.add.at(ll, codes, _arms_at(xi, ni, (b + tau_study * z)[codes], tau_arm, derivatives=False)[0])
+        return ll - z**2 / 2
+
+    mode, scale = _peak(height, _between(events, n, np.full((k, 1), b), tau_study))
+    return float(_around(mode, scale, value)[0].sum())
 
 
-def _nodes(tau: float, n: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points of a normal effect of standard deviation tau and their weights; n patients bound the curvature."""
-    if tau < 1e-4:
-        return np.zeros(1), np.ones(1)
-    step = 0.62 / np.sqrt(n / 4 + 3.3 + 0.6 / tau**2)  # as in `small_evidence.pooling.likelihood`
-    z = np.linspace(-REACH, REACH, max(24, int(np.ceil(2 * REACH * tau / step))))
-    weight = np.exp(-(z**2) / 2)
-    return tau * z, weight / weight.sum()
+def _arms_at(
+    xi: np.ndarray, ni: np.ndarray, eta: np.ndarray, tau_arm: float, derivatives: bool = True
+) -> tuple[np.ndarray, ...]:
+    """Log-likelihood of each arm at log odds eta of its study, its slope and its curvature; arrays (arms, m)."""
+    x, n = xi[:, None, None], ni[:, None, None]
+
+    def likelihood(at: np.ndarray) -> np.ndarray:
+        return x * at - n * np.logaddexp(0, at)
+
+    def binomial(at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        p = expit(at)
+        return likelihood(at), x - n * p, -n * p * (1 - p)
+
+    at = eta[:, :, None]
+    if tau_arm < SMALLEST:
+        return tuple(part[..., 0] for part in binomial(at))
+
+    def height(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        ll, slope, curvature = binomial(at + tau_arm * v)
+        return ll - v**2 / 2, tau_arm * slope - v, tau_arm**2 * curvature - 1
+
+    mode, scale = _peak(height, _between(xi, ni, eta, tau_arm)[..., None])
+    total, v, weight = _around(mode, scale, lambda v: likelihood(at + tau_arm * v) - v**2 / 2)
+    if not derivatives:
+        return (total,)
+    _, slope, curvature = binomial(at + tau_arm * v)
+    mean = (weight * slope).sum(axis=-1)
+    spread = (weight * (slope - mean[..., None]) ** 2).sum(axis=-1)
+    return total, mean, spread + (weight * curvature).sum(axis=-1)
+
+
+def _between(x: np.ndarray, n: np.ndarray, eta: np.ndarray, tau: float) -> np.ndarray:
+    """Where the peak of counts (rows) and a standard normal effect lies, nearly: between their two peaks."""
+    share = (x + 0.5) / (n + 1)
+    precision = (tau**2 * n * share * (1 - share))[:, None]
+    return (logit(share)[:, None] - eta) / tau * precision / (precision + 1)
+
+
+def _peak(height: Callable, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Peak of a log-concave function by Newton's method, and the standard deviation that its curvature means."""
+    for _ in range(MOST_STEPS):
+        _, slope, curvature = height(z)
+        step = np.clip(-slope / curvature, -1 - np.abs(z) / 2, 1 + np.abs(z) / 2)
+        z = z + step
+        if (np.abs(step) * np.sqrt(-curvature)).max() < NEAR_PEAK:
+            break
+    return z, 1 / np.sqrt(-height(z)[2])
+
+
+def _around(mode: np.ndarray, scale: np.ndarray, height: Callable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logarithm of the integral over a standard normal effect on the last axis, its points, and their share in it.
+
+    Gauss-Hermite points around the peak (Pinheiro & Bates 1995, J Comput Graph Stat 4:12).
+    """
+    z = mode + np.sqrt(2) * scale * POINTS
+    terms = height(z) + LOG_WEIGHTS
+    top = terms.max(axis=-1, keepdims=True)
+    shares = np.exp(terms - top)
+    total = shares.sum(axis=-1, keepdims=True)
+    log_integral = top + np.log(total * scale / np.sqrt(np.pi))
+    return log_integral[..., 0], z, shares / total
 
 
 def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -> dict[str, Any]:
@@ -181,12 +243,10 @@ def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -
     def limit(which: int, side: float) -> float:
         from scipy.optimize import brentq
 
-        warm = [np.maximum(best, [-np.inf, 0.15, 0.15])]
+        start = [np.maximum(best, [-np.inf, 0.15, 0.15])]
 
         def outside(value: float) -> float:
-            height, at = highest({which: value}, warm)
-            warm[0] = np.maximum(at, [-np.inf, 0.15, 0.15])
-            return 2 * (top - height) - critical
+            return 2 * (top - highest({which: value}, start)[0]) - critical
 
         if which > 0 and side < 0:
             if best[which] == 0 or outside(0.0) <= 0:
@@ -224,5 +284,5 @@ def _ascend(height: Callable[[np.ndarray], float], start: np.ndarray, free: list
     if not free:
         return height(start), start
     bounds = [(-30.0, 30.0) if i == 0 else (0.0, WIDEST) for i in free]
-    found = minimize(lambda at: -height(at), start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12})
+    found = minimize(lambda at: -height(at), start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-11})
     return -float(found.fun), found.x

@@ -240,11 +240,14 @@ def _evaluable(entered: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _three_level(pooled: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     """Pooled results of the analyses in which a study has several arms; tau2 is that between studies."""
-    rows = []
+    rows, fitted = [], {}  # analyses with the same arms, such as those over all diseases and in the only one, fit once
     for analysis, arms in pooled.groupby("analysis", sort=False):
         if arms["study_id"].is_unique:
             continue
-        found = pool_three_level(arms["responders"], arms["n"], arms["study_id"], conf_level).to_dict()
+        counts = (*arms["responders"], *arms["n"], *arms["study_id"])
+        if counts not in fitted:
+            fitted[counts] = pool_three_level(arms["responders"], arms["n"], arms["study_id"], conf_level).to_dict()
+        found = fitted[counts]
         between = {name: found[name.replace("tau2", "tau2_study")] for name in ("tau2", "tau2_lb", "tau2_ub")}
         names = {"analysis": analysis, "variant": THREE_LEVEL, "change": "", "method": THREE_LEVEL, "measure": ""}
         rows.append(found | between | names | {"interval": "profile", "tau2_method": ""})
