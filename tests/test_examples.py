@@ -9,7 +9,7 @@ import pytest
 from small_evidence.appraisal.levels import grade_studies
 from small_evidence.config import read_config
 from small_evidence.extraction.checks import check_extraction
-from small_evidence.figures.bubble import bubble_plot
+from small_evidence.figures.covariates import bubble_plot
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import COVARIATE, heterogeneity, pool_arms
 from small_evidence.synthesis.comparisons import compare_arms

@@ -33,6 +33,7 @@ from small_evidence.figures.risk_of_bias import one_judgement, overall_judgement
 from small_evidence.figures.sensitivity import funnel_plot
 from small_evidence.figures.style import SCREEN, contrast, luminance, read_style
 from small_evidence.standards import Standards
+from small_evidence.synthesis.patients import treated
 from tests.drawn import bundled_review, changed, marks, row_of, text_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
@@ -98,7 +99,7 @@ class TestBundledReview:
         review, listed = self.small(bundled_review()), tmp_path / "preflight.csv"
         draw_figures(review, listed)
         first = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.svg")}
-        assert len(first) == 5
+        assert len(first) == 6
         before = listed.read_bytes()
         draw_figures(review, listed)
         assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.svg")} == first
@@ -324,8 +325,15 @@ class TestEvidenceMap:
         levels = levels[chosen]
         figure = evidence_map(review.with_results({"therapy_levels": levels}))
         widths = sorted(map(width_of, figure.shapes("glyphs")))
-        patients = levels.query("disease == 'ctd_mixed'")["patients_IV"].iloc[0]
-        assert (widths[-2] / widths[-1]) ** 2 == pytest.approx(patients / 87)
+        patients = treated(review)  # those of Table IV
+        share = patients["surgical_excision-ctd_mixed"] / patients["minocycline-ssc"]
+        assert (widths[-2] / widths[-1]) ** 2 == pytest.approx(share)
+
+    def test_levels_of_studies_without_a_disease_have_a_column(self):
+        """Warfarin's level IB comes from a study that does not report the disease."""
+        figure = evidence_map(bundled_review())
+        assert {"Disease", "NR"} <= {text.words for text in figure.texts}
+        assert "Warfarin (low dose): disease NR IB, 3" in figure.alt_text
 
     def test_levels_differ_in_grey(self):
         greys = [luminance(level_colour(rank, 7, SCREEN)) for rank in range(7)]
@@ -335,8 +343,9 @@ class TestEvidenceMap:
 
     def test_a_review_without_studies(self):
         review = bundled_review()
-        nothing = evidence_map(review.with_results({"therapy_levels": review["therapy_levels"][:0]}))
-        assert nothing.absent == "No treatment has a study of a named disease"
+        empty = {name: review[name][:0] for name in ("therapy_levels", "trace")}
+        nothing = evidence_map(review.with_results(empty))
+        assert nothing.absent == "No treatment has a study"
         assert check_figure(nothing) == []
 
 
