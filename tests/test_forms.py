@@ -9,7 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from small_evidence.extraction.checks import FORM_SHEETS, ExtractionError, check_extraction, check_tables, read_tables
+from small_evidence.extraction.checks import FORM_SHEETS, check_extraction, check_tables, read_tables
 from small_evidence.extraction.forms import EXAMPLE, NOT_IN_FORM, SPARE_ROWS, save_form
 from small_evidence.extraction.schema import (
     TABLES,
@@ -149,7 +149,7 @@ def test_the_first_sheet_explains_and_shows_an_example_that_would_pass(book):
     assert any("EXAMPLE" in str(word) for word in words)
     assert {*SHOWN} <= set(words)
     assert book[FORM_SHEETS[0]].sheet_properties.pageSetUpPr.fitToPage  # one page of paper
-    named = {"EXAMPLE": "doe_2022", "therapy_slug": "diltiazem", "disease_slug": "ssc"}
+    named = {"example": "doe_2022", "therapy_slug": "diltiazem", "disease_slug": "ssc"}
     tables = read_tables(RAW)
     for table, cells in EXAMPLE.items():
         row = dict.fromkeys(columns(table), "") | {name: named.get(cell, cell) for name, cell in cells.items()}
@@ -185,24 +185,11 @@ def test_a_form_of_a_form_is_the_same(form, tmp_path):
     assert (tmp_path / "again.xlsx").read_bytes() == form.read_bytes()
 
 
-def test_the_form_of_a_new_review_has_one_example_that_is_never_pooled(tmp_path):
-    """The form as it is, with its example; then with a study beside it."""
-    raw = tmp_path / "data" / "raw"
-    save_form(read_tables(raw, complete=False), tmp_path / "form.xlsx")
+def test_the_form_of_a_new_review_is_empty(tmp_path):
+    save_form(read_tables(tmp_path / "data" / "raw", complete=False), tmp_path / "form.xlsx")
     book = openpyxl.load_workbook(tmp_path / "form.xlsx")
-    assert [len(list(book[table].values)) for table in SHOWN] == [1 + (table in EXAMPLE) for table in SHOWN]
+    assert [len(list(book[table].values)) for table in SHOWN] == [1] * len(SHOWN)
     assert rule_of(book["responses"], 2).type == "list"
-    raw.mkdir(parents=True)
-    book.save(raw / "extraction.xlsx")
-    with pytest.raises(ExtractionError) as error:
-        check_extraction(raw, year=YEAR)
-    assert error.value.faults["rule"].tolist() == ["empty_table"]
-    head = "study_id,therapy,disease,n,responders"
-    (raw / "extraction.xlsx").unlink()
-    (raw / "responses.csv").write_text(f"{head}\nEXAMPLE,a,x,12,5\nDoe 2022,a,x,8,3\ndoe_2023,EXAMPLE,x,9,9\n")
-    checked, issues = check_extraction(raw, year=YEAR)
-    assert checked["responses"]["study_id"].tolist() == ["doe_2022"]
-    assert issues.loc[issues["rule"] == "example_row", "row"].tolist() == [2, 4]
 
 
 def test_hostile_text_in_a_form_is_text(tmp_path):
@@ -237,7 +224,7 @@ def test_the_form_saved_by_libreoffice_gives_the_same_tables(form, tmp_path):
 @pytest.mark.skipif(not SOFFICE, reason="needs LibreOffice")
 def test_a_study_and_a_therapy_added_in_the_form_are_in_the_tables(form, tmp_path):
     book = openpyxl.load_workbook(form)
-    named = {"EXAMPLE": "doe_2022", "therapy_slug": "lithium", "disease_slug": "ssc"}
+    named = {"example": "doe_2022", "therapy_slug": "lithium", "disease_slug": "ssc"}
     new = EXAMPLE | {
         "therapies": {
             "therapy": "lithium",
