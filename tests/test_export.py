@@ -29,7 +29,7 @@ THERAPIES = pd.DataFrame(
     columns=columns("therapies"),
 ).fillna("")
 NAMES = ["risk_of_bias", "summary_forest", "forest_class-class_b", "forest_drug_b", "forest_drug_c", "forest_drug_a"]
-TITLES = {"forest_drug_b": "=1+1", "summary_forest": "Response by treatment"}
+TITLES = {"forest_drug_b": "=1+1", "summary_forest": "Results by treatment"}
 
 
 def table(name, number=""):
@@ -116,9 +116,9 @@ def test_tables_without_a_number_are_supplementary_and_say_so_inside(manifest):
 def test_captions_are_in_the_manifest_and_on_the_page_of_legends(manifest):
     rows, members = manifest
     row = next(row for row in rows if row["file"] == "figures/figure_1_summary_forest.svg")
-    assert (row["caption"], row["description"]) == ("Response by treatment", "What summary_forest shows.")
+    assert (row["caption"], row["description"]) == ("Results by treatment", "What summary_forest shows.")
     legends = [p.text for p in docx.Document(io.BytesIO(members["legends.docx"])).paragraphs]
-    assert legends[:3] == ["Legends", "Figures", "Figure 1. Response by treatment. What summary_forest shows."]
+    assert legends[:3] == ["Legends", "Figures", "Figure 1. Results by treatment. What summary_forest shows."]
     assert legends.count("Table S2. Title of levels.") == 1
     assert next(row for row in rows if row["file"] == "text/methods.docx")["caption"] == "Methods: a review"
 

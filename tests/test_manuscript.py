@@ -344,7 +344,7 @@ def test_a_review_where_nothing_is_pooled_says_so():
 def test_an_empty_review_has_texts_without_numbers():
     text = results_text(synthesise(Review({}, complete_config({}))))
     headings = [block.words for block in text.blocks if isinstance(block, Heading)]
-    assert headings[:3] == ["Studies", "Synthesis", "Response by treatment"]
+    assert headings[:3] == ["Studies", "Synthesis", "Results by treatment"]
     assert not re.search(r"nan|None", markdown(text))
 
 
