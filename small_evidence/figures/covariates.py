@@ -18,9 +18,10 @@ from small_evidence.figures.scale import span_note, span_of
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import axis_label, count_text
 from small_evidence.pooling.heterogeneity import REGRESSION_CODES, predict_regression
+from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import COVARIATE
-from small_evidence.wording import counted, coverage, missing, not_pooled_reason, odds_ratio, per_cent
+from small_evidence.wording import counted, coverage, missing, odds_ratio, per_cent
 
 TALL = 0.5  # height of the plot, as a share of the width of the figure
 LARGEST, LEAST = 1.3, 0.25  # radius of a bubble in type sizes
