@@ -376,3 +376,16 @@ def test_a_covariate_that_is_no_column_is_an_error_with_the_nearest(tmp_path, fi
     assert len(found) == 1
     assert found["message"].item().startswith(words)
     assert files is not COVARIATES or "country" in found["message"].item().removeprefix(words)
+
+
+def test_a_disease_of_a_scenario_that_is_not_in_its_table_is_an_error(tmp_path):
+    scenario = "scenario,scenario_label,diseases,therapy,role,rationale,source\ns,S,heart;hart,x,first,why,where\n"
+    files = {
+        "responses.csv": "study_id,therapy,disease,n,responders\na,x,heart,8,3\n",
+        "scenarios.csv": scenario,
+    }
+    with pytest.raises(ExtractionError) as error:
+        check_extraction(written(tmp_path, files))
+    found = error.value.faults.iloc[0]
+    assert (found["rule"], found["row"], found["column"]) == ("unknown_disease_of_scenario", 2, "diseases")
+    assert found["message"] == '"hart" is not in the table diseases; nearest is heart'

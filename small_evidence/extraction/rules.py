@@ -169,6 +169,24 @@ def _(t, x, year):
         yield _unknown(t, table, "disease")
 
 
+@_rule(
+    "unknown_disease_of_scenario",
+    "error",
+    "The diseases of a scenario are in the table diseases.",
+    "scenarios",
+    "diseases",
+)
+def _(t, x, year):
+    known = {*t["diseases"]["disease"], ALL}
+    listed = t["scenarios"]["diseases"].map(lambda cell: [part.strip() for part in cell.split(";")])
+    unknown = listed.map(lambda parts: [part for part in parts if part and part not in (*known, *SILENT)])
+    hints = unknown.map(
+        lambda parts: "".join(f"; nearest is {near}" for part in parts[:1] if (near := nearest(part, known)))
+    )
+    words = "{unknown!q} is not in the table diseases{hint}"
+    yield "scenarios", "diseases", unknown.map(bool), words, {"unknown": unknown.map("; ".join), "hint": hints}
+
+
 @_rule("unknown_outcome", "error", "An outcome is in the table outcomes.", "responses", "outcomes")
 def _(t, x, year):
     yield _unknown(t, "responses", "outcome")
