@@ -22,7 +22,7 @@ RUNNING = Path(".snakemake/small_evidence_run")  # host and process of the run t
 # What each rule does, in words for the screen
 STEPS = {
     "check": "Tables checked",
-    "compare_extractions": "Two extractions compared",
+    "compare_extractions": "Second extraction compared, if there is one",
     "synthesise": "Studies graded and pooled",
     "present": "Tables, texts and report written",
     "draw": "Figures drawn",
