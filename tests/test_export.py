@@ -138,7 +138,8 @@ def test_a_figure_with_nothing_to_show_is_left_out(manifest):
 
 def test_texts_are_there_in_both_formats(manifest):
     assert {row["file"] for row in manifest[0] if row["file"].startswith("text/")} == {
-        "text/methods.docx", "text/methods.md", "text/swim.docx", "text/swim.md",
+        "text/methods.docx", "text/methods.md", "text/swim.docx", "text/swim.md", "text/title_page.docx",
+        "text/title_page.md",
     }  # fmt: skip
 
 
