@@ -6,8 +6,9 @@ model, whose priors are proper, has its own answer there from two studies on. Th
 each with ``fit(xi, ni, mask, conf_level, **options)`` on padded arrays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,9 +78,9 @@ def pool_responses(
     >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}] {pooled.status}")
     0.968 [0.726, 0.999] ok
     """
-    xi, ni = _check_counts(xi, ni)
+    x, n = _check_counts(xi, ni)
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
-    columns = _pool(xi, ni, np.zeros(xi.size, int), 1, method, conf_level, options)
+    columns = _pool(x, n, np.zeros(x.size, int), 1, method, conf_level, options)
     return pd.Series({name: columns[name][0] for name in RECORD}, dtype=object)
 
 
@@ -142,9 +143,9 @@ def pool_many(
     return pd.concat([keys, pd.DataFrame(columns, columns=list(RECORD))], axis=1)
 
 
-def _check_counts(xi, ni):
+def _check_counts(responders: ArrayLike, patients: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Counts as float arrays (k,); ValueError that names the first fault of each kind."""
-    xi, ni = (pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float) for values in (xi, ni))
+    xi, ni = (pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float) for values in (responders, patients))
     if xi.shape != ni.shape:
         raise ValueError(f"{xi.size} numbers of responders but {ni.size} of patients")
     for wrong, text in (
@@ -162,7 +163,17 @@ def _check_counts(xi, ni):
     return xi, ni
 
 
-def _pool(xi, ni, group, size, method, conf_level, options, prediction=True, homogeneity=True):
+def _pool(
+    xi: np.ndarray,
+    ni: np.ndarray,
+    group: np.ndarray,
+    size: int,
+    method: str,
+    conf_level: float,
+    options: Mapping[str, Any],
+    prediction: bool = True,
+    homogeneity: bool = True,
+) -> dict[str, np.ndarray]:
     """Columns of RECORD, arrays (size,), for arms xi of ni in groups numbered 0 .. size - 1."""
     check_level(conf_level)
     options = _check_options(method, options)
@@ -244,7 +255,7 @@ def _pool(xi, ni, group, size, method, conf_level, options, prediction=True, hom
     return out
 
 
-def _check_options(method, options):
+def _check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options that were given, after checking that the method takes them."""
     check_choice("method", method, METHODS)
     given = {name: value for name, value in options.items() if value is not None}
@@ -255,14 +266,14 @@ def _check_options(method, options):
     return given
 
 
-def _batches(rows, bucket):
+def _batches(rows: np.ndarray, bucket: np.ndarray) -> Iterator[np.ndarray]:
     """Split rows into batches of like numbers of studies and bounded size."""
     for width in np.unique(bucket[rows]):
         alike = rows[bucket[rows] == width]
         yield from np.array_split(alike, min(-(-alike.size * width // ARMS_AT_ONCE), alike.size))
 
 
-def _add_common_proportion(out, rows, events, total):
+def _add_common_proportion(out: dict[str, np.ndarray], rows: np.ndarray, events: np.ndarray, total: np.ndarray) -> None:
     """b and se (log odds) of the summed counts."""
     x, n = events[rows], total[rows]
     out["b"][rows], out["se"][rows] = np.log(x / (n - x)), np.sqrt(n / (x * (n - x)))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
+from numpy.typing import ArrayLike
 from scipy.special import betainc, digamma, expit, gammaln, log_expit, logit, ndtri, zeta
 
 from small_evidence.pooling.methods import METHODS
@@ -42,7 +43,7 @@ class Counts(NamedTuple):
     total: np.ndarray
     constant: np.ndarray  # (a,): sum of the log binomial coefficients
 
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> "Counts":
         return Counts(*(part[rows] for part in self))
 
 
@@ -57,7 +58,7 @@ class Point(NamedTuple):
     h_ee: np.ndarray
 
 
-def log_likelihood(xi, ni, mask, b, rho):
+def log_likelihood(xi: ArrayLike, ni: ArrayLike, mask: ArrayLike, b: ArrayLike, rho: ArrayLike) -> np.ndarray:
     """Log-likelihood of the beta-binomial model, binomial coefficients included.
 
     Parameters
@@ -82,7 +83,9 @@ def log_likelihood(xi, ni, mask, b, rho):
     return _height(counts, np.asarray(b, dtype=float), np.where(rho > 0, log_theta, -np.inf))
 
 
-def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
+def fit(
+    xi: ArrayLike, ni: ArrayLike, mask: ArrayLike, conf_level: float = 0.95, *, interval: str | None = None
+) -> dict[str, np.ndarray]:
     """Fit the beta-binomial model by maximum likelihood, many analyses at once.
 
     Parameters
@@ -173,14 +176,16 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None):
     return result
 
 
-def _pack(xi, ni, mask):
+def _pack(xi: ArrayLike, ni: ArrayLike, mask: ArrayLike) -> Counts:
     mask = np.asarray(mask, dtype=bool)
     events, total = np.where(mask, xi, 0.0), np.where(mask, ni, 0.0)
     choose = gammaln(total + 1) - gammaln(events + 1) - gammaln(total - events + 1)
     return Counts(events, total - events, total, choose.sum(axis=1))
 
 
-def _answer_at_edges(result, status, counts, mask, conf_level):
+def _answer_at_edges(
+    result: dict[str, np.ndarray], status: np.ndarray, counts: Counts, mask: np.ndarray, conf_level: float
+) -> None:
     """Where the likelihood has its maximum at mu = 0, mu = 1 or rho = 1: counts, with their exact interval."""
     all_or_none = np.isin(status, ["all_responders", "no_responders"])
     unbounded = status == "tau2_unbounded"
@@ -202,7 +207,7 @@ def _answer_at_edges(result, status, counts, mask, conf_level):
     result["loglik"][rows] = total[rows] * (share * np.log(share) + (1 - share) * np.log1p(-share))
 
 
-def _log_rising(a, x):
+def _log_rising(a: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Difference lgamma(a+x) - lgamma(a) - x log a, exact also for very large a; 0 as a goes to infinity."""
     large = a >= SERIES_FROM
     small = np.where(large, 1.0, a)
@@ -218,7 +223,7 @@ def _log_rising(a, x):
     return r
 
 
-def _slopes(a, x):
+def _slopes(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and second derivative of `_log_rising` in log a, brought to a form that keeps its digits.
 
     Returns u = a (psi(a+x) - psi(a)) and w = u + a² (psi'(a+x) - psi'(a)): the first derivative of r in -log a is
@@ -243,7 +248,7 @@ def _slopes(a, x):
     return u, w
 
 
-def _height(counts, b, log_theta):
+def _height(counts: Counts, b: np.ndarray, log_theta: np.ndarray) -> np.ndarray:
     """Log-likelihood; log_theta = -inf is rho = 0."""
     ll = (counts.events * log_expit(b)[:, None] + counts.others * log_expit(-b)[:, None]).sum(axis=1)
     ll += counts.constant
@@ -259,7 +264,7 @@ def _height(counts, b, log_theta):
     return ll + np.where(positive, extra.sum(axis=1), 0.0)
 
 
-def _evaluate(counts, b, log_theta):
+def _evaluate(counts: Counts, b: np.ndarray, log_theta: np.ndarray) -> Point:
     """Log-likelihood and derivatives; log_theta = -inf is rho = 0, where those in log theta are 0."""
     mu, rest = expit(b)[:, None], expit(-b)[:, None]
     events, others, total = counts.events, counts.others, counts.total
@@ -282,7 +287,7 @@ def _evaluate(counts, b, log_theta):
     )
 
 
-def _maximise(counts):
+def _maximise(counts: Counts) -> tuple[np.ndarray, np.ndarray, Point]:
     """Joint maximum: b, log theta (-inf for rho = 0) and the point there."""
     size = len(counts.constant)
     crude = logit(counts.events.sum(axis=1) / counts.total.sum(axis=1))
@@ -336,13 +341,13 @@ def _maximise(counts):
     return b, log_theta, point
 
 
-def _variance(point, at_zero):
+def _variance(point: Point, at_zero: np.ndarray) -> np.ndarray:
     """Variance of b from the observed information, with log theta where that is free."""
     shared = np.where(at_zero, 0.0, point.h_be**2 / np.where(at_zero, 1.0, point.h_ee))
     return 1 / -(point.h_bb - shared)
 
 
-def _profile(counts, b):
+def _profile(counts: Counts, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Highest log-likelihood at a given b, and its slope in b."""
     size = len(b)
     heights = np.stack([_height(counts, b, np.full(size, log_theta)) for log_theta in COARSE_LOG_THETA])
@@ -368,7 +373,9 @@ def _profile(counts, b):
     return np.where(edge, zero.ll, point.ll), np.where(edge, zero.g_b, point.g_b)
 
 
-def _profile_limit(counts, b, peak, drop, se, side):
+def _profile_limit(
+    counts: Counts, b: np.ndarray, peak: np.ndarray, drop: float, se: np.ndarray, side: int
+) -> np.ndarray:
     """Where the profile of b has fallen by drop from its peak, below (side -1) or above (side 1) the maximum.
 
     The slope of the profile is the partial slope at the best theta, so it comes for nothing. The signed root of the
@@ -407,7 +414,7 @@ def _profile_limit(counts, b, peak, drop, se, side):
     return limit
 
 
-def _predict(b, se, log_theta, share):
+def _predict(b: np.ndarray, se: np.ndarray, log_theta: np.ndarray, share: float) -> np.ndarray:
     """Quantile of a new study's proportion: beta with rho as estimated, mixed over the normal error of b."""
     at_zero = np.isneginf(log_theta)
     scale = np.exp(-np.where(at_zero, 0.0, log_theta))[:, None]

@@ -164,28 +164,30 @@ def subgroups(
     too_few = _too_few(studies, study.nunique())
     if too_few:
         result, code = (np.nan, np.nan, np.nan), too_few
-    for name, value in zip(TEST_COLUMNS, (*result, code, TEST_CODES[code]), strict=True):
+    test: tuple[float | str, ...] = (*result, code, TEST_CODES[code])
+    for name, value in zip(TEST_COLUMNS, test, strict=True):
         out[name] = value
     out["left_out"] = int((~names_group).sum())
-    modelled = out["k"].ge(2) & out["events"].gt(0) & out["events"].lt(out["n"]) & (model is not None)
+    modelled = out["k"].ge(2) & out["events"].gt(0) & out["events"].lt(out["n"])
     if model is None:
         # Nothing is known of a common tau2: no subgroup of several studies has an answer of the model.
         several = out["status"].isin(["ok", "tau2_zero", "not_converged"])
         out.loc[several, _OF_MODEL] = np.nan
-    for row in np.flatnonzero(modelled):
-        j = int(np.flatnonzero(fitted == row)[0])
-        inside = np.isin(codes, fitted)
-        design = (codes[inside, None] == fitted).astype(float)
-        b, se = model.beta[j], np.sqrt(model.covariance[j, j])
-        if interval == "profile":
-            lb, ub = profile_limits(xi[inside], ni[inside], design, model, j, chdtri(1, 1 - conf_level))
-        else:
-            lb, ub = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
-        out.loc[row, _OF_MODEL] = np.nan
-        out.loc[row, ["estimate", "ci_lb", "ci_ub"]] = expit([b, lb, ub])
-        out.loc[row, ["b", "se", "tau2"]] = b, se, model.tau2
-        out.loc[row, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
-        out.loc[row, ["interval", "note", "nodes"]] = interval, "common_tau2", 0
+    else:
+        for row in np.flatnonzero(modelled).tolist():
+            j = int(np.flatnonzero(fitted == row)[0])
+            inside = np.isin(codes, fitted)
+            design = (codes[inside, None] == fitted).astype(float)
+            b, se = model.beta[j], np.sqrt(model.covariance[j, j])
+            if interval == "profile":
+                lb, ub = profile_limits(xi[inside], ni[inside], design, model, j, chdtri(1, 1 - conf_level))
+            else:
+                lb, ub = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
+            out.loc[row, _OF_MODEL] = np.nan
+            out.loc[row, ["estimate", "ci_lb", "ci_ub"]] = expit([b, lb, ub])
+            out.loc[row, ["b", "se", "tau2"]] = b, se, model.tau2
+            out.loc[row, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
+            out.loc[row, ["interval", "note", "nodes"]] = interval, "common_tau2", 0
     single = out["studies"] < MIN_STUDIES_SUBGROUP
     out.loc[single, _OF_MODEL] = np.nan
     out.loc[single, "status"] = "single_study"
@@ -207,7 +209,9 @@ def _too_few(studies: np.ndarray, together: int) -> str:
     return "fewer_than_four_studies" if together < MIN_STUDIES_SUBGROUP_TEST else ""
 
 
-def _compare(xi, ni, codes):
+def _compare(
+    xi: np.ndarray, ni: np.ndarray, codes: np.ndarray
+) -> tuple[tuple[float, float, float], str, Regression | None, np.ndarray]:
     """Likelihood-ratio test of groups; ((chi2, df, p), one of TEST_CODES, model, groups with a coefficient)."""
     nothing = (np.nan, np.nan, np.nan)
     groups = np.unique(codes)
@@ -234,12 +238,12 @@ def _compare(xi, ni, codes):
     return _tail(2 * (model.loglik + coefficients - common.loglik), groups.size - 1), "", model, mixed
 
 
-def _choose(xi, ni):
+def _choose(xi: np.ndarray, ni: np.ndarray) -> float:
     """Log-likelihood of studies that are fitted perfectly, all or none responding: 0, for C(n, 0) = C(n, n) = 1."""
     return 0.0 if ((xi == 0) | (xi == ni)).all() else np.nan
 
 
-def _tail(chi2, df):
+def _tail(chi2: float, df: int) -> tuple[float, int, float]:
     chi2 = max(chi2, 0.0)
     return chi2, df, float(chdtrc(df, chi2))
 
@@ -429,7 +433,8 @@ def _covariate(values: pd.Series) -> Covariate:
 
 def _design(frame: pd.DataFrame, read: Sequence[Covariate]) -> tuple[np.ndarray, list[str], list[str]]:
     """Design (rows, p) with a column of ones first, the terms and the covariates they belong to."""
-    columns, terms, owners = [np.ones(len(frame))], ["intercept"], ["intercept"]
+    columns: list[np.ndarray] = [np.ones(len(frame))]
+    terms, owners = ["intercept"], ["intercept"]
     for name, levels, base in read:
         if base:
             words = frame[name].astype(str)
@@ -514,7 +519,7 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
     return out.assign(tested="yes", code="", reason="")
 
 
-def _binomial_peak(x, n):
+def _binomial_peak(x: np.ndarray | float, n: np.ndarray | float) -> np.ndarray:
     """Log-likelihood, without the coefficient, of x of n at the proportion x/n."""
     p = x / np.maximum(n, 1)
     return xlogy(x, p) + xlog1py(n - x, -p)

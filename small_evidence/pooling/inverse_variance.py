@@ -10,6 +10,7 @@ i2, h2 the shares of the variance that are not chance. Arrays are (a, k): a anal
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import chdtrc, chdtri, expit, ndtri, stdtrit
 
 from small_evidence.pooling.notes import join_codes
@@ -29,7 +30,7 @@ MAX_STEPS = 200
 COLLAPSED = 1e-12  # a Hartung-Knapp factor below this means identical effects, not certainty
 
 
-def study_effects(xi, ni, measure=DEFAULT_MEASURE):
+def study_effects(xi: ArrayLike, ni: ArrayLike, measure: str = DEFAULT_MEASURE) -> tuple[np.ndarray, np.ndarray]:
     """Effect and sampling variance of each study on the scale of the measure.
 
     Parameters
@@ -76,7 +77,7 @@ def study_effects(xi, ni, measure=DEFAULT_MEASURE):
     return events / total, events * others / total**3
 
 
-def to_proportion(values, measure, n_harmonic=None):
+def to_proportion(values: ArrayLike, measure: str, n_harmonic: ArrayLike | None = None) -> np.ndarray:
     """Bring values on the scale of a measure back to proportions.
 
     Parameters
@@ -119,7 +120,7 @@ def to_proportion(values, measure, n_harmonic=None):
     return np.where(values <= lowest, 0.0, np.where(values >= highest, 1.0, share))
 
 
-def weigh_studies(yi, vi, mask, tau2):
+def weigh_studies(yi: np.ndarray, vi: np.ndarray, mask: np.ndarray, tau2: np.ndarray) -> dict[str, np.ndarray]:
     """Weighted mean and sums under a given tau2; what all estimators are made of.
 
     Parameters
@@ -148,7 +149,7 @@ def weigh_studies(yi, vi, mask, tau2):
     return {"b": b, "variance": 1 / total, "q": q, "slope": -residuals.sum(axis=1), "wi": wi, "total": total}
 
 
-def estimate_tau2(yi, vi, mask, tau2_method=DEFAULT_TAU2_METHOD):
+def estimate_tau2(yi: ArrayLike, vi: ArrayLike, mask: ArrayLike, tau2_method: str = DEFAULT_TAU2_METHOD) -> np.ndarray:
     """Variance between studies, one value an analysis.
 
     Parameters
@@ -207,7 +208,9 @@ def estimate_tau2(yi, vi, mask, tau2_method=DEFAULT_TAU2_METHOD):
     return np.where(k > 1, np.maximum(tau2, 0.0), 0.0)
 
 
-def tau2_interval(yi, vi, mask, conf_level=0.95):
+def tau2_interval(
+    yi: ArrayLike, vi: ArrayLike, mask: ArrayLike, conf_level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
     """Q-profile interval of tau2: the values under which the generalised Q is neither too large nor too small.
 
     Parameters
@@ -241,7 +244,16 @@ def tau2_interval(yi, vi, mask, conf_level=0.95):
     return np.where(empty, np.nan, lower), np.where(empty, np.nan, upper)
 
 
-def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_method=None):
+def fit(
+    xi: ArrayLike,
+    ni: ArrayLike,
+    mask: ArrayLike,
+    conf_level: float = 0.95,
+    *,
+    interval: str | None = None,
+    measure: str | None = None,
+    tau2_method: str | None = None,
+) -> dict[str, np.ndarray]:
     """Pool proportions by inverse variance, many analyses at once.
 
     Parameters
@@ -372,18 +384,18 @@ def fit(xi, ni, mask, conf_level=0.95, *, interval=None, measure=None, tau2_meth
     return result
 
 
-def _double_arcsine(xi, ni):
+def _double_arcsine(xi: np.ndarray | float, ni: np.ndarray) -> np.ndarray:
     return (np.arcsin(np.sqrt(xi / (ni + 1))) + np.arcsin(np.sqrt((xi + 1) / (ni + 1)))) / 2
 
 
-def _typical_scale(vi, mask):
+def _typical_scale(vi: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Denominator of DerSimonian-Laird: sum w - sum w² / sum w with w = 1/vi."""
     wi = mask / vi
     total = np.maximum(wi.sum(axis=1), np.finfo(float).tiny)
     return np.maximum(total - (wi**2).sum(axis=1) / total, np.finfo(float).tiny)
 
 
-def _tau2_where_q_is(yi, vi, mask, target):
+def _tau2_where_q_is(yi: np.ndarray, vi: np.ndarray, mask: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Root of Q(tau2) = target, 0 where Q(0) is below it already.
 
     Q is a partial minimum of quadratic-over-linear functions, hence convex and falling in tau2: Newton's steps from
@@ -400,7 +412,9 @@ def _tau2_where_q_is(yi, vi, mask, target):
     return tau2
 
 
-def _tau2_likelihood(yi, vi, mask, spread, restricted):
+def _tau2_likelihood(
+    yi: np.ndarray, vi: np.ndarray, mask: np.ndarray, spread: np.ndarray, restricted: bool
+) -> np.ndarray:
     """Highest peak of the log-likelihood (restricted or not) of normal effects, in tau2 >= 0."""
     smallest = np.where(mask, vi, np.inf).min(axis=1, initial=np.inf)
     smallest = np.where(np.isfinite(smallest), smallest, 1.0)
@@ -431,13 +445,15 @@ def _tau2_likelihood(yi, vi, mask, spread, restricted):
     return np.where(at_zero, 0.0, tau2)
 
 
-def _log_likelihood(yi, vi, mask, tau2, restricted):
+def _log_likelihood(yi: np.ndarray, vi: np.ndarray, mask: np.ndarray, tau2: np.ndarray, restricted: bool) -> np.ndarray:
     pool = weigh_studies(yi, vi, mask, tau2)
     height = -(np.where(mask, np.log(vi + tau2[:, None]), 0).sum(axis=1) + pool["q"]) / 2
     return height - np.log(pool["total"]) / 2 if restricted else height
 
 
-def _score(yi, vi, mask, tau2, restricted):
+def _score(
+    yi: np.ndarray, vi: np.ndarray, mask: np.ndarray, tau2: np.ndarray, restricted: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """First derivative of `_log_likelihood` in tau2 and the expected information."""
     pool = weigh_studies(yi, vi, mask, tau2)
     one, two, three = (np.sum(pool["wi"] ** power, axis=1) for power in (1, 2, 3))

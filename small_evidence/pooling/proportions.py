@@ -1,6 +1,10 @@
 """Intervals for the proportion of one study: the only module that knows how they are made."""
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
 # The exact one by its quantiles of the beta distribution, the others by statsmodels, with its names. Clopper & Pearson
@@ -8,7 +12,9 @@ from scipy.special import betaincinv
 INTERVALS = ("clopper_pearson", "wilson", "jeffreys", "agresti_coull")
 
 
-def proportion_interval(x, n, method="clopper_pearson", conf_level=0.95):
+def proportion_interval(
+    x: ArrayLike, n: ArrayLike, method: str = "clopper_pearson", conf_level: float = 0.95
+) -> tuple[Any, Any]:
     """Interval for a binomial proportion, for any number of studies at once.
 
     Parameters
@@ -54,7 +60,7 @@ def proportion_interval(x, n, method="clopper_pearson", conf_level=0.95):
     return (float(lb), float(ub)) if lb.ndim == 0 else (lb, ub)
 
 
-def _bounds(x, n, method, alpha):
+def _bounds(x: np.ndarray, n: np.ndarray, method: str, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     if method != "clopper_pearson":
         # statsmodels takes half a second to import, more than the rest of the package: only who asks for it waits
         from statsmodels.stats.proportion import proportion_confint
@@ -65,7 +71,7 @@ def _bounds(x, n, method, alpha):
     return betaincinv(some, n - some + 1, alpha / 2), betaincinv(less + 1, n - less, 1 - alpha / 2)
 
 
-def check_choice(name, value, allowed):
+def check_choice(name: str, value: object, allowed: Collection[str]) -> None:
     """Raise ValueError where the value of an option is not one of those allowed.
 
     >>> check_choice("interval", "exact", ("wilson", "jeffreys"))
@@ -76,7 +82,8 @@ def check_choice(name, value, allowed):
         raise ValueError(f"{name} {value!r} is not one of {', '.join(allowed)}")
 
 
-def check_level(conf_level):
+def check_level(conf_level: float) -> None:
     """Raise ValueError unless conf_level is a coverage in (0, 1)."""
-    if not (np.isscalar(conf_level) and 0 < conf_level < 1):
+    scalar: bool = np.isscalar(conf_level)
+    if not (scalar and 0 < conf_level < 1):
         raise ValueError(f"conf_level must lie between 0 and 1, not {conf_level!r}")

@@ -8,8 +8,9 @@ The integrals are those of `likelihood`, taken for every study by itself.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from small_evidence.pooling.likelihood import evaluate, make_arms
+from small_evidence.pooling.likelihood import Arms, Point, evaluate, make_arms
 from small_evidence.pooling.maximum import TAU_LARGEST, TAU_SMALL
 from small_evidence.pooling.profile import B_LARGE
 
@@ -27,7 +28,7 @@ class Regression(NamedTuple):
     converged: bool
 
 
-def fit_regression(xi, ni, design):
+def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike) -> Regression:
     """Fit by maximum likelihood.
 
     Parameters
@@ -73,7 +74,9 @@ def fit_regression(xi, ni, design):
     )
 
 
-def profile_limits(xi, ni, design, model, j, critical):
+def profile_limits(
+    xi: ArrayLike, ni: ArrayLike, design: ArrayLike, model: Regression, j: int, critical: float
+) -> tuple[float, float]:
     """Limits of coefficient j: where twice the fall of log-likelihood, maximised over the rest, is critical.
 
     Parameters
@@ -122,15 +125,19 @@ def profile_limits(xi, ni, design, model, j, critical):
             away = new
         else:
             found.append(np.nan)
-    return tuple(found)
+    lower, upper = found
+    return lower, upper
 
 
-def newton_ascent(arms, design, beta, tau, offset=0.0):
+def newton_ascent(
+    arms: Arms, design: np.ndarray, beta: np.ndarray, tau: float, offset: float | np.ndarray = 0.0
+) -> tuple[float, np.ndarray, float, Point, bool]:
     """Newton's iterations; (log-likelihood, beta, tau, Point a study, converged)."""
     row = np.arange(arms.x.shape[0])
-    beta, p = np.array(beta, float), design.shape[1]
+    beta = np.array(beta, float)
+    p: int = design.shape[1]
 
-    def look(beta, tau):
+    def look(beta: np.ndarray, tau: float) -> Point:
         return evaluate(arms, row, design @ beta + offset, np.full(row.size, tau))
 
     point = look(beta, tau)
@@ -171,7 +178,7 @@ def newton_ascent(arms, design, beta, tau, offset=0.0):
     return ll, beta, tau, point, bool(np.abs(design @ beta).max(initial=0) > FAR)
 
 
-def _information(design, point, tau):
+def _information(design: np.ndarray, point: Point, tau: float) -> np.ndarray:
     """Minus the Hessian in (beta, tau); at tau = 0 that of beta alone, bordered by zeros."""
     p = design.shape[1]
     out = np.zeros((p + 1, p + 1))
@@ -182,7 +189,7 @@ def _information(design, point, tau):
     return out
 
 
-def _schur(information):
+def _schur(information: np.ndarray) -> float:
     """Curvature in tau with beta following its ridge."""
     p = information.shape[0] - 1
     if p == 0:

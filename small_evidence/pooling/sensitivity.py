@@ -4,8 +4,12 @@ Every function takes study arms (columns responders, n and an identifier), pools
 `pool_many`, and returns one tidy row a variant with the columns of RECORD.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from small_evidence.pooling import pool_many
 from small_evidence.pooling.inverse_variance import TAU2_METHODS
@@ -13,7 +17,9 @@ from small_evidence.pooling.methods import MEASURES, METHODS
 from small_evidence.pooling.record import RECORD
 
 
-def leave_one_out(responses, by=(), study="study_id", **options):
+def leave_one_out(
+    responses: pd.DataFrame, by: str | Sequence[str] = (), study: str = "study_id", **options: Any
+) -> pd.DataFrame:
     """Pool each group without one of its studies, for every study in turn.
 
     Parameters
@@ -51,7 +57,9 @@ def leave_one_out(responses, by=(), study="study_id", **options):
     return _clear_of_blanks(_in_order(pooled, responses, by, "left_out"))
 
 
-def influence(responses, by=(), study="study_id", **options):
+def influence(
+    responses: pd.DataFrame, by: str | Sequence[str] = (), study: str = "study_id", **options: Any
+) -> pd.DataFrame:
     """How far each study moves the pooled result: with it minus without it.
 
     Parameters
@@ -90,7 +98,13 @@ def influence(responses, by=(), study="study_id", **options):
     return both[[*by, study, *columns]]
 
 
-def cumulative(responses, order="year", by=(), study="study_id", **options):
+def cumulative(
+    responses: pd.DataFrame,
+    order: str = "year",
+    by: str | Sequence[str] = (),
+    study: str = "study_id",
+    **options: Any,
+) -> pd.DataFrame:
     """Pool each group as it grew: the first study, the first two, and so on.
 
     Parameters
@@ -132,7 +146,9 @@ def cumulative(responses, order="year", by=(), study="study_id", **options):
     return pd.concat([pd.DataFrame(heads), pooled[list(RECORD)]], axis=1)
 
 
-def pool_scenarios(responses, scenarios, by=(), **options):
+def pool_scenarios(
+    responses: pd.DataFrame, scenarios: Mapping[Any, ArrayLike], by: str | Sequence[str] = (), **options: Any
+) -> pd.DataFrame:
     """Pool each group under stricter or other criteria.
 
     Parameters
@@ -169,7 +185,12 @@ def pool_scenarios(responses, scenarios, by=(), **options):
     return _clear_of_blanks(pooled)
 
 
-def all_methods(responses, by=(), conf_level=0.95, priors=None):
+def all_methods(
+    responses: pd.DataFrame,
+    by: str | Sequence[str] = (),
+    conf_level: float = 0.95,
+    priors: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
     """Pool each group by every method, interval and scale the package has.
 
     Parameters
@@ -194,7 +215,7 @@ def all_methods(responses, by=(), conf_level=0.95, priors=None):
     """
     parts = []
     for choice in _universe():
-        extra = {"priors": priors} if choice["method"] == "bayes" else {}
+        extra: dict[str, Any] = {"priors": priors} if choice["method"] == "bayes" else {}
         extra["prediction"] = choice["method"] != "glmm"
         part = pool_many(responses, by=by, conf_level=conf_level, **choice, **extra)
         words = [METHODS[choice["method"]].short_label, *(str(choice[name]) for name in _SHOWN if choice.get(name))]
@@ -210,9 +231,9 @@ def all_methods(responses, by=(), conf_level=0.95, priors=None):
 _SHOWN = ("measure", "tau2_method", "interval")
 
 
-def _universe():
+def _universe() -> list[dict[str, Any]]:
     """Options of pool_many for every method, from what the registry lists."""
-    choices = [{"method": "crude"}]
+    choices: list[dict[str, Any]] = [{"method": "crude"}]
     for method in ("glmm", "beta_binomial", "bayes"):
         choices += [{"method": method, "interval": interval} for interval in METHODS[method].intervals]
     choices += [{"method": "fixed", "measure": measure} for measure in MEASURES]
@@ -229,25 +250,25 @@ def _universe():
     return choices
 
 
-def _as_list(by):
+def _as_list(by: str | Sequence[str]) -> list[str]:
     return [by] if isinstance(by, str) else list(by)
 
 
-def _groups(responses, by):
+def _groups(responses: pd.DataFrame, by: list[str]) -> list[tuple[Any, pd.DataFrame]]:
     """(keys, rows) of each group in order of appearance."""
     if not by:
         return [((), responses)] if len(responses) else []
     return list(responses.groupby(by, sort=False, dropna=False))
 
 
-def _nothing(group, by, keys):
+def _nothing(group: pd.DataFrame, by: list[str], keys: Any) -> pd.DataFrame:
     """A row of the group's keys without patients."""
     row = group.iloc[:1].copy()
     row[["responders", "n"]] = 0
     return row
 
 
-def _in_order(pooled, responses, by, column):
+def _in_order(pooled: pd.DataFrame, responses: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
     """Rows of one group together, groups in order of appearance."""
     if not by:
         return pooled
@@ -257,7 +278,7 @@ def _in_order(pooled, responses, by, column):
     return pooled.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
-def _clear_of_blanks(pooled):
+def _clear_of_blanks(pooled: pd.DataFrame) -> pd.DataFrame:
     """Drop the remark on arms without patients, which stand for what was left out."""
     kept = [[code for code in codes.split(";") if code != "empty_arms"] for codes in pooled["note"]]
     return pooled.assign(note=[";".join(codes) for codes in kept])

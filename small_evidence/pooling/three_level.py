@@ -186,7 +186,9 @@ def _between(x: np.ndarray, n: np.ndarray, eta: np.ndarray, tau: float) -> np.nd
     return (logit(share)[:, None] - eta) / tau * precision / (precision + 1)
 
 
-def _peak(height: Callable, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _peak(
+    height: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]], z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Peak of a log-concave function by Newton's method, and the standard deviation that its curvature means."""
     for _ in range(MOST_STEPS):
         _, slope, curvature = height(z)
@@ -197,7 +199,9 @@ def _peak(height: Callable, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return z, 1 / np.sqrt(-height(z)[2])
 
 
-def _around(mode: np.ndarray, scale: np.ndarray, height: Callable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _around(
+    mode: np.ndarray, scale: np.ndarray, height: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logarithm of the integral over a standard normal effect on the last axis, its points, and their share in it.
 
     Gauss-Hermite points around the peak (Pinheiro & Bates 1995, J Comput Graph Stat 4:12).
