@@ -6,6 +6,7 @@ No pandas here: the Snakefile asks at every start which figures there will be.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 # Extraction tables, in the order of forms and checks
 EXTRACTED = (
@@ -45,7 +46,7 @@ def combined_classes(members: Mapping[str, Collection[str]], not_combined: Itera
 
 
 def forest_names(
-    responses: Iterable[Mapping[str, str]], therapies: Iterable[Mapping[str, str]], not_combined: Iterable[str] = ()
+    responses: Iterable[Mapping[Any, str]], therapies: Iterable[Mapping[Any, str]], not_combined: Iterable[str] = ()
 ) -> list[str]:
     """Analyses with a forest plot: therapies with a row offered for pooling, and combined classes of these.
 

@@ -116,8 +116,8 @@ def figure_names(review: Review) -> list[str]:
 
     After them a bubble plot of each numeric covariate for those that are pooled.
     """
-    rows = (review[table].to_dict("records") for table in ("responses", "therapies"))
-    analyses = forest_names(*rows, review.policy["classes_not_combined"])
+    responses, therapies = (review[table].to_dict("records") for table in ("responses", "therapies"))
+    analyses = forest_names(responses, therapies, review.policy["classes_not_combined"])
     whole = [name for name in WHOLE if name not in ON_DEMAND]
     known = [name for name in analyses if name in review.analyses]
     bubbles = [name for analysis in known for name in bubble_names(review, analysis)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -86,7 +87,7 @@ def adverse_event_plot(review: Review, style: Style = SCREEN, *, title: str = TI
     return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}. {names}".strip())
 
 
-def _event_row(event: Mapping[str, str], review: Review, style: Style) -> Row:
+def _event_row(event: Mapping[Any, str], review: Review, style: Style) -> Row:
     x, n = numbers(pd.Series([event["n_patients"], event["n_at_risk"]]))
     cells = {
         "event": cell(event["term"]),

@@ -21,8 +21,9 @@ def bubble_plot(arms: pd.DataFrame, fitted: pd.DataFrame, covariate: str) -> Fig
     """
     figure = Figure(figsize=(5.5, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    at, limits = fitted[covariate], [100 * fitted[name].astype(float) for name in ("ci_lb", "ci_ub")]
-    axes.fill_between(at, *limits, color=BAND, linewidth=0, label="confidence interval")
+    at = fitted[covariate]
+    lower, upper = (100 * fitted[name].astype(float) for name in ("ci_lb", "ci_ub"))
+    axes.fill_between(at, lower, upper, color=BAND, linewidth=0, label="confidence interval")
     axes.plot(at, 100 * fitted["estimate"].astype(float), color=BLUE, label="fitted proportion")
     n = arms["n"].to_numpy(float)
     share = np.divide(arms["responders"].to_numpy(float), n, out=np.full(n.size, np.nan), where=n > 0)

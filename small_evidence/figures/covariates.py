@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,9 +48,9 @@ def bubble_plot(review: Review, name: str, style: Style = SCREEN) -> Drawing:
     covariate, _, analysis = name.partition("-")
     if covariate not in review.covariates:
         near = nearest(covariate, review.covariates)
-        known = ", ".join(review.covariates) or "none"
+        names = ", ".join(review.covariates) or "none"
         hint = f"; nearest is {near}" if near else ""
-        raise ReviewError(f"{covariate!r} is not a covariate of the config; there are: {known}{hint}")
+        raise ReviewError(f"{covariate!r} is not a covariate of the config; there are: {names}{hint}")
     one, label = review.analysis(analysis), humanise(covariate)
     title = f"{one.label} by {label[:1].lower()}{label[1:]}"
     values = review.covariates[covariate]
@@ -86,10 +87,11 @@ def _drawn(review: Review, one: Analysis, arms: pd.DataFrame, words: tuple[str, 
     page.y += 0.8 * style.size
     page.paragraph(statement, style.size)
     page.closing(Sheet(notes=notes))
+    ordered: Any = arms.sort_values(COVARIATE).itertuples()
     described = "; ".join(
         f"{review.labels.study.get(arm.study_id, arm.study_id)} {getattr(arm, COVARIATE):g}: "
         f"{per_cent(arm.responders / arm.n)} of {count_text(arm.n)}"
-        for arm in arms.sort_values(COVARIATE).itertuples()
+        for arm in ordered
     )
     return describe(page.drawing(), title, f"{title}. {statement} Per cent of patients: {described}.")
 
@@ -121,13 +123,16 @@ def _plot(page: Page, arms: pd.DataFrame, line: pd.DataFrame) -> None:
     if len(line):
         lower, upper = page.span
         x = [across.x(value) for value in line[COVARIATE]]
-        y = {name: [up.x(min(max(p, lower), upper)) for p in line[name]] for name in ("estimate", "ci_lb", "ci_ub")}
-        shade = (*zip(x, y["ci_lb"], strict=True), *zip(x[::-1], y["ci_ub"][::-1], strict=True))
+        heights = {
+            name: [up.x(min(max(p, lower), upper)) for p in line[name]] for name in ("estimate", "ci_lb", "ci_ub")
+        }
+        shade = (*zip(x, heights["ci_lb"], strict=True), *zip(x[::-1], heights["ci_ub"][::-1], strict=True))
         page.items.append(Shape(tuple(shade), style.colours["shade"], style.colours["rule"], style.line, "bands"))
-        ends = list(zip(x, y["estimate"], strict=True))
+        ends = list(zip(x, heights["estimate"], strict=True))
         page.items += [
             Line(*one, *other, 2 * style.line, style.colours["pooled"], "lines") for one, other in pairwise(ends)
         ]
+    arm: Any
     for arm in arms.sort_values("n", ascending=False).itertuples():
         share = arm.responders / arm.n
         if page.span[0] <= share <= page.span[1]:

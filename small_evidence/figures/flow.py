@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
@@ -95,6 +96,7 @@ def _read(found: pd.DataFrame, by_database: bool) -> tuple[dict[str, str], dict[
     """Numbers of the boxes by code, and the other rows by stage, or by box for the reasons of an exclusion."""
     counts: dict[str, str] = {}
     extra: dict[str, list[tuple[str, str]]] = {"identification": [], "screening": [], "included": []}
+    row: Any
     for row in found.itertuples():
         n = "NR" if math.isnan(row.n) else f"{row.n:.0f}"
         if row.box and not row.part:
@@ -253,7 +255,9 @@ def _lay_out(page: Page, boxes: list[_Box], style: Style) -> None:
                 _arrow(page, [((x0 + x1) / 2, y1), ((x0 + x1) / 2, middle), (target[2], middle)], style)
 
 
-def _draw_box(page: Page, corners: tuple, lines: list[tuple[str, bool]], style: Style) -> None:
+def _draw_box(
+    page: Page, corners: tuple[float, float, float, float], lines: list[tuple[str, bool]], style: Style
+) -> None:
     x0, y0, _, y1 = corners
     page.box(corners, "glyphs", "#FFFFFF", style.colours["ink"])
     y = (y0 + y1) / 2 - (len(lines) - 1) / 2 * LINE * style.size + BASELINE * style.size

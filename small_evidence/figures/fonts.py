@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
-import pyphen
+import pyphen  # type: ignore[import-untyped]  # has no types
 import typst
-from fontTools.pens.boundsPen import BoundsPen
-from fontTools.ttLib import TTFont
+from fontTools.pens.boundsPen import BoundsPen  # type: ignore[import-untyped]  # has no types
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # has no types
 
 from small_evidence import ReviewError
 from small_evidence.figures.style import Style

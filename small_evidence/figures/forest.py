@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence import ReviewError
-from small_evidence.extraction.schema import ALL, humanise
+from small_evidence.extraction.schema import ALL, SILENT, humanise
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.judgements import judgement_glyph, judgement_keys
 from small_evidence.figures.layout import draw_sheet
@@ -37,7 +37,6 @@ from small_evidence.reasons import arm_reason, not_pooled_reason, retraction_not
 from small_evidence.review import Analysis, Review
 from small_evidence.wording import (
     NOTHING,
-    SILENT,
     VARIANTS,
     counted,
     ids_in,
@@ -144,10 +143,10 @@ def _factor(subgroups: str | bool | None, one: Analysis) -> str:
     if subgroups is None:
         groups = one.entered["arm_disease"].nunique()
         subgroups = one.scope == "therapy" and 2 <= groups <= len(one.entered) / 2
-    factor = {True: "disease", False: ""}.get(subgroups, subgroups)
+    factor = subgroups if isinstance(subgroups, str) else "disease" if subgroups else ""
     if factor and factor not in FACTORS:
         raise ReviewError(f"subgroups {factor!r} are not known; one of {', '.join(FACTORS)}")
-    return str(factor)
+    return factor
 
 
 class _Arms:
@@ -173,7 +172,7 @@ class _Arms:
         """Year of each study, when most labels do not carry it; a column that repeats the labels says nothing."""
         shown = pd.concat([self.one.entered, self.one.left_out])
         known = shown[shown["year"].notna()]
-        years = {arm.study_id: f"{arm.year:.0f}" for arm in known.itertuples()}
+        years = {study: f"{year:.0f}" for study, year in zip(known["study_id"], known["year"], strict=True)}
         silent = [study for study, year in years.items() if year not in self.study(study)]
         return years if 2 * len(silent) > len(years) else {}
 
@@ -187,7 +186,7 @@ class _Arms:
             return "NR" if slugs == "NR" else NOTHING
         return ", ".join(self.review.labels.disease_short.get(slug) or humanise(slug) for slug in slugs.split(";"))
 
-    def group_of(self, arm: Mapping[str, Any], factor: str) -> str:
+    def group_of(self, arm: Mapping[Any, Any], factor: str) -> str:
         """The subgroup of an arm, as the subgroup analysis names it."""
         if factor == "disease":
             return str(arm["arm_disease"])
@@ -202,7 +201,7 @@ class _Arms:
             return "Level of evidence not gradable" if value == NOTHING else f"Level of evidence {value}"
         return "Design not reported" if value in (*SILENT, NOTHING) else capital(word("design", value))
 
-    def facts(self, arm: Mapping[str, Any]) -> dict[str, str]:
+    def facts(self, arm: Mapping[Any, Any]) -> dict[str, str]:
         """Cells of an arm, also of one that is not in the analysis."""
         labels, study = self.review.labels, arm["study_id"]
         therapies = str(arm["arm_therapy"]).split(";")
@@ -231,7 +230,7 @@ class _Arms:
         return joined(values, ", ") or NOTHING
 
 
-def is_secondary(arm: Mapping[str, Any]) -> bool:
+def is_secondary(arm: Mapping[Any, Any]) -> bool:
     """Whether the counts are known from a secondary source only."""
     return "secondary" in str(arm["evidence_basis"]).split(";")
 
@@ -267,7 +266,7 @@ def _study_rows(arms: _Arms, entered: pd.DataFrame, factor: str, style: Style) -
         return [Row({"study": words}, span="count", quiet=True)]
     largest, patients = entered["n"].max(), entered["n"].sum()
 
-    def study_row(arm: Mapping[str, Any], indent: float) -> Row:
+    def study_row(arm: Mapping[Any, Any], indent: float) -> Row:
         share = arm["responders"] / arm["n"]
         cells = arms.facts(arm) | {
             "estimate": estimate_text(share, arm["ci_lb"], arm["ci_ub"], style),
@@ -280,7 +279,7 @@ def _study_rows(arms: _Arms, entered: pd.DataFrame, factor: str, style: Style) -
     records = entered.to_dict("records")
     if not factor:
         return [study_row(arm, 0.0) for arm in records]
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    groups: dict[str, list[Mapping[Any, Any]]] = {}
     for arm in records:
         groups.setdefault(arms.group_of(arm, factor), []).append(arm)
     ranked = list(arms.review.labels.disease) if factor == "disease" else sorted({*arms.levels.values()} - {NOTHING})
@@ -349,13 +348,13 @@ def _summary_rows(review: Review, one: Analysis, style: Style) -> list[Row]:
     return [*rows, _without_row(without, style)] if without else rows
 
 
-def without_secondary(one: Analysis) -> Mapping[str, Any]:
+def without_secondary(one: Analysis) -> Mapping[Any, Any]:
     """The analysis once more without the counts that are known from secondary sources only; empty where it has none."""
     found = one.variants[one.variants["variant"] == WITHOUT] if len(one.variants) else one.variants
     return found.iloc[0].to_dict() if len(found) else {}
 
 
-def _without_row(variant: Mapping[str, Any], style: Style) -> Row:
+def _without_row(variant: Mapping[Any, Any], style: Style) -> Row:
     k = int(variant["k"])
     if not k:
         return Row({"study": VARIANTS[WITHOUT]}, note="No study is left", span="level")
@@ -368,7 +367,7 @@ def _without_row(variant: Mapping[str, Any], style: Style) -> Row:
     return Row(cells, mark, span="level")
 
 
-def without_mark(variant: Mapping[str, Any]) -> Mark:
+def without_mark(variant: Mapping[Any, Any]) -> Mark:
     """A lighter diamond where the variant could be pooled, the crude proportion otherwise."""
     if is_estimated(variant):
         return Mark("without", variant["estimate"], variant["ci_lb"], variant["ci_ub"])
@@ -388,7 +387,7 @@ def _test_between(tests: pd.DataFrame, factor: str, style: Style) -> list[str]:
     return [f"Test for differences between {FACTORS[factor]}: {numbers}{f'; {note}' if note else ''}"]
 
 
-def _left_out_row(arms: _Arms, arm: Mapping[str, Any], factor: str) -> Row:
+def _left_out_row(arms: _Arms, arm: Mapping[Any, Any], factor: str) -> Row:
     """An arm under the plot; where no column says the disease, the reason begins with it."""
     disease = f"{arms.short_disease(arm['arm_disease'])}: " if factor == "disease" else ""
     return Row(arms.facts(arm), note=f"{disease}{arm_reason(arm, arms.review)}")
@@ -469,7 +468,7 @@ def _summed_outcomes(review: Review, entered: pd.DataFrame) -> list[str]:
     sums = entered.groupby("outcome", sort=False)[["responders", "n"]].sum()
     if len(sums) < 2:
         return []
-    parts = (f"{review.outcome(slug).label.lower()} {counts_text(*row)}" for slug, row in sums.iterrows())
+    parts = (f"{review.outcome(str(slug)).label.lower()} {counts_text(*row)}" for slug, row in sums.iterrows())
     return [f"Different outcomes are summed: {', '.join(parts)}."]
 
 
@@ -502,7 +501,7 @@ def _words(review: Review, one: Analysis, label: str) -> str:
     return " ".join(words)
 
 
-def without_words(variant: Mapping[str, Any]) -> str:
+def without_words(variant: Mapping[Any, Any]) -> str:
     """The analysis without secondary sources in one sentence."""
     if not variant["k"]:
         return "Without secondary sources no study is left."

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from small_evidence.extraction.schema import humanise
+from small_evidence.extraction.schema import SILENT, humanise
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.wording import SIGNS, SILENT, judgement_sign
+from small_evidence.wording import SIGNS, judgement_sign
 
 NOT_APPRAISED = "not appraised"
 COLOURS = {  # of the style, by sign
@@ -24,7 +24,7 @@ SHORT = {
 }  # fmt: skip
 
 
-def judgement_slug(judgement) -> str:
+def judgement_slug(judgement: object) -> str:
     """A judgement as this module knows it; what is not known stays as it is, empty is not appraised."""
     text = "" if judgement is None or judgement != judgement else str(judgement).strip()
     if text in ("", *SILENT[:1]):
@@ -33,7 +33,7 @@ def judgement_slug(judgement) -> str:
     return SHORT.get(lower, lower.replace(" ", "_"))
 
 
-def judgement_glyph(judgement, style: Style = SCREEN) -> Glyph:
+def judgement_glyph(judgement: object, style: Style = SCREEN) -> Glyph:
     """Glyph of a judgement; a judgement of another instrument has its first two letters on white."""
     slug = judgement_slug(judgement)
     if not slug:
@@ -43,7 +43,7 @@ def judgement_glyph(judgement, style: Style = SCREEN) -> Glyph:
     return Glyph(sign, style.colours[colour], humanise(slug).lower())
 
 
-def judgement_keys(judgements: Iterable, style: Style = SCREEN) -> list[tuple[Glyph, str]]:
+def judgement_keys(judgements: Iterable[object], style: Style = SCREEN) -> list[tuple[Glyph, str]]:
     """A key for each sign that is drawn, from good to bad; nothing when all are missing."""
     slugs = {judgement_slug(judgement) for judgement in judgements}
     if slugs <= {""}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +15,9 @@ from small_evidence.figures.style import Style
 CROWDED = (20, 60)  # rows from which a figure is drawn closer, and at which it is as close as DENSE
 DENSE = 1.5
 CLOSER = (1.65, 1.5, 1.4, 1.3)  # pitches in type sizes that are tried where a page would be too high
+
+Places = dict[str, tuple[float, float]]  # left and right edge of each column, in points
+Fits = Callable[[list[Row], Sheet], bool]  # whether some rows have room on one page
 
 
 def absent(title: str, reason: str, style: Style) -> Drawing:
@@ -53,11 +56,11 @@ def draw_sheet(columns: list[Column], rows: list[Row], sheet: Sheet, style: Styl
         whole = lay_out(rows, sheet, pitch)
     if whole.height <= style.height:
         return whole.drawing()
-    pages = _pages(rows, sheet, lambda *part: lay_out(*part, usual).height <= style.height)
-    return replace(roomy.drawing(), pages=tuple(lay_out(*part, usual).drawing() for part in pages))
+    parts = _pages(rows, sheet, lambda here, around: lay_out(here, around, usual).height <= style.height)
+    return replace(roomy.drawing(), pages=tuple(lay_out(here, around, usual).drawing() for here, around in parts))
 
 
-def _page(rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], places: Mapping, style: Style) -> Page:
+def _page(rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], places: Places, style: Style) -> Page:
     """Rows on a page; its columns stand at the places that were measured for the rows of all pages."""
     page = Page(style, pitch, sheet.span)
     page.places = places
@@ -87,7 +90,9 @@ def _page(rows: list[Row], sheet: Sheet, pitch: float, columns: list[Column], pl
     return page
 
 
-def _fitting(columns, rows, sheet: Sheet, style: Style) -> tuple[list[Column], Mapping, list[str]]:
+def _fitting(
+    columns: list[Column], rows: list[Row], sheet: Sheet, style: Style
+) -> tuple[list[Column], Places, list[str]]:
     """Columns that fit with their places, and the headers of those left out: shorter heads, then fewer columns."""
     narrow = [replace(column, header=column.narrow or column.header) for column in columns]
     spare = sorted((column for column in narrow if column.spare), key=lambda column: -column.spare)
@@ -122,7 +127,7 @@ def _respanned(row: Row, columns: list[Column]) -> Row:
     return replace(row, span=keys[before] if before > 0 else "")
 
 
-def _pages(rows: list[Row], sheet: Sheet, fits: Callable[[list[Row], Sheet], bool]) -> list[tuple[list[Row], Sheet]]:
+def _pages(rows: list[Row], sheet: Sheet, fits: Fits) -> list[tuple[list[Row], Sheet]]:
     """Rows and sheet of each page: as few pages as there can be, and if that goes as many rows on each."""
     total = len(_filled(rows, sheet, fits))
     even = _filled(rows, sheet, fits, total, even=True)
@@ -130,7 +135,7 @@ def _pages(rows: list[Row], sheet: Sheet, fits: Callable[[list[Row], Sheet], boo
 
 
 def _filled(
-    rows: list[Row], sheet: Sheet, fits: Callable, total: int = 2, even: bool = False
+    rows: list[Row], sheet: Sheet, fits: Fits, total: int = 2, even: bool = False
 ) -> list[tuple[list[Row], Sheet]]:
     """Pages with as many rows as fit on each, or with an equal share of them.
 

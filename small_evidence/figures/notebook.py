@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -16,7 +17,13 @@ from small_evidence.figures.drawing import Drawing, Line, Text
 from small_evidence.figures.fonts import families
 
 # What a user's own matplotlibrc must not change in our files.
-PLAIN = {"ps.fonttype": 3, "savefig.bbox": None, "path.simplify": False, "path.sketch": None, "text.hinting": "none"}
+PLAIN: Any = {
+    "ps.fonttype": 3,
+    "savefig.bbox": None,
+    "path.simplify": False,
+    "path.sketch": None,
+    "text.hinting": "none",
+}
 
 
 def matplotlib_figure(drawing: Drawing) -> Figure:
@@ -28,23 +35,24 @@ def matplotlib_figure(drawing: Drawing) -> Figure:
     notebook adds
     """
     width, height = drawing.width, drawing.height
+    look: dict[str, Any]
     figure = Figure(figsize=(width / 72, height / 72), dpi=drawing.style.png_dpi, facecolor="white")
     points = Affine2D().scale(1, -1).translate(0, height).scale(1 / 72) + figure.dpi_scale_trans
     names = families(drawing.style.font)
     for order, item in enumerate(drawing.items):
         if isinstance(item, Text):
             font = FontProperties(family=list(names), weight="bold" if item.bold else "normal", size=item.size)
-            place = {"ha": item.align, "va": "baseline", "zorder": order, "gid": "texts"}
+            look = {"ha": item.align, "va": "baseline", "zorder": order, "gid": "texts"}
             words = figure.text(
-                item.x / width, 1 - item.y / height, item.words, fontproperties=font, color=item.colour, **place
+                item.x / width, 1 - item.y / height, item.words, fontproperties=font, color=item.colour, **look
             )
             words.set_parse_math(False)
         elif isinstance(item, Line):
             style = (0, [length / item.width for length in item.dash]) if item.dash else "-"
-            ends = ((item.x0, item.x1), (item.y0, item.y1))
+            x, y = (item.x0, item.x1), (item.y0, item.y1)
             look = {"color": item.colour, "linewidth": item.width, "linestyle": style, "dash_capstyle": "butt"}
             figure.add_artist(
-                Line2D(*ends, solid_capstyle="butt", transform=points, zorder=order, gid=item.role, **look)
+                Line2D(x, y, solid_capstyle="butt", transform=points, zorder=order, gid=item.role, **look)
             )
         else:
             look = {"facecolor": item.face, "edgecolor": item.edge, "linewidth": item.width, "joinstyle": "round"}
@@ -54,8 +62,9 @@ def matplotlib_figure(drawing: Drawing) -> Figure:
             figure.add_artist(polygon)
     if drawing.axis:
         axis = drawing.axis
-        place = (axis.left, height - axis.bottom, axis.right - axis.left, axis.bottom - axis.top)
-        axes = figure.add_axes([side / whole for side, whole in zip(place, (width, height) * 2, strict=True)])
+        wide, high = axis.right - axis.left, axis.bottom - axis.top
+        place = (axis.left / width, (height - axis.bottom) / height, wide / width, high / height)
+        axes = figure.add_axes(place)
         axes.set(xlim=(100 * axis.lower, 100 * axis.upper), ylim=(axis.bottom - axis.top, 0))
         axes.set_axis_off()
     figure.set_label(drawing.title)

@@ -8,6 +8,7 @@ the figure, y from the top; proportions are 0..1 until they are drawn on the axi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from small_evidence import ReviewError
@@ -88,7 +89,7 @@ class Sheet:
     statements: list[str] = field(default_factory=list)
     below_heading: str = ""
     below: list[Row] = field(default_factory=list)
-    keys: list[tuple[str | Glyph, str]] = field(default_factory=list)
+    keys: Sequence[tuple[str | Glyph, str]] = field(default_factory=list)
     widest: float = MOST_AXIS  # share of the width that the axis may take
     closing: list[tuple[str, str]] = field(default_factory=list)  # heading and a paragraph
     notes: list[str] = field(default_factory=list)
@@ -104,7 +105,7 @@ class Page:
         self.pitch = pitch * style.size
         self.items: list[Item] = []
         self.meanings: dict[str, tuple[str, str]] = {}  # what is drawn: colour, and the sign or shape that goes with it
-        self.plain: list[tuple] = []  # (top, bottom) of rows that guide lines cross
+        self.plain: list[tuple[float, float]] = []  # (top, bottom) of rows that guide lines cross
         self.places: dict[str, tuple[float, float]] = {}
         self.axis: Axis | None = None
 
@@ -189,8 +190,10 @@ class Page:
     # -- text
 
     def text(
-        self, x: float, y: float, words: str, align="left", size=0.0, *, bold=False, quiet=False, colour=""
-    ) -> None:  # y is the baseline
+        self, x: float, y: float, words: str, align: str = "left", size: float = 0.0, *,
+        bold: bool = False, quiet: bool = False, colour: str = "",
+    ) -> None:  # fmt: skip
+        """A line of text; y is its baseline."""
         colour = colour or self.style.colours["quiet" if quiet else "ink"]
         self.items.append(Text(x, y, words, align, size or self.style.size, bold, colour))
 
@@ -386,7 +389,7 @@ class Page:
             self.y += LINE * size
         self.y += 0.2 * size
 
-    def key_line(self, keys: list[tuple[str, str]]) -> None:
+    def key_line(self, keys: Sequence[tuple[str | Glyph, str]]) -> None:
         """What the marks mean, drawn beside the words, over as many lines as it takes."""
         style, size = self.style, self.style.small
         x, wide, room = MARGIN, 2.6 * size, 1.9 * size
@@ -429,12 +432,12 @@ class Page:
 
 def _joined(spans: list[tuple[float, float]], top: float, bottom: float) -> list[tuple[float, float]]:
     """Tops and bottoms of the rows that guide lines cross, neighbours joined."""
-    joined: list[list[float]] = []
+    joined: list[tuple[float, float]] = []
     for start, end in spans:
         if start < top or start > bottom:
             continue
         if joined and start - joined[-1][1] < 1e-6 + 12:
-            joined[-1][1] = end
+            joined[-1] = (joined[-1][0], end)
         else:
-            joined.append([start, end])
-    return [tuple(span) for span in joined]
+            joined.append((start, end))
+    return joined

@@ -8,7 +8,7 @@ property of the preset and is tested there.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ COLUMNS = [
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def preflight_frame(rows: Iterable[dict]) -> pd.DataFrame:
+def preflight_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Rows of `check_file` as a table, a row a file; `faults` is empty where there is none.
 
     A figure that has nothing to show has one row without a format; `absent` says why. `content` is the hash of what
@@ -47,7 +47,7 @@ def absent_row(name: str, drawing: Drawing) -> dict[str, Any]:
     return dict.fromkeys(COLUMNS, "") | {"figure": name, "absent": drawing.absent}
 
 
-def read_preflight(path: str | Path) -> dict[str, dict[str, str]]:
+def read_preflight(path: str | Path) -> dict[str, Mapping[Any, Any]]:
     """Rows of an earlier preflight by the name of the file; none where there is no such table."""
     if not Path(path).exists():
         return {}
@@ -55,7 +55,7 @@ def read_preflight(path: str | Path) -> dict[str, dict[str, str]]:
     return {f"{row['figure']}.{row['format']}": row for row in rows.to_dict("records") if row["format"]}
 
 
-def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict]:
+def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict[str, Any]]:
     """Check a drawing and each of the files it was written to.
 
     Parameters

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 import typst
@@ -98,7 +100,9 @@ def _compiler(system: bool) -> typst.Compiler:
     return typst.Compiler(TEMPLATE, font_paths=font_book(system))
 
 
-def _compiled(drawing: Drawing, pages: tuple[Drawing, ...], ending: str, **options) -> bytes:
+def _compiled(
+    drawing: Drawing, pages: tuple[Drawing, ...], ending: Literal["svg", "pdf", "png"], **options: Any
+) -> bytes:
     """What the renderer makes of some pages."""
     wanted = drawing.style.font
     data = {
@@ -111,7 +115,8 @@ def _compiled(drawing: Drawing, pages: tuple[Drawing, ...], ending: str, **optio
         ],
     }
     inputs = {"drawing": json.dumps(data)}
-    return _compiler(needs_system(wanted)).compile(format=ending, sys_inputs=inputs, **options)
+    made: Any = _compiler(needs_system(wanted)).compile(format=ending, sys_inputs=inputs, **options)
+    return bytes(made)
 
 
 def content_of(drawing: Drawing) -> str:
@@ -120,7 +125,7 @@ def content_of(drawing: Drawing) -> str:
     return sha256(json.dumps(parts, default=float).encode()).hexdigest()
 
 
-def _plain(item: Item) -> dict:
+def _plain(item: Item) -> dict[str, Any]:
     return asdict(item) | {"kind": type(item).__name__.lower()}
 
 
@@ -163,7 +168,7 @@ def _with_description(data: bytes, drawing: Drawing) -> bytes:
     ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ET.fromstring(data)
     _describe(root, drawing)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _svg_with_text(drawing: Drawing) -> bytes:
@@ -188,7 +193,7 @@ def _svg_with_text(drawing: Drawing) -> bytes:
             _svg_line(group, item)
         else:
             _svg_shape(group, item, hatches)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _svg_text(group: ET.Element, item: Text, drawing: Drawing) -> None:
@@ -207,7 +212,7 @@ def _svg_line(group: ET.Element, item: Line) -> None:
     ET.SubElement(group, "path", attributes)
 
 
-def _svg_shape(group: ET.Element, item: Shape, hatches: dict) -> None:
+def _svg_shape(group: ET.Element, item: Shape, hatches: Mapping[tuple[str, str, float], str]) -> None:
     points = " ".join(f"{_number(x)},{_number(y)}" for x, y in item.points)
     face = f"url(#{hatches[item.face, item.hatch, item.width]})" if item.hatch else item.face
     attributes = {"points": points, "fill": face}

@@ -5,6 +5,8 @@ The only module that knows how several appraisals of one study become one sign.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from small_evidence.appraisal.risk_of_bias import judged_items
@@ -84,8 +86,11 @@ def traffic_light(review: Review, style: Style = SCREEN, *, title: str = "Risk o
     several = len(set(known["tool"])) > 1
     if several:  # the columns are numbered then, since one name may be different items; the notes say which
         known["label"] = known["label"].where(known["label"] != "", known["item"])
-    rows, notes, headings = [], [], {}
-    for tool, judged in known.groupby("tool", sort=False):
+    rows: list[Row] = []
+    notes: list[str] = []
+    headings: dict[str, None] = {}
+    by_tool: Any = known.groupby("tool", sort=False)
+    for tool, judged in by_tool:
         if several:
             rows.append(Row({"study": tool or "Instrument not stated"}, bold=True, gap=0.3 if rows else 0.0))
         numbers = enumerate(_items(judged), start=1)
@@ -107,9 +112,8 @@ def traffic_light(review: Review, style: Style = SCREEN, *, title: str = "Risk o
     ]
     notes += _without(known, studies)
     sheet = Sheet(title=title, keys=judgement_keys(known["judgement"], style), notes=notes)
-    words = "; ".join(
-        f"{labels.get(row.study_id, row.study_id)} {row.item} {row.judgement}" for row in known.itertuples()
-    )
+    shown: Any = known.itertuples()
+    words = "; ".join(f"{labels.get(row.study_id, row.study_id)} {row.item} {row.judgement}" for row in shown)
     return describe(draw_sheet(columns, rows, sheet, style), title, f"{title}. {words}.")
 
 
@@ -120,7 +124,7 @@ def risk_of_bias_summary(review: Review, style: Style = SCREEN, *, title: str = 
         return _nothing(title, studies, style)
     order = list(SIGNS)
     tools = list(dict.fromkeys(known["tool"]))
-    rows = []
+    rows: list[Row] = []
     for tool in tools:
         own = known[known["tool"] == tool]
         if len(tools) > 1:

@@ -7,7 +7,7 @@ absent, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -83,12 +83,12 @@ def cumulative_forest(review: Review, analysis: str, style: Style = SCREEN) -> D
     return _variants_forest(review, one, title, "Studies up to", named, style)
 
 
-def _variants(one: Analysis, variant: str) -> list[dict[str, Any]]:
+def _variants(one: Analysis, variant: str) -> list[dict[Hashable, Any]]:
     return one.variants[one.variants["variant"] == variant].to_dict("records")
 
 
 def _variants_forest(
-    review: Review, one: Analysis, title: str, head: str, named: list[tuple[str, dict[str, Any]]], style: Style
+    review: Review, one: Analysis, title: str, head: str, named: list[tuple[str, dict[Hashable, Any]]], style: Style
 ) -> Drawing:
     rows = []
     for name, variant in named:
@@ -132,7 +132,7 @@ def methods_forest(review: Review, analysis: str, style: Style = SCREEN) -> Draw
     title = f"{one.label}, by every method"
     if not one.pooled:
         return _not_pooled(review, one, title, style)
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[dict[Hashable, Any]]] = {}
     for variant in _variants(one, "method"):
         groups.setdefault(variant["method"], []).append(variant)
     rows: list[Row] = []
@@ -161,7 +161,7 @@ def methods_forest(review: Review, analysis: str, style: Style = SCREEN) -> Draw
     return _beside_primary(review, one, title, columns, rows, style, note)
 
 
-def _method_words(variant: Mapping[str, Any]) -> str:
+def _method_words(variant: Mapping[Any, Any]) -> str:
     """Measure, estimator of τ² and interval of a method."""
     words = [] if missing(variant["measure"]) else [measure_label(variant["measure"], short=True)]
     words += [] if missing(variant["tau2_method"]) or variant["method"] == "fixed" else [variant["tau2_method"]]
@@ -270,7 +270,7 @@ def _cloud(one: Analysis, conf_level: float) -> Mark:
     n, middle = one.entered["n"], float(one.result["estimate"])
     low, high = math.log(n.min()) - 0.15, math.log(n.max()) + 0.15
 
-    def height(size):
+    def height(size: Any) -> Any:  # a number or an array of them
         return (np.log(size) - low) / (high - low)
 
     sizes = np.exp(np.linspace(low, high, 40))
@@ -304,7 +304,7 @@ def _not_pooled(review: Review, one: Analysis, title: str, style: Style) -> Draw
     return absent(title, f"Not pooled: {not_pooled_reason(one.result, review)}", style)
 
 
-def _variant_row(cells: dict[str, str], variant: Mapping[str, Any], style: Style) -> Row:
+def _variant_row(cells: dict[str, str], variant: Mapping[Any, Any], style: Style) -> Row:
     """Pooled where it was, else crude; words in place of a mark where there is no estimate."""
     if variant["pooled"] != "yes":
         values = variant["crude"], variant["crude_ci_lb"], variant["crude_ci_ub"]

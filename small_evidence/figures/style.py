@@ -115,11 +115,11 @@ def named_style(presets: Mapping[str, Any], name: str) -> Style:
     name, _, width = name.partition("/")
     if name not in presets:
         raise ReviewError(f"{path}: no figure preset {name!r}; there are {', '.join(presets)}")
-    chain = []
+    chain: list[tuple[str, dict[str, Any]]] = []
     while name:
         chain.insert(0, (name, presets[name]))
         name = presets[name].get("inherits", "")
-    values: dict = {}
+    values: dict[str, Any] = {}
     for preset_name, preset in chain:
         colours = {**values.get("colours", {}), **preset.get("colours", {})}
         values = {**values, **preset, "name": preset_name, "colours": colours}
@@ -132,7 +132,8 @@ def named_style(presets: Mapping[str, Any], name: str) -> Style:
     unknown = set(values) - {item.name for item in fields(Style)}
     if unknown:
         raise ReviewError(f"{path}: preset {values['name']} has unknown fields: {', '.join(sorted(unknown))}")
-    return Style(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Style(**values)
 
 
 def luminance(colour: str) -> float:

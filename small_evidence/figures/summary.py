@@ -167,7 +167,7 @@ def _others(review: Review) -> tuple[list[str], list[str], list[str]]:
     return small, held, without
 
 
-def _counts_with_unit(arm: Mapping[str, Any]) -> str:
+def _counts_with_unit(arm: Mapping[Any, Any]) -> str:
     """Counts of an arm that did not enter, with the unit when that is why."""
     counts = counts_text(arm["responders"], arm["n"])
     return f"{counts} {LABELS['unit'].get(arm['detail'], arm['detail'])}" if arm["reason"] == OTHER_UNIT else counts
@@ -200,7 +200,9 @@ def _words(rows: list[Row], others: tuple[list[str], list[str], list[str]], titl
     kinds = {"pooled_row": "Pooled", "crude_row": "Crude only", "without_row": "Pooled without secondary sources"}
     values: dict[str, list[str]] = {name: [] for name in kinds.values()}
     treatment = ""
-    for row in (row for row in rows if row.mark):
+    for row in rows:
+        if row.mark is None:
+            continue
         without = row.cells["therapy"] == WITHOUT_WORDS
         treatment = treatment if without else row.cells["therapy"]
         label = f"{treatment} {WITHOUT_WORDS}" if without else treatment
