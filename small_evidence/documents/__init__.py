@@ -6,8 +6,9 @@ same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from small_evidence.documents.latex import save_latex
 from small_evidence.documents.plain import save_markdown, save_table_csv
@@ -18,8 +19,15 @@ from small_evidence.documents.workbook import save_workbook
 from small_evidence.review import beside
 from small_evidence.tables.table import Table
 
-WRITERS = {"csv": save_table_csv, "xlsx": save_workbook, "docx": save_word, "html": save_webpage, "tex": save_latex}
-TEXT_WRITERS = {"md": save_markdown, "docx": save_word}
+Writers = Mapping[str, Callable[[Any, Path], None]]  # by suffix; what each can write differs
+WRITERS: Writers = {
+    "csv": save_table_csv,
+    "xlsx": save_workbook,
+    "docx": save_word,
+    "html": save_webpage,
+    "tex": save_latex,
+}
+TEXT_WRITERS: Writers = {"md": save_markdown, "docx": save_word}
 BOOK = "all_tables"  # stem of a file with every table
 
 
@@ -37,7 +45,7 @@ def save_documents(made: Iterable[Table | Text], paths: Iterable[str | Path]) ->
     """
     by_name = {one.name: one for one in made}
     for path in map(Path, paths):
-        one = by_name.get(path.stem)
+        one: Table | Text | list[Table] | None = by_name.get(path.stem)
         writers, suffix = TEXT_WRITERS if isinstance(one, Text) else WRITERS, path.suffix[1:]
         if path.stem == BOOK and suffix in ("xlsx", "docx"):
             one = [table for table in by_name.values() if isinstance(table, Table)]

@@ -6,6 +6,7 @@ A file is a whole document that compiles alone; what lies between its two marks 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from small_evidence.documents.measures import shares
@@ -89,7 +90,7 @@ def latex(table: Table) -> str:
     )
 
 
-def escaped(value) -> str:
+def escaped(value: object) -> str:
     r"""Text that LaTeX prints as it stands.
 
     >>> print(escaped(r"50% & more_"), escaped(r"\input{x}"))
@@ -162,6 +163,6 @@ def _header(table: Table) -> list[str]:
     return [*rows, _row([column.title for column in table.columns], bold=True)]
 
 
-def _row(cells: list, bold: bool) -> str:
+def _row(cells: Sequence[object], bold: bool) -> str:
     made = [escaped(cell) for cell in cells]
     return " & ".join(rf"\textbf{{{cell}}}" if bold and cell else cell for cell in made) + r" \tabularnewline"

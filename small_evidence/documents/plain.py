@@ -71,7 +71,7 @@ def _paragraph(words: str) -> str:
     return LINE_START.sub(lambda match: f"{match[1]}\\" if match[1] else "\\", _escaped(words))
 
 
-def _escaped(value) -> str:
+def _escaped(value: object) -> str:
     line = " ".join(printable(value).split())
     return MARKUP.sub(lambda match: "\\" + match[0], line)
 

@@ -13,6 +13,8 @@ from small_evidence.documents.measures import shares
 from small_evidence.tables.table import FACETS, Column, Table
 from small_evidence.wording import printable, unbroken
 
+# What the words of a cell lead to, of its column, what its row is about and its text: pairs of words and address
+Links = Callable[[str, Mapping[str, str], str], Sequence[tuple[str, str]]]
 LANGUAGE = "en-GB"
 LONG = 16  # letters of a word that may be broken
 BREAKS = r"\s+|(?<=[/_])|(?<=[^\W\d]-)(?=[^\W\d])"  # after a slash and a low line, too, and a hyphen between letters
@@ -97,7 +99,7 @@ def hashed(text: str) -> str:
 
 def fragment(
     table: Table,
-    links: Callable[[str, Mapping[str, str], str], Sequence[tuple[str, str]]] = lambda column, about, text: (),
+    links: Links = lambda column, about, text: (),
     role: str = "region",
 ) -> str:
     """A table as a part of a page, in the looks of STYLE.
@@ -139,7 +141,7 @@ def fragment(
     return "\n".join(lines)
 
 
-def linked(value, links: Iterable[tuple[str, str]], known: Container[str] = ()) -> str:
+def linked(value: object, links: Iterable[tuple[str, str]], known: Container[str] = ()) -> str:
     """Text in which words lead somewhere; a place outside the page learns nothing of it.
 
     Parameters
@@ -165,7 +167,9 @@ def _header(table: Table) -> list[str]:
     spans = table.spans
     if not spans:
         return [_headings(table.columns)]
-    first, below, position = [], [], 0
+    first: list[str] = []
+    below: list[Column] = []
+    position = 0
     for over, width in spans:
         if over:
             first.append(f'<th scope="colgroup" colspan="{width}">{_text(over)}</th>')
@@ -184,9 +188,10 @@ def _heading(column: Column, more: str = "") -> str:
     return f'<th scope="col"{more}{ALIGN[column.align]}>{_text(column.title)}</th>'
 
 
-def _row(columns: Sequence[Column], cells: Sequence, bold: bool, about: Mapping[str, str], links: Callable) -> str:
+def _row(columns: Sequence[Column], cells: Sequence[object], bold: bool, about: Mapping[str, str], links: Links) -> str:
     own, *further = map(html.escape, about.get("id", "").split() or [""])
-    made, known = [], set()
+    made: list[str] = []
+    known: set[str] = set()
     for position, (column, cell) in enumerate(zip(columns, cells, strict=True)):
         tag, scope = ("th", ' scope="row"') if position == 0 else ("td", "")
         places = "".join(f'<span id="{place}"></span>' for place in further if position == 0)
@@ -198,11 +203,11 @@ def _row(columns: Sequence[Column], cells: Sequence, bold: bool, about: Mapping[
     return f"<tr{place}" + (' class="total">' if bold else ">") + "".join(made) + "</tr>"
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     """Text that is never markup; a long address or name may be broken after a slash or a low line."""
     text = html.escape(unbroken(printable(value)))
     return re.sub("[/_]", r"\g<0><wbr>", text) if _long(value) else text
 
 
-def _long(value) -> bool:
+def _long(value: object) -> bool:
     return isinstance(value, str) and any(len(word) > LONG and re.search("[/_]", word) for word in value.split())

@@ -17,6 +17,7 @@ from docx.enum.section import WD_ORIENT, WD_SECTION
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
+from docx.section import Section
 from docx.shared import Mm, Pt, RGBColor
 
 from small_evidence.documents.measures import shares
@@ -77,17 +78,17 @@ def _document() -> Document:
     borders = styles["Title"].element.pPr.find(qn("w:pBdr"))
     if borders is not None:
         styles["Title"].element.pPr.remove(borders)
-    for name, size, bold in ((TEXT, BODY, False), (HEAD, BODY, True), (GROUP, BODY, True), (NOTE, SMALL, False)):
+    for name, points, bold in ((TEXT, BODY, False), (HEAD, BODY, True), (GROUP, BODY, True), (NOTE, SMALL, False)):
         style = styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
         style.base_style = normal
-        style.font.size, style.font.bold = Pt(size), bold
+        style.font.size, style.font.bold = Pt(points), bold
         style.paragraph_format.space_before = Pt(0 if name == NOTE else 1)
         style.paragraph_format.space_after, style.paragraph_format.line_spacing = Pt(2 if name == NOTE else 1), 1.0
         style.paragraph_format.keep_with_next = name in (HEAD, GROUP)
     return document
 
 
-def _turn(section, landscape: bool, margin: float) -> None:
+def _turn(section: Section, landscape: bool, margin: float) -> None:
     width, height = PAPER[::-1] if landscape else PAPER
     section.orientation = WD_ORIENT.LANDSCAPE if landscape else WD_ORIENT.PORTRAIT
     section.page_width, section.page_height = Mm(width), Mm(height)
@@ -180,8 +181,8 @@ def _header_rows(table: Table, grid: Sequence[int], size: float) -> list[str]:
     return [_row(first, header=True), _row(below, header=True)]
 
 
-def _heading(column: Column, width: int, size: float, **more) -> str:
-    return _cell(column.title, width, HEAD, size, column.align, **more)
+def _heading(column: Column, width: int, size: float, *, merge: str = "", bottom: str = "") -> str:
+    return _cell(column.title, width, HEAD, size, column.align, merge=merge, bottom=bottom)
 
 
 def _row(cells: list[str], header: bool = False) -> str:
@@ -190,7 +191,7 @@ def _row(cells: list[str], header: bool = False) -> str:
 
 
 def _cell(
-    value, width: int, style: str, size: float, align: str = "left", *, span: int = 1, merge: str = "",
+    value: object, width: int, style: str, size: float, align: str = "left", *, span: int = 1, merge: str = "",
     bottom: str = "", shade: str = "", bold: bool = False,
 ) -> str:  # fmt: skip
     """A cell; the order of its properties is that of the schema."""

@@ -7,9 +7,10 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]  # has no types
 
 from small_evidence.documents.measures import MARGIN, SIZE, lines_of, pixels
 from small_evidence.extraction.schema import humanise
@@ -72,9 +73,10 @@ class _Styles:
     """The cell formats of a workbook, made once each."""
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
-        self._book, self._made = book, {}
+        self._book = book
+        self._made: dict[tuple[tuple[str, Any], ...], Any] = {}
 
-    def get(self, **properties):
+    def get(self, **properties: Any) -> Any:
         key = tuple(sorted(properties.items()))
         if key not in self._made:
             base = {"font_name": FONT, "font_size": SIZE, "text_wrap": True, "valign": "top"}
@@ -82,7 +84,7 @@ class _Styles:
         return self._made[key]
 
 
-def _write_sheet(sheet, table: Table, styles: _Styles) -> None:
+def _write_sheet(sheet: Any, table: Table, styles: _Styles) -> None:
     last = len(table.columns) - 1
     widths = [_width(table, position) for position in range(len(table.columns))]
     for position, width in enumerate(widths):
@@ -109,7 +111,7 @@ def _write_sheet(sheet, table: Table, styles: _Styles) -> None:
     sheet.hide_gridlines(2)
 
 
-def _write_header(sheet, table: Table, styles: _Styles, widths: list[float]) -> int:
+def _write_header(sheet: Any, table: Table, styles: _Styles, widths: list[float]) -> int:
     """One header row, or two where columns share a heading; the row below it."""
     look = {"bold": True, "valign": "bottom", "bottom": 1, "bottom_color": RULE}
     two = any(column.over for column in table.columns)
@@ -135,7 +137,7 @@ def _write_header(sheet, table: Table, styles: _Styles, widths: list[float]) -> 
     return 2 + two
 
 
-def _write_body(sheet, table: Table, styles: _Styles, row: int, widths: list[float]) -> int:
+def _write_body(sheet: Any, table: Table, styles: _Styles, row: int, widths: list[float]) -> int:
     last = len(table.columns) - 1
     total = sum(widths)
     rooms = _rooms(table, widths)
@@ -163,7 +165,7 @@ def _write_body(sheet, table: Table, styles: _Styles, row: int, widths: list[flo
     return row
 
 
-def _write_cell(sheet, row: int, column: int, value, style) -> None:
+def _write_cell(sheet: Any, row: int, column: int, value: object, style: Any) -> None:
     """Numbers as numbers, everything else as text and nothing but text."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         sheet.write_number(row, column, value, style)
@@ -172,7 +174,7 @@ def _write_cell(sheet, row: int, column: int, value, style) -> None:
 
 
 def _write_across(
-    sheet, row: int, last: int, text: str, style, total: float, *, size: float = SIZE, bold: bool = False
+    sheet: Any, row: int, last: int, text: str, style: Any, total: float, *, size: float = SIZE, bold: bool = False
 ) -> None:
     """A paragraph over the whole width."""
     _merge(sheet, row, 0, last, text, style)
@@ -180,7 +182,7 @@ def _write_across(
     sheet.set_row(row, min(LINE * size / SIZE * lines + 3, ROW_LIMIT))
 
 
-def _merge(sheet, row: int, first: int, last: int, text: str, style) -> None:
+def _merge(sheet: Any, row: int, first: int, last: int, text: str, style: Any) -> None:
     if first == last:
         sheet.write_string(row, first, _text(text), style)
         return
@@ -189,7 +191,7 @@ def _merge(sheet, row: int, first: int, last: int, text: str, style) -> None:
     sheet.write_string(row, first, _text(text), style)
 
 
-def _aligned(column: Column, position: int) -> dict:
+def _aligned(column: Column, position: int) -> dict[str, Any]:
     return {"align": column.align} | ({"indent": 1} if _indented(column, position) else {})
 
 
@@ -214,6 +216,6 @@ def _width(table: Table, position: int) -> float:
     return max(column.width, min((longest + indent + MARGIN) / PIXELS, 1.5 * column.width))
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     text = "" if pd.isna(value) else str(value)
     return text if len(text) <= CELL_LIMIT else text[: CELL_LIMIT - 1] + "…"
