@@ -170,8 +170,12 @@ def subgroups(
     arms = arms_of(data, n, label, x=x, more=[by])
     frame = heterogeneity.subgroups(arms, by, conf_level)
     first = frame.iloc[0] if len(frame) else None
-    tested = first is not None and pd.notna(first["p"])
-    words = f"test between subgroups: P = {first['p']:.3f}" if tested else f"no test: {first['test_note']}"
+    if first is None:
+        words = "no test: no study names a subgroup"
+    elif pd.notna(first["p"]):
+        words = f"test between subgroups: P = {first['p']:.3f}"
+    else:
+        words = f"no test: {first['test_note']}"
     return Result(f"Subgroups by {by} ({words})", _pooled_table(frame, [by], conf_level), frame)
 
 

@@ -81,6 +81,12 @@ def test_subgroups_test_their_difference():
     assert f"P = {result.to_frame()['p'].iloc[0]:.3f}" in result.title
 
 
+def test_subgroups_that_no_study_names_are_not_tested():
+    result = se.subgroups(STUDIES.assign(route=None), "route", **NAMES)
+    assert result.to_frame().empty
+    assert "no test" in result.title
+
+
 def test_meta_regression_predicts_and_draws_with_several_covariates():
     model = se.meta_regression(STUDIES, ["year", "dose"], **NAMES)
     assert model.to_frame()["term"].tolist() == ["intercept", "year", "dose"]
