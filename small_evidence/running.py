@@ -79,7 +79,7 @@ def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = No
     ------
     ReviewError: there is no review in the folder, a choice is not allowed, or another run is at work there
     """
-    from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError
+    from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError  # type: ignore[import-untyped]  # has no types
 
     check_folder(folder)
     read_config(folder)
@@ -103,10 +103,14 @@ def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = No
 
 
 def _execute(snakefile: Path, targets: Sequence[str], cores: int, progress: logging.Handler) -> None:
-    from snakemake.api import SnakemakeApi
-    from snakemake.logging import logger
-    from snakemake.settings.enums import Quietness
-    from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
+    from snakemake.api import SnakemakeApi  # type: ignore[import-untyped]  # has no types
+    from snakemake.logging import logger  # type: ignore[import-untyped]  # has no types
+    from snakemake.settings.enums import Quietness  # type: ignore[import-untyped]  # has no types
+    from snakemake.settings.types import (  # type: ignore[import-untyped]  # has no types
+        DAGSettings,
+        OutputSettings,
+        ResourceSettings,
+    )
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, nocolor=True)) as api:
         logger.addHandler(progress)
@@ -145,7 +149,7 @@ def _alone() -> Iterator[None]:
 
 def _holder(folder: Path) -> str:
     """Who runs the review in a folder, in words; "" if nobody does."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]  # has no types
 
     if RUNNING.exists():
         host, process = RUNNING.read_text(encoding="utf-8").split()

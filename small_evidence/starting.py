@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from small_evidence import ReviewError
 from small_evidence.config import FILE
@@ -140,7 +141,7 @@ def save_forest(counts: Path, output: Path, *, x: str | None, n: str | None, lab
     if frame.shape[1] < 3:
         raise ReviewError(f"{counts}: {frame.shape[1]} columns; three are needed: study, responders, patients")
     first, second, third = frame.columns[:3]
-    names = {"label": label or first, "x": x or second, "n": n or third}
+    names: dict[str, Any] = {"label": label or first, "x": x or second, "n": n or third}
     try:
         print(se.pool(frame, **names))
         se.save_figure(se.forest(frame, **names, title=title), output)

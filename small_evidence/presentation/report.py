@@ -258,7 +258,8 @@ def _row_numbers(places: pd.DataFrame, table: str, names: Iterable[str]) -> list
 
 def _with_rows(table: Table, review: Review) -> Table:
     """Table II with what the level is based on, and the rows of the study."""
-    places, graded = review["places"], review["study_levels"].set_index("study_id")
+    places = review["places"]
+    graded: Any = review["study_levels"].set_index("study_id")
     studies = [row["study"] for row in table.about]
     rules = [study_level_words(graded.loc[study], review) for study in studies]
     files = joined(dict.fromkeys(places["file"]), ", ")
@@ -280,7 +281,7 @@ def _with_warnings(table: Table, review: Review) -> Table:
         *warned["therapy"],
         *(review.analyses[one].therapy for one in warned["analysis"] if one in review.analyses),
     }
-    about = tuple(row | {"against": "yes" if row["therapy"] in against else "no"} for row in table.about)
+    about = tuple({**row, "against": "yes" if row["therapy"] in against else "no"} for row in table.about)
     notes = ("Sorted by level, treatments that the published review advises against come last.",) * bool(against)
     return replace(table, about=about, footnotes=(*table.footnotes, *notes))
 
@@ -438,9 +439,10 @@ def _flow(review: Review) -> dict[str, Any]:
 def _classes(review: Review, tables: Mapping[str, Table]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Parts, one a class, with a section for each treatment and one for the class; and the sections without counts."""
     named = set(review["responses"]["therapy"]) | set(review["adverse_events"]["therapy"])
-    made, without = [], []
+    made: list[dict[str, Any]] = []
+    without: list[dict[str, Any]] = []
     for group, members in groupby(treatments(review), key=lambda treatment: treatment.group):
-        sections = []
+        sections: list[dict[str, Any]] = []
         for one in members:
             analysis = review.analysis_of(one.scope, one.slug)
             if one.slug in named if one.scope == "therapy" else analysis:
@@ -455,7 +457,7 @@ def _classes(review: Review, tables: Mapping[str, Table]) -> tuple[list[dict[str
 def _section(scope: str, slug: str, label: str, review: Review, tables: Mapping[str, Table]) -> dict[str, Any]:
     """What the page has on one treatment or class."""
     analysis = review.analysis_of(scope, slug)
-    made = {"id": f"{scope}-{slug}", "label": label, "facts": [("Level", "No eligible study.", [])]}
+    made: dict[str, Any] = {"id": f"{scope}-{slug}", "label": label, "facts": [("Level", "No eligible study.", [])]}
     made |= {"picture": None, "bubbles": [], "results": None, "rows": None, "harms": None, "silent": ""}
     if analysis is not None:
         made["facts"] = _facts(analysis, review, tables["findings"])
@@ -548,13 +550,14 @@ def _harms(therapy: str, label: str, adverse_events: Table) -> dict[str, Any]:
 def _warnings(issues: pd.DataFrame) -> list[str]:
     """Warnings of the check, a line each, with file, row and column."""
     texts = issues.drop(columns="row").fillna("")
-    return fault_lines(texts.assign(row=issues["row"].astype("Int64")))
+    lines: list[str] = fault_lines(texts.assign(row=issues["row"].astype("Int64")))
+    return lines
 
 
 def _blocks(text: Text) -> list[tuple[str, object]]:
     """A text in parts as a page has them: heading, paragraph, table, numbered or other list of words."""
 
-    def kind(block) -> str:
+    def kind(block: object) -> str:
         if isinstance(block, Item):
             return "numbered" if block.number else "list"
         return {Heading: "heading", Table: "table"}.get(type(block), "paragraph")
@@ -562,7 +565,7 @@ def _blocks(text: Text) -> list[tuple[str, object]]:
     made: list[tuple[str, object]] = []
     for name, blocks in groupby(text.blocks, key=kind):
         if name in ("numbered", "list"):
-            made.append((name, [block.words for block in blocks]))
+            made.append((name, [block.words for block in blocks if isinstance(block, Item)]))
         else:
             made += [(name, block) for block in blocks]
     return made

@@ -65,8 +65,8 @@ def report_pdf(
         "blocks": [_plain(block) for block in blocks],
     }
     compiler = typst.Compiler(TEMPLATE, font_paths=font_book(needs_system(SCREEN.font)))
-    made: bytes = compiler.compile(format="pdf", sys_inputs={"report": json.dumps(data)})
-    return made
+    made: Any = compiler.compile(format="pdf", sys_inputs={"report": json.dumps(data)})
+    return bytes(made)
 
 
 def report_blocks(

@@ -86,7 +86,7 @@ def _groups(review: Review, rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     }
 
 
-def _row(row: Mapping[str, Any], review: Review) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any], review: Review) -> dict[str, Any]:
     fixed = row["reason"] in FIXED or row["pool"] != "yes"
     return {
         "id": row["response_id"],
