@@ -33,7 +33,10 @@ from tests import made_up
 PROJECT = Path(__file__).parents[1]
 MINIMAL = PROJECT / "tests/data/minimal"
 TEMPLATES = read_templates(sorted((PROJECT / "workflow/templates").iterdir()))
-RECORD = {"small_evidence": "0.1.0", "python": "3.12.1", "packages": {"pandas": "3.1.1"}, "inputs": {"a.csv": "0" * 64}}
+RECORD = {
+    "small_evidence": "0.1.0", "python": "3.12.1", "packages": {"pandas": "3.1.1"}, "inputs": {"a.csv": "0" * 64},
+    "changed_since_read": [],
+}  # fmt: skip
 VOID = {"meta", "link", "img", "source", "input", "br", "wbr", "col"}
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>"'&amp; </td></style> javascript:alert(1)"""
 
