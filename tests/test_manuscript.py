@@ -17,6 +17,7 @@ from small_evidence.presentation.references import METHODS, Citations, study_ref
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import synthesise
 from small_evidence.synthesis.claims import reconcile_claims
+from small_evidence.tables.parts import verification_words
 from small_evidence.wording import interval_label, per_cent
 from tests import made_up
 
@@ -495,3 +496,19 @@ def test_where_of_an_item_names_a_heading_of_the_texts(checklists, texts, checkl
         for place in item.get("where", "").split("; "):
             text, _, heading = place.partition(", ")
             assert text not in headings or heading in headings[text], place
+
+
+@pytest.mark.parametrize(
+    ("by", "verified", "words"),
+    [
+        ("", "", "verified 0"),
+        ("A person", "Another", "verified 1"),
+        ("program: reader 1", "", "verified 0; 1 were extracted by a program and not verified"),
+        ("Program: reader 1", "A person", "verified 1"),
+    ],
+)
+def test_counts_that_a_second_person_verified_or_a_program_extracted_are_counted(by, verified, words):
+    made = made_up.review(
+        {"one": {}}, [("one", {"n": "8", "responders": "5", "extracted_by": by, "verified_by": verified})]
+    )
+    assert verification_words(synthesise(made)) == f"Of 1 included count, a second person {words}"

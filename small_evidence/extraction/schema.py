@@ -545,8 +545,8 @@ class Response(Row):
     location: Note = _column("Where in the source: abstract, table, page.", default="")
     paraphrase: Note = _column("The finding in the extractor's own words.", default="")
     confidence: Confidence = _column("How sure the extractor is of the counts.", default="NR")
-    extracted_by: Note = _column("Who extracted the row: a person or a program.", default="")
-    verified_by: Note = _column("Who checked the row against the source: a second person, or a program.", default="")
+    extracted_by: Note = _column("Who extracted the row: a person, or a program as `program: name`.", default="")
+    verified_by: Note = _column("The second person who checked the row against the source.", default="")
     verified_on: Date = _column("When it was checked.", default="")
     pool: Pool = _column(
         "Whether the row may enter a pooled analysis.",

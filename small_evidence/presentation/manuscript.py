@@ -28,7 +28,7 @@ from small_evidence.synthesis.analyses import ARM_SIZE, CHOICES, over_all
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES
-from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words, tau2_words
+from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words, tau2_words, verification_words
 from small_evidence.wording import (
     all_of,
     cell,
@@ -180,6 +180,7 @@ def _extraction(review: Review) -> str:
             f"Two independent extractions of {tables} were compared. Where a difference was resolved, the agreed value "
             "was used; otherwise the value of the first extraction was used."
         )
+    words += f" {verification_words(review)}."
     appraisal = review["appraisal"]
     tools = appraisal.loc[appraisal["appraised"] == "yes", "tool_label"].unique()
     if not len(tools):

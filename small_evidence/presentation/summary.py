@@ -12,7 +12,7 @@ import pandas as pd
 from small_evidence.extraction.schema import ALL, SILENT
 from small_evidence.presentation.records import record_facts
 from small_evidence.review import Analysis, Review
-from small_evidence.tables.parts import counts_head, treatments
+from small_evidence.tables.parts import counts_head, treatments, verification_words
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import NOTHING, counted, fraction, ids_in, joined, level_text
 
@@ -152,6 +152,7 @@ def about_review(review: Review, release: str, versions: Mapping[str, str]) -> l
         ("Version of the data", version),
         ("Extracted by", _people(review, "extracted_by")),
         ("Verified by", _people(review, "verified_by")),
+        ("Verification", verification_words(review)),
         *facts,
         ("How to cite", f"{'. '.join(filter(None, cited))}. Cite the studies whose counts you use as well."),
     ]

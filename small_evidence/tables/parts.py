@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from small_evidence.extraction.appraisals import CONSENSUS
+from small_evidence.extraction.schema import ALL, SILENT
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import STATUSES
@@ -39,6 +40,7 @@ from small_evidence.wording import (
     variance,
 )
 
+PROGRAM = "program:"  # begins who extracted a row where that was no person
 WIDE_INTERVAL = 0.80  # a pooled interval wider than this leaves nearly every response possible; it has a note
 ESTIMANDS = {"median": "median study", "mean": "mean study", "common": "one proportion for all studies"}
 EVERYBODY = {"all_responders": "Every patient", "no_responders": "No patient"}
@@ -297,6 +299,21 @@ def appraisal_words(appraisal: pd.DataFrame) -> str:
     words += f", by {counted(raters, 'rater')}" * bool(raters)
     words += f", {counted(twice, 'study', 'studies')} by more than one" * bool(twice)
     return f"{words}: " + "; ".join(f"{label} ({counted(k, 'study', 'studies')})" for label, k in tools.items())
+
+
+def verification_words(review: Review) -> str:
+    """How many of the included counts a second person has verified, and how many of a program nobody has."""
+    arms = review["arms"]
+    whole = (arms["entered"] == "yes") & (arms["scope"] == "therapy") & (arms["disease"] == ALL)
+    included = set(arms.loc[whole, "response_ids"].str.split(";").explode())
+    rows = review["responses"]
+    rows = rows[rows["response_id"].isin(included)]
+    verified = ~rows["verified_by"].isin(SILENT)
+    program = rows["extracted_by"].str.casefold().str.startswith(PROGRAM) & ~verified
+    words = f"a second person verified {verified.sum()}"
+    if program.any():
+        words += f"; {program.sum()} were extracted by a program and not verified"
+    return f"Of {counted(len(rows), 'included count')}, {words}"
 
 
 def extraction_words(review: Review) -> str:
