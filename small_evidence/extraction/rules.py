@@ -6,11 +6,16 @@ yields the table and column at fault, a mask of rows, a sentence in which {n} st
 ({n!q} in quotation marks, {n!e} the word "empty" where it is), and for more words a dict of Series.
 """
 
+from __future__ import annotations
+
 import math
 import string
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
+from small_evidence import shown
 from small_evidence.extraction.overlap import overlap_candidates
 from small_evidence.extraction.schema import (
     ALL,
@@ -19,11 +24,11 @@ from small_evidence.extraction.schema import (
     QUANTITY_UNITS,
     SILENT,
     TABLES,
+    RowFault,
     nearest,
     numbers,
     numeric_columns,
     reference,
-    shown,
 )
 
 FIRST_YEAR = 1900
@@ -40,15 +45,23 @@ CERTAINTIES = ("high", "moderate", "low", "very_low")  # GRADE: what a body of e
 
 # Rule -> (severity, the rule in a sentence). Errors are impossible or incomplete and stop the run; warnings
 # are suspicious but possible.
-RULES = {}
-_CHECKS = []
+RULES: dict[str, tuple[str, str]] = {}
+
+Tables: TypeAlias = Mapping[str, pd.DataFrame]
+Numbers: TypeAlias = Mapping[str, dict[str, "pd.Series[float]"]]
+Mask: TypeAlias = "pd.Series[bool]"
+# table, column, mask of rows, sentence, and for more words a dict of Series
+Found: TypeAlias = tuple[str, str, Mask, str] | tuple[str, str, Mask, str, Mapping[str, pd.Series]]
+Check: TypeAlias = Callable[[Tables, Numbers, int], Iterator[Found]]
+
+_CHECKS: list[tuple[str, tuple[str, ...], Check]] = []
 
 
-def _rule(name, severity, sentence, *needs):
+def _rule(name: str, severity: str, sentence: str, *needs: str) -> Callable[[Check], Check]:
     """Register a rule with the tables it cannot do without."""
     RULES[name] = (severity, sentence)
 
-    def register(check):
+    def register(check: Check) -> Check:
         _CHECKS.append((name, needs, check))
         return check
 
@@ -56,13 +69,13 @@ def _rule(name, severity, sentence, *needs):
 
 
 class _Sentence(string.Formatter):
-    def convert_field(self, value, conversion):
+    def convert_field(self, value: Any, conversion: Literal["r", "s", "a", "q", "e"] | None) -> Any:
         if conversion == "q":
             return shown(value)
         return (value or "empty") if conversion == "e" else super().convert_field(value, conversion)
 
 
-def faults_between_rows(tables, year):
+def faults_between_rows(tables: Tables, year: int) -> Iterator[RowFault]:
     """Apply every rule whose tables are there.
 
     Parameters
@@ -93,27 +106,27 @@ def faults_between_rows(tables, year):
                 yield name, where, cells["_row"], column, cells.get("study_id", ""), sentence.format(words, **cells)
 
 
-def _numbers(frame, table):
+def _numbers(frame: pd.DataFrame, table: str) -> dict[str, pd.Series[float]]:
     names = [*numeric_columns("responses"), "n_patients"] if table == "arms" else numeric_columns(table)
     return {name: numbers(frame[name]) for name in names}
 
 
-def _given(series):
+def _given(series: pd.Series) -> Mask:
     """Where a cell says something: not empty, NR or UNCLEAR."""
     return ~series.isin(SILENT)
 
 
-def _first(values, rows, *by):
+def _first(values: pd.Series, rows: Mask, *by: pd.Series) -> pd.Series:
     """For each row, the first (smallest) of `values` among the rows of the mask that agree with it in all of `by`."""
     return values.where(rows).groupby(list(by)).transform("min")
 
 
-def _in_row(frame, row_numbers, column):
+def _in_row(frame: pd.DataFrame, row_numbers: pd.Series, column: str) -> pd.Series:
     """The cell of a column in the rows of these numbers."""
     return row_numbers.map(dict(zip(frame["_row"], frame[column], strict=True)))
 
 
-def _cohort(frame):
+def _cohort(frame: pd.DataFrame) -> pd.Series:
     """The cohort of each row; a study that names none is its own."""
     return frame["cohort_id"].where(_given(frame["cohort_id"]), frame["study_id"])
 
@@ -122,7 +135,7 @@ def _cohort(frame):
 
 
 @_rule("duplicate_key", "error", "The columns that name a row name one row only.")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     for table in set(t) & set(TABLES):
         frame, key = t[table], TABLES[table].key
         rows = frame[key[0]].ne("")
@@ -131,7 +144,7 @@ def _(t, x, year):
         yield table, key[0], rows & (frame["_row"] > first), words, {"first": first}
 
 
-def _unknown(t, table, column):
+def _unknown(t: Tables, table: str, column: str) -> Found:
     target, also = reference(table, column)
     names, cells = t[target], t[table][column]
     bad = ~cells.isin([*names.iloc[:, 0], *also, ""])
@@ -150,7 +163,7 @@ def _unknown(t, table, column):
 
 
 @_rule("unknown_study", "error", "A study_id is in the table studies.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     for table in {"responses", "adverse_events", "risk_of_bias"} & set(t):
         yield _unknown(t, table, "study_id")
     for column in ("study_a", "study_b") if "overlaps" in t else ():
@@ -158,13 +171,13 @@ def _(t, x, year):
 
 
 @_rule("unknown_therapy", "error", "A therapy is in the table therapies.", "therapies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     for table in {"responses", "adverse_events", "published_claims", "scenarios", "certainty"} & set(t):
         yield _unknown(t, table, "therapy")
 
 
 @_rule("unknown_disease", "error", "A disease is in the table diseases.", "diseases")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     for table in {"responses", "published_claims", "certainty"} & set(t):
         yield _unknown(t, table, "disease")
 
@@ -176,7 +189,7 @@ def _(t, x, year):
     "scenarios",
     "diseases",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     known = {*t["diseases"]["disease"], ALL}
     listed = t["scenarios"]["diseases"].map(lambda cell: [part.strip() for part in cell.split(";")])
     unknown = listed.map(lambda parts: [part for part in parts if part and part not in (*known, *SILENT)])
@@ -188,12 +201,12 @@ def _(t, x, year):
 
 
 @_rule("unknown_outcome", "error", "An outcome is in the table outcomes.", "responses", "outcomes")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     yield _unknown(t, "responses", "outcome")
 
 
 @_rule("label_twice", "warning", "No two studies, therapies or diseases have the same label.")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     for table in {"studies", "therapies", "diseases"} & set(t):
         frame = t[table]
         rows = _given(frame["label"])
@@ -203,7 +216,7 @@ def _(t, x, year):
 
 
 @_rule("unused_name", "warning", "Every therapy and disease is used somewhere.", *TABLES)
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     for table, column in (("therapies", "therapy"), ("diseases", "disease")):
         others = [t[name][column] for name in TABLES if name != table and column in t[name]]
         yield table, column, ~t[table][column].isin(["", *pd.concat(others)]), "not used in any table"
@@ -213,14 +226,14 @@ def _(t, x, year):
 
 
 @_rule("year_range", "error", "A year lies between 1900 and the present one.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     years = x["studies"]["year"]
     words = f"{{year}} is not between {FIRST_YEAR} and {year}"
     yield "studies", "year", (years < FIRST_YEAR) | (years > year), words
 
 
 @_rule("label_year", "warning", "A year in a study's label is the year of the study.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     in_label = s["label"].str.extract(r"\b((?:19|20)[0-9]{2})[a-z]?$", expand=False)
     bad = in_label.notna() & _given(s["year"]) & (in_label != s["year"])
@@ -234,7 +247,7 @@ def _(t, x, year):
     "reports, single-arm trials and uncontrolled cohorts are not.",
     "studies",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     bad = s["design"].isin(CONTROLLED) & s["controlled"].eq("no")
     bad |= s["design"].isin(UNCONTROLLED) & s["controlled"].eq("yes")
@@ -242,34 +255,34 @@ def _(t, x, year):
 
 
 @_rule("case_report_size", "warning", f"A case report has at most {LARGEST_CASE_REPORT} patients.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     bad = t["studies"]["design"].eq("case_report") & (x["studies"]["n_patients"] > LARGEST_CASE_REPORT)
     yield "studies", "design", bad, "case_report with n_patients = {n_patients}"
 
 
 @_rule("status_reason", "error", "A study that is awaiting or excluded has a reason.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     bad = s["status"].isin(["awaiting", "excluded"]) & ~_given(s["status_reason"])
     yield "studies", "status_reason", bad, "no reason is given for status {status}"
 
 
 @_rule("override_reason", "error", "A level set by hand has a reason.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     bad = s["level_override"].ne("") & ~_given(s["level_override_reason"])
     yield "studies", "level_override_reason", bad, "no reason is given for level {level_override}"
 
 
 @_rule("override_missing", "warning", "A reason for a level set by hand comes with the level.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     bad = s["level_override"].eq("") & _given(s["level_override_reason"])
     yield "studies", "level_override", bad, "a reason is given, but no level"
 
 
 @_rule("same_report", "warning", "A DOI, a PubMed number and a title belong to one study or one cohort.", "studies")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     title = s["title"].str.lower().str.replace(r"\W+", " ", regex=True).str.strip()
     cohort, decided = _cohort(s), _decided_pairs(t)
@@ -289,7 +302,7 @@ def _(t, x, year):
     "studies",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s, n = t["studies"], x["responses"]
     counted = t["responses"]["study_id"][n["n"].notna() & n["responders"].notna()]
     bad = s["status"].eq("included") & ~s["study_id"].isin(counted)
@@ -299,7 +312,7 @@ def _(t, x, year):
 @_rule(
     "awaiting_without_row", "warning", "A study that is awaiting counts has a row in responses.", "studies", "responses"
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     bad = s["status"].eq("awaiting") & ~s["study_id"].isin(t["responses"]["study_id"])
     yield "studies", "study_id", bad, "awaiting counts, but no row of responses says for which therapy"
@@ -309,7 +322,7 @@ def _(t, x, year):
 
 
 @_rule("responders_over_n", "error", "Responders are at most n.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     yield "responses", "responders", n["responders"] > n["n"], "{responders} of n = {n}"
 
@@ -320,7 +333,7 @@ def _(t, x, year):
     "Complete and partial responses together are the responders, when all are given.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     bad = (n["n_complete"] + n["n_partial"] - n["responders"]).abs() > 0
     yield "responses", "responders", bad, "{responders}, but complete + partial is {n_complete} + {n_partial}"
@@ -332,7 +345,7 @@ def _(t, x, year):
     "Complete or partial responses alone are not more than the responders.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     both = (n["n_complete"] + n["n_partial"]).notna()  # then counts_sum tells
     for column in ("n_complete", "n_partial"):
@@ -341,7 +354,7 @@ def _(t, x, year):
 
 
 @_rule("counts_over_n", "error", "Complete, partial and no responses together are at most n.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     known = n["n_complete"].fillna(0) + n["n_partial"].fillna(0) + n["n_none"].fillna(0)
     bad = known > n["n"]
@@ -352,7 +365,7 @@ def _(t, x, year):
 
 
 @_rule("counts_short", "warning", "Complete, partial and no responses together are n, when all are given.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     known = n["n_complete"] + n["n_partial"] + n["n_none"]
     words = "{n}, but complete, partial and none add up to {known:.0f}"
@@ -360,7 +373,7 @@ def _(t, x, year):
 
 
 @_rule("responders_missing", "warning", "Responders are given where complete and partial responses are.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     bad = (n["n_complete"] + n["n_partial"]).notna() & ~_given(t["responses"]["responders"])
     words = "{responders!e}, though complete {n_complete} and partial {n_partial} are given"
@@ -370,7 +383,7 @@ def _(t, x, year):
 @_rule(
     "n_over_patients", "error", "The patients of a row are at most the patients of its study.", "studies", "responses"
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     bad = t["arms"]["unit"].eq("patient") & (x["arms"]["n"] > x["arms"]["n_patients"])
     yield "arms", "n", bad, "{n} of the study's n_patients = {n_patients}"
 
@@ -382,7 +395,7 @@ def _(t, x, year):
     "studies",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a, n, most = t["arms"], x["arms"]["n"], x["arms"]["n_patients"]
     by = [a["study_id"], a["therapy"]]
     rows = a["unit"].eq("patient") & a["primary_outcome"].eq("yes") & a["disease"].ne(ALL) & _given(a["therapy"])
@@ -400,7 +413,7 @@ def _(t, x, year):
     "An arm has one primary outcome for a disease and unit, counted once at each time point.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     rows = r["primary_outcome"].eq("yes") & _given(r["therapy"])
     by = [r[name] for name in ("study_id", "arm", "therapy", "disease", "unit")]
@@ -418,7 +431,7 @@ def _(t, x, year):
     "A named arm has one row for a disease, outcome, unit and time point, unless the others are subgroups.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     rows = r["arm"].ne("") & r["pool_reason_code"].ne("subgroup")
     by = [r[name] for name in ("study_id", "arm", "disease", "outcome", "unit")]
@@ -431,12 +444,12 @@ def _(t, x, year):
 
 
 @_rule("time_point", "error", "A time point is not before the treatment.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     yield "responses", "time_point_months", x["responses"]["time_point_months"] < 0, "{time_point_months} is below 0"
 
 
 @_rule("treated_under_n", "error", "Patients treated are at least the evaluable n.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["responses"]
     yield "responses", "n_treated", n["n_treated"] < n["n"], "{n_treated} treated, but n = {n}"
 
@@ -447,7 +460,7 @@ def _(t, x, year):
     "A row that was verified says by whom, and that is not who extracted it.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     yield (
         "responses",
@@ -467,7 +480,7 @@ def _(t, x, year):
     "responses",
     "therapies",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a = t["arms"]
     group = a["therapy"].map(dict(zip(t["therapies"]["therapy"], t["therapies"]["therapy_class"], strict=True)))
     compares = a["design"].isin(CONTROLLED) | a["controlled"].eq("yes")
@@ -480,7 +493,7 @@ def _(t, x, year):
 
 
 @_rule("no_primary", "warning", "A study has a primary outcome for each therapy, disease and unit.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     by = [r[name] for name in ("study_id", "therapy", "disease", "unit")]
     bad = ~r["primary_outcome"].eq("yes").groupby(by).transform("any")
@@ -496,7 +509,7 @@ def _(t, x, year):
     "these are marked as second outcomes that are not pooled.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     rows = (r["primary_outcome"].eq("yes") | r["pool"].eq("yes")) & _given(r["therapy"])
     single = _first(r["_row"], rows & r["disease"].ne(ALL), r["study_id"], r["therapy"], r["unit"])
@@ -509,7 +522,7 @@ def _(t, x, year):
 
 
 @_rule("pool_without_counts", "error", "A row that is pooled has n, from 1 on, and responders.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     pooled = t["responses"]["pool"].eq("yes")
     for column in ("n", "responders"):
         bad = pooled & x["responses"][column].isna()
@@ -518,21 +531,21 @@ def _(t, x, year):
 
 
 @_rule("pool_without_name", "error", "A row that is pooled names its therapy.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     bad = r["pool"].eq("yes") & r["therapy"].isin(MISSING)
     yield "responses", "therapy", bad, "{therapy}, but pool = yes needs the name"
 
 
 @_rule("pool_second_outcome", "error", "A row that is pooled is the primary outcome.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     bad = r["pool"].eq("yes") & r["primary_outcome"].eq("no")
     yield "responses", "pool", bad, "yes, but the row is not the primary outcome"
 
 
 @_rule("pool_reason", "error", "A row that is not pooled has a reason, and a row that is pooled has none.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     left_out, code, silent = r["pool"].eq("no"), r["pool_reason_code"], ~_given(r["pool_reason"])
     yield "responses", "pool_reason_code", left_out & code.eq("") & silent, "no reason is given for pool = no"
@@ -548,7 +561,7 @@ def _(t, x, year):
     "Rows in which nobody responded are left out by choice as often as rows in which everybody did.",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r, n = t["responses"], x["responses"]
     rows = r["primary_outcome"].eq("yes") & n["n"].gt(0) & n["responders"].notna()
     kept, left_out = rows & r["pool"].eq("yes"), rows & r["pool"].eq("no") & r["pool_reason_code"].isin(BY_CHOICE)
@@ -579,14 +592,14 @@ def fisher(a: int, b: int, c: int, d: int) -> float:
 
 
 @_rule("pool_not_included", "error", "A row that is pooled belongs to an included study.", "studies", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a = t["arms"]
     bad = a["pool"].eq("yes") & a["status"].isin(["awaiting", "excluded"])
     yield "arms", "pool", bad, "yes, but the study is {status}"
 
 
 @_rule("mixed_units", "error", "Patients and lesions are never in one pool.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     pooled = r["pool"].eq("yes") & _given(r["therapy"])
     first = _first(r["_row"], pooled & r["unit"].eq("patient"), r["therapy"])
@@ -594,7 +607,7 @@ def _(t, x, year):
     yield "responses", "unit", pooled & r["unit"].eq("lesion") & first.notna(), words, {"first": first}
 
 
-def _twice_in_pool(a, same, named):
+def _twice_in_pool(a: pd.DataFrame, same: pd.Series, named: Mask) -> tuple[Mask, dict[str, pd.Series]]:
     """Rows of a pool that agree in `same` with an earlier row of another study, and what to say of the earlier one."""
     pooled = a["pool"].eq("yes") & _given(a["therapy"]) & named
     first = _first(a["_row"], pooled, a["therapy"], same)
@@ -602,7 +615,7 @@ def _twice_in_pool(a, same, named):
     return pooled & a["study_id"].ne(study), {"first": first, "study": study}
 
 
-def _decided_pairs(t):
+def _decided_pairs(t: Tables) -> set[tuple[str, str]]:
     """Pairs of studies that the table overlaps names, in both orders; what is pooled of them is decided there."""
     if "overlaps" not in t:
         return set()
@@ -610,7 +623,7 @@ def _decided_pairs(t):
     return pairs | {(b, a) for a, b in pairs}
 
 
-def _are_pairs(frame, other, pairs):
+def _are_pairs(frame: pd.DataFrame, other: pd.Series, pairs: set[tuple[str, str]]) -> Mask:
     """Whether the study of each row and that of `other` are one of the pairs."""
     found = [pair in pairs for pair in zip(frame["study_id"], other, strict=True)] if pairs else False
     return pd.Series(found, index=frame.index, dtype=bool)
@@ -623,7 +636,7 @@ def _are_pairs(frame, other, pairs):
     "studies",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a = t["arms"]
     bad, more = _twice_in_pool(a, a["cohort_id"], _given(a["cohort_id"]))
     bad &= ~_are_pairs(a, more["study"], _decided_pairs(t))
@@ -632,7 +645,7 @@ def _(t, x, year):
 
 
 @_rule("report_twice", "error", "A DOI or PubMed number is never twice in one pool.", "studies", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a = t["arms"]
     cohort = _cohort(a)
     for column in ("doi", "pmid"):
@@ -651,14 +664,14 @@ def _(t, x, year):
     "studies",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a = t["arms"]
     bad = a["pool"].eq("yes") & a["design"].isin(["systematic_review", "expert_opinion"])
     yield "arms", "pool", bad, "yes, but the design is {design}: its patients may be in other rows"
 
 
 @_rule("pooled_secondary", "warning", "A row that is pooled is based on the study itself.", "responses")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     r = t["responses"]
     bad = r["pool"].eq("yes") & r["evidence_basis"].eq("secondary")
     words = "secondary, and pool = yes: {responders}/{n} is from a secondary source"
@@ -669,11 +682,11 @@ def _(t, x, year):
 
 
 @_rule("overlap_pair", "error", "A pair of studies is once in the table overlaps.", "overlaps")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     o = t["overlaps"]
     yield "overlaps", "study_b", o["study_a"].ne("") & o["study_a"].eq(o["study_b"]), "{study_b} twice"
-    pair = [" ".join(sorted(pair)) for pair in zip(o["study_a"], o["study_b"], strict=True)]
-    pair = pd.Series(pair, index=o.index, dtype="str")
+    names = [" ".join(sorted(pair)) for pair in zip(o["study_a"], o["study_b"], strict=True)]
+    pair = pd.Series(names, index=o.index, dtype="str")
     first = _first(o["_row"], o["study_a"].ne(""), pair)
     same_order = o["study_a"].eq(_in_row(o, first, "study_a"))  # then duplicate_key tells
     words = "the pair {study_a}, {study_b}: duplicate of row {first:.0f}"
@@ -681,7 +694,7 @@ def _(t, x, year):
 
 
 @_rule("overlap_keep", "error", "Of two reports on the same patients, one of them is kept.", "overlaps")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     o = t["overlaps"]
     is_one = o["keep"].eq(o["study_a"]) | o["keep"].eq(o["study_b"])
     words = "{keep!e}, but same_patients needs {study_a} or {study_b}"
@@ -691,14 +704,14 @@ def _(t, x, year):
 
 
 @_rule("overlap_reason", "error", "A decision on an overlap has a reason.", "overlaps")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     o = t["overlaps"]
     bad = o["decision"].isin(["same_patients", "distinct"]) & ~_given(o["reason"])
     yield "overlaps", "reason", bad, "no reason is given for {decision}"
 
 
 @_rule("overlap_cohort", "error", "Reports on different patients have no cohort in common.", "studies", "overlaps")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     o = t["overlaps"]
     cohort = dict(zip(t["studies"]["study_id"], _cohort(t["studies"]), strict=True))
     one, other = o["study_a"].map(cohort), o["study_b"].map(cohort)
@@ -720,7 +733,7 @@ def _(t, x, year):
     "responses",
     "overlaps",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     offered = t["responses"][t["responses"]["pool"].eq("yes")]
     studies = t["studies"][t["studies"]["study_id"].isin(offered["study_id"])].drop_duplicates("study_id")
     found = overlap_candidates(studies, offered, t["overlaps"], similar=False)
@@ -737,7 +750,7 @@ def _(t, x, year):
 
 
 @_rule("events_over_risk", "error", "Patients with an adverse event are at most those at risk.", "adverse_events")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["adverse_events"]
     yield "adverse_events", "n_patients", n["n_patients"] > n["n_at_risk"], "{n_patients} of n_at_risk = {n_at_risk}"
 
@@ -745,14 +758,14 @@ def _(t, x, year):
 @_rule(
     "events_reporting", "error", "A stated zero has no patients, and what is not reported no count.", "adverse_events"
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     reporting, count = t["adverse_events"]["reporting"], x["adverse_events"]["n_patients"]
     bad = (reporting.eq("reported_none") & (count > 0)) | (reporting.eq("not_reported") & count.notna())
     yield "adverse_events", "reporting", bad, "{reporting}, but n_patients = {n_patients}"
 
 
 @_rule("events_zero", "warning", "A stated zero is marked as reported_none.", "adverse_events")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     bad = t["adverse_events"]["reporting"].eq("reported") & x["adverse_events"]["n_patients"].eq(0)
     yield "adverse_events", "reporting", bad, "reported, but n_patients = 0: reported_none?"
 
@@ -764,7 +777,7 @@ def _(t, x, year):
     "adverse_events",
     "responses",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     e, r = t["adverse_events"], t["responses"]
     there = pd.MultiIndex.from_frame(e[["study_id", "therapy"]]).isin(
         list(zip(r["study_id"], r["therapy"], strict=True))
@@ -774,7 +787,7 @@ def _(t, x, year):
 
 
 @_rule("claim_interval", "error", "A published value lies within its interval.", "published_claims")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     n = x["published_claims"]
     bad = (n["ci_lb"] > n["ci_ub"]) | (n["value"] < n["ci_lb"]) | (n["value"] > n["ci_ub"])
     words = "{value} with an interval from {ci_lb!e} to {ci_ub!e} (claim {claim_id})"
@@ -782,7 +795,7 @@ def _(t, x, year):
 
 
 @_rule("claim_share", "error", "A published share lies between 0 and 1.", "published_claims")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     c = t["published_claims"]
     is_share = c["unit"].eq("share") | c["quantity"].eq("pooled_response")
     for column in ("value", "ci_lb", "ci_ub"):
@@ -792,7 +805,7 @@ def _(t, x, year):
 
 
 @_rule("claim_unit", "error", "The unit of a published claim is one that its quantity has.", "published_claims")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     c = t["published_claims"]
     units = c["quantity"].map(QUANTITY_UNITS)
     bad = [allowed == allowed and unit not in ("", *allowed) for unit, allowed in zip(c["unit"], units, strict=True)]
@@ -802,7 +815,7 @@ def _(t, x, year):
 
 
 @_rule("claim_unit_unusual", "warning", "The unit of a published claim is a usual one.", "published_claims")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     c = t["published_claims"]
     near = c["unit"].map({unit: nearest(unit, CLAIM_UNITS, cutoff=0.8) for unit in set(c["unit"]) - set(CLAIM_UNITS)})
     bad = c["quantity"].eq("other") & near.fillna("").ne("")
@@ -810,7 +823,7 @@ def _(t, x, year):
 
 
 @_rule("claim_responders", "error", "Published responders are at most n.", "published_claims")
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     c, n = t["published_claims"], x["published_claims"]
     bad = c["quantity"].eq("responders") & (n["value"] > n["n"])
     yield "published_claims", "value", bad, "{value} of n = {n} (claim {claim_id})"
@@ -825,7 +838,7 @@ def _(t, x, year):
     "Start and overall are a certainty (high to very low); the other domains say how serious the concern is.",
     "certainty",
 )
-def _(t, x, year):
+def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     c = t["certainty"]
     is_whole, is_certainty = c["domain"].isin(["start", "overall"]), c["judgement"].isin(CERTAINTIES)
     words = "{judgement}, but {domain} is " + ", ".join(CERTAINTIES[:-1]) + f" or {CERTAINTIES[-1]}"

@@ -8,11 +8,15 @@ never numbers and stay apart to the end.
 import datetime
 import difflib
 import re
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, LiteralString, NamedTuple
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from small_evidence import shown, unprintable
 
@@ -210,7 +214,7 @@ _LEVEL = re.compile(r"(?:[1-5]|I{1,3}|IV|V)[A-Ca-c]?[+-]?")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.000")
 
 
-def nearest(word, allowed, cutoff=0.6):
+def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.6) -> str:
     """The allowed word most like `word`, or "" when none is as near as `cutoff` (1 = the same)."""
     lowered = {name.lower(): name for name in reversed(list(allowed))}
     wanted = str(word).strip().lower().replace(" ", "_")
@@ -218,22 +222,22 @@ def nearest(word, allowed, cutoff=0.6):
     return lowered[matches[0]] if matches else ""
 
 
-def labels(table, column):
+def labels(table: str, column: str) -> dict[str, str]:
     """The vocabulary of a column with its words for people; {} where the column has none."""
     return LABELS.get(f"{table}.{column}") or LABELS.get(column, {})
 
 
-def claim_unit(quantity, unit, outcome_unit=""):
+def claim_unit(quantity: str, unit: str, outcome_unit: str = "") -> str:
     """The unit of a published claim: as typed, else that of its quantity, or of quantity other that of its outcome."""
     return unit or (QUANTITY_UNITS[quantity][0] if quantity in QUANTITY_UNITS else outcome_unit or "share")
 
 
-def _fault(rule, words):
+def _fault(rule: LiteralString, words: str) -> PydanticCustomError:
     # the whole sentence is the context, so that braces in a cell are text
     return PydanticCustomError(rule, "{words}", {"words": words})
 
 
-def _text(value):
+def _text(value: str) -> str:
     if words := unprintable(value):
         raise _fault("control_character", words)
     if len(value) > LONGEST_TEXT:
@@ -241,19 +245,19 @@ def _text(value):
     return value
 
 
-def _filled(value):
+def _filled(value: str) -> str:
     if not value:
         raise _fault("blank_cell", "empty; write NR if it is not reported")
     return value
 
 
-def _named(value):
+def _named(value: str) -> str:
     if not value:
         raise _fault("blank_cell", "empty; every row needs its name")
     return value
 
 
-def _slug(value):
+def _slug(value: str) -> str:
     if _named(value).strip().lower() == EXAMPLE:
         raise _fault("example_row", f"{shown(value)} marks the made-up row of the form; delete the row")
     if not _SLUG.fullmatch(_named(value)) or len(value) > LONGEST_SLUG:
@@ -267,13 +271,13 @@ def _slug(value):
     return value
 
 
-def _group_slug(value):
+def _group_slug(value: str) -> str:
     if value in _RESERVED_GROUP:
         raise _fault("reserved_name", f"{shown(value)} is a reserved name; choose another")
     return _slug(value)
 
 
-def _count(value):
+def _count(value: str) -> str:
     if not value or value in MISSING:
         return value
     match = _COUNT.fullmatch(value)
@@ -287,13 +291,13 @@ def _count(value):
     return str(int(match[1]))
 
 
-def _order(value):
+def _order(value: str) -> str:
     if not _COUNT.fullmatch(value):
         raise _fault("not_a_number", f"{shown(value)} is not a whole number from 0 on")
     return _count(value)
 
 
-def _year(value):
+def _year(value: str) -> str:
     if value in MISSING:
         return value
     match = _COUNT.fullmatch(_filled(value))
@@ -302,7 +306,7 @@ def _year(value):
     return match[1]
 
 
-def _plain_number(value):
+def _plain_number(value: str) -> str:
     """A plain number in its shortest form ("0.60" -> "0.6"), so that CSV and spreadsheets agree; else as it is."""
     if not _NUMBER.fullmatch(value):
         return value
@@ -313,7 +317,7 @@ def _plain_number(value):
     return number if number == "0" else sign + number
 
 
-def _value(value):
+def _value(value: str) -> str:
     if _DECIMAL_COMMA.fullmatch(value):
         raise _fault(
             "not_a_number", f"{shown(value)} has a comma; write a decimal point, and nothing between thousands"
@@ -321,7 +325,7 @@ def _value(value):
     return _plain_number(value)
 
 
-def _number(value):
+def _number(value: str) -> str:
     if not value or value in MISSING:
         return value
     if not _NUMBER.fullmatch(value):
@@ -332,14 +336,14 @@ def _number(value):
     return _plain_number(value)
 
 
-def _share(value):
+def _share(value: str) -> str:
     number = _number(value)
     if number and number not in MISSING and not 0 <= float(number) <= 1:
         raise _fault("not_a_share", f"{shown(value)} is not a share from 0 to 1 (57 % is 0.57)")
     return number
 
 
-def _doi(value):
+def _doi(value: str) -> str:
     if value and value not in MISSING and not _DOI.fullmatch(value):
         raise _fault(
             "not_a_doi",
@@ -348,7 +352,7 @@ def _doi(value):
     return value
 
 
-def _pmid(value):
+def _pmid(value: str) -> str:
     if not value or value in MISSING:
         return value
     match = _PMID.fullmatch(value)
@@ -357,13 +361,13 @@ def _pmid(value):
     return match[1]
 
 
-def _level(value):
+def _level(value: str) -> str:
     if value and not _LEVEL.fullmatch(value):
         raise _fault("not_a_level", f"{shown(value)} is not a level such as IV, IIB or 2b")
     return value
 
 
-def _date(value):
+def _date(value: str) -> str:
     if value:
         try:
             if datetime.date.fromisoformat(value).isoformat() != value:
@@ -373,15 +377,22 @@ def _date(value):
     return value
 
 
-def _switch(value):
+def _switch(value: str) -> str:
     # spreadsheets turn yes and no, typed as a formula or by a tick box, into TRUE and FALSE
     return {"TRUE": "yes", "FALSE": "no"}.get(value, value)
 
 
-def _words(vocabulary, empty=False):
+@dataclass(frozen=True)
+class _Words:
     """A vocabulary as a type: the words of LABELS[vocabulary] and, where it may, nothing."""
-    words = Literal[(*LABELS[vocabulary], *[""] * empty)]
-    return Annotated[words, BeforeValidator(_switch)] if "yes" in LABELS[vocabulary] else words
+
+    vocabulary: str
+    empty: bool = False
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        words = core_schema.literal_schema([*LABELS[self.vocabulary], *[""] * self.empty])
+        is_switch = "yes" in LABELS[self.vocabulary]
+        return core_schema.no_info_before_validator_function(_switch, words) if is_switch else words
 
 
 # Kind of cell -> what may be in it, in words.
@@ -405,43 +416,54 @@ ALLOWED = {
 _NUMERIC = ("count", "order", "year", "number", "share", "value", "filled_value")
 
 
-def _cell(kind, *checks):
-    """A type of cell: a string of this kind that passes the checks."""
-    return Annotated[(str, *map(AfterValidator, (_text, *checks)), kind)]
+# Types of cells: a string that passes the checks, and its kind.
+Note = Annotated[str, AfterValidator(_text), "note"]
+Text = Annotated[str, AfterValidator(_text), AfterValidator(_filled), "text"]
+Slug = Annotated[str, AfterValidator(_text), AfterValidator(_slug), "slug"]
+GroupSlug = Annotated[str, AfterValidator(_text), AfterValidator(_group_slug), "slug"]
+Reference = Annotated[str, AfterValidator(_text), AfterValidator(_named), "reference"]
+Count = Annotated[str, AfterValidator(_text), AfterValidator(_count), "count"]
+Order = Annotated[str, AfterValidator(_text), AfterValidator(_order), "order"]
+Year = Annotated[str, AfterValidator(_text), AfterValidator(_year), "year"]
+Number = Annotated[str, AfterValidator(_text), AfterValidator(_number), "number"]
+Share = Annotated[str, AfterValidator(_text), AfterValidator(_share), "share"]
+Value = Annotated[str, AfterValidator(_text), AfterValidator(_value), "value"]
+FilledValue = Annotated[str, AfterValidator(_text), AfterValidator(_filled), AfterValidator(_value), "filled_value"]
+Doi = Annotated[str, AfterValidator(_text), AfterValidator(_doi), "doi"]
+Pmid = Annotated[str, AfterValidator(_text), AfterValidator(_pmid), "pmid"]
+Level = Annotated[str, AfterValidator(_text), AfterValidator(_level), "level"]
+Date = Annotated[str, AfterValidator(_text), AfterValidator(_date), "date"]
+Design = Annotated[str, _Words("design")]
+Controlled = Annotated[str, _Words("controlled")]
+Status = Annotated[str, _Words("status")]
+PublishedReview = Annotated[str, _Words("published_review", empty=True)]
+ResponseRole = Annotated[str, _Words("responses.role", empty=True)]
+Primary = Annotated[str, _Words("primary_outcome")]
+Unit = Annotated[str, _Words("unit")]
+EvidenceBasis = Annotated[str, _Words("evidence_basis")]
+Confidence = Annotated[str, _Words("confidence")]
+Pool = Annotated[str, _Words("pool")]
+PoolReasonCode = Annotated[str, _Words("pool_reason_code", empty=True)]
+Serious = Annotated[str, _Words("serious")]
+Reporting = Annotated[str, _Words("reporting")]
+Kind = Annotated[str, _Words("kind")]
+DesignAsPublished = Annotated[str, _Words("design_as_published")]
+InTableIv = Annotated[str, _Words("in_table_iv")]
+Quantity = Annotated[str, _Words("quantity")]
+Stage = Annotated[str, _Words("stage")]
+ScenarioRole = Annotated[str, _Words("scenarios.role")]
+Flow = Annotated[str, _Words("flow", empty=True)]
+ScreeningStage = Annotated[str, _Words("screening_stage")]
+ScreeningDecision = Annotated[str, _Words("screening_decision", empty=True)]
+ExclusionReason = Annotated[str, _Words("exclusion_reason", empty=True)]
+SourceKind = Annotated[str, _Words("source_kind", empty=True)]
+Decision = Annotated[str, _Words("decision")]
+Good = Annotated[str, _Words("good")]
+Domain = Annotated[str, _Words("domain")]
+CertaintyJudgement = Annotated[str, _Words("certainty.judgement")]
 
 
-Note = _cell("note")
-Text = _cell("text", _filled)
-Slug = _cell("slug", _slug)
-GroupSlug = _cell("slug", _group_slug)
-Reference = _cell("reference", _named)
-Count = _cell("count", _count)
-Order = _cell("order", _order)
-Year = _cell("year", _year)
-Number = _cell("number", _number)
-Share = _cell("share", _share)
-Value = _cell("value", _value)
-FilledValue = _cell("filled_value", _filled, _value)
-Doi = _cell("doi", _doi)
-Pmid = _cell("pmid", _pmid)
-Level = _cell("level", _level)
-Date = _cell("date", _date)
-Design, Controlled, Status = _words("design"), _words("controlled"), _words("status")
-PublishedReview = _words("published_review", empty=True)
-ResponseRole, Primary, Unit = _words("responses.role", empty=True), _words("primary_outcome"), _words("unit")
-EvidenceBasis, Confidence, Pool = _words("evidence_basis"), _words("confidence"), _words("pool")
-PoolReasonCode = _words("pool_reason_code", empty=True)
-Serious, Reporting, Kind = _words("serious"), _words("reporting"), _words("kind")
-DesignAsPublished, InTableIv = _words("design_as_published"), _words("in_table_iv")
-Quantity, Stage, ScenarioRole = _words("quantity"), _words("stage"), _words("scenarios.role")
-Flow = Literal[(*LABELS["flow"], "")]
-ScreeningStage, ScreeningDecision = _words("screening_stage"), Literal[(*LABELS["screening_decision"], "")]
-ExclusionReason, SourceKind = Literal[(*LABELS["exclusion_reason"], "")], Literal[(*LABELS["source_kind"], "")]
-Decision, Good = _words("decision"), _words("good")
-Domain, CertaintyJudgement = _words("domain"), _words("certainty.judgement")
-
-
-def _column(meaning, unit="", default=None, made=""):
+def _column(meaning: str, unit: str = "", default: str | None = None, made: str = "") -> Any:
     """A column: its meaning for people, its unit, and what is taken where a table lacks the column.
 
     Parameters
@@ -450,8 +472,8 @@ def _column(meaning, unit="", default=None, made=""):
     made : in words, what the cell is made from, where that depends on the rest of the table
     """
     default = "" if made else default
-    extra = {"unit": unit, "made": made}
-    return Field(description=meaning, json_schema_extra=extra, **({} if default is None else {"default": default}))
+    extra: JsonDict = {"unit": unit, "made": made}
+    return Field(... if default is None else default, description=meaning, json_schema_extra=extra)
 
 
 class Row(BaseModel):
@@ -744,6 +766,9 @@ class Table(NamedTuple):
     row: str
 
 
+# What is wrong with a table or between rows: rule, table, row (None = the whole table), column, study_id, words.
+RowFault = tuple[str, str, int | None, str, str, str]
+
 TABLES = {
     "studies": Table(Study, ("study_id",), False, "study"),
     "responses": Table(
@@ -794,83 +819,89 @@ _NAMELESS = {
 
 COLUMN_ALIASES = {"study": "study_id"}
 
-_ADAPTERS = {}
+_ADAPTERS: dict[tuple[str, str], TypeAdapter[str]] = {}
 
 
-def columns(table):
+def columns(table: str) -> list[str]:
     """The columns of a table, in order."""
     return list(TABLES[table].model.model_fields)
 
 
-def needed_columns(table):
+def needed_columns(table: str) -> list[str]:
     """The columns a table cannot lack."""
     return [name for name, field in TABLES[table].model.model_fields.items() if field.is_required()]
 
 
-def column_name(name):
+def column_name(name: str) -> str:
     """The name of a column as the tables write it: "Study ID" -> study_id, "Study" -> study_id."""
     plain = re.sub(r"[\s_\-]+", "_", name.strip().casefold()).strip("_")
     return COLUMN_ALIASES.get(plain, plain)
 
 
-def _field(table, column):
+def _field(table: str, column: str) -> FieldInfo:
     """What the schema says of a column; one that it does not know is a column of the reviewer's own."""
     return TABLES[table].model.model_fields.get(column, OwnColumn.model_fields["cell"])
 
 
-def default_cell(table, column):
+def _said(table: str, column: str, what: Literal["unit", "made"]) -> str:
+    """What `_column` was given as unit or as made."""
+    extra = _field(table, column).json_schema_extra
+    return str(extra[what]) if isinstance(extra, dict) else ""
+
+
+def default_cell(table: str, column: str) -> str:
     """The cell that is taken where a table lacks the column; "" where none is."""
     field = _field(table, column)
-    return "" if field.is_required() else field.default
+    return "" if field.is_required() else str(field.default)
 
 
-def is_made(table, column):
+def is_made(table: str, column: str) -> bool:
     """Whether the cell of a column that a table lacks is made from its other cells."""
-    return bool(_field(table, column).json_schema_extra["made"])
+    return bool(_said(table, column, "made"))
 
 
-def is_quiet(table, column):
+def is_quiet(table: str, column: str) -> bool:
     """Whether an empty cell of the column is allowed and stands for its default."""
     return not check_cell(table, column, "")[1]
 
 
-def must_be_filled(table, column):
+def must_be_filled(table: str, column: str) -> bool:
     """Whether every row needs the cell where the table has the column."""
     is_order_or_name = is_made(table, column) and column in ("response_id", "label", "therapy_class", "display_order")
     return not is_quiet(table, column) and not is_order_or_name
 
 
-def numeric_columns(table):
+def numeric_columns(table: str) -> list[str]:
     """The columns whose cells may be numbers to reckon with."""
     return [name for name in columns(table) if cell_kind(table, name) in _NUMERIC]
 
 
-def cell_kind(table, column):
+def cell_kind(table: str, column: str) -> str:
     """The kind of a column's cells: one of ALLOWED, or "word" where it has a vocabulary."""
     if allowed_words(table, column):
         return "word"
-    return _field(table, column).metadata[-1]
+    return str(_field(table, column).metadata[-1])
 
 
-def reference(table, column):
+def reference(table: str, column: str) -> tuple[str, tuple[str, ...]]:
     """The table whose rows a column names ("" for a column that names none), and the words allowed beside the names."""
     target = _TARGETS.get(f"{table}.{column}") or _TARGETS.get(column, "")
     is_reference = target and TABLES[table].key != (column,)
     return (target, _NAMELESS.get((table, column), ())) if is_reference else ("", ())
 
 
-def empty_table(table):
+def empty_table(table: str) -> pd.DataFrame:
     """The table without rows."""
     return pd.DataFrame({name: pd.Series(dtype="str") for name in columns(table)})
 
 
-def allowed_words(table, column):
+def allowed_words(table: str, column: str) -> list[str]:
     """The vocabulary of a column as a list, or an empty list where the column takes free text or numbers."""
-    field = _field(table, column)
-    return [word for word in getattr(field.annotation, "__args__", ()) if isinstance(word, str) and word]
+    vocabularies = [kind.vocabulary for kind in _field(table, column).metadata if isinstance(kind, _Words)]
+    return [word for vocabulary in vocabularies for word in LABELS[vocabulary]]
 
 
-def check_cell(table, column, value):
+def check_cell(table: str, column: str, value: str) -> tuple[str, str, str]:
     """Check one cell against the type of its column.
 
     Returns
@@ -882,27 +913,25 @@ def check_cell(table, column, value):
         return value, "control_character", words
     adapter = _ADAPTERS.get((table, column))
     if adapter is None:
-        field = _field(table, column)
-        annotated = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-        adapter = _ADAPTERS[table, column] = TypeAdapter(annotated)
+        adapter = _ADAPTERS[table, column] = TypeAdapter(Annotated[(str, *_field(table, column).metadata)])
     try:
         return adapter.validate_python(value.strip().replace("\r\n", "\n").replace("\r", "\n")), "", ""
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     if first["type"] != "literal_error":
         return value, first["type"], first["msg"]
-    words = allowed_words(table, column)
-    near = nearest(value, words)
+    allowed = allowed_words(table, column)
+    near = nearest(value, allowed)
     return (
         value,
         "unknown_word",
         (f"{shown(value)} is not known" if value.strip() else "empty")
         + (f", nearest is {near}" if near else "")
-        + f"; allowed are {', '.join(words)}",
+        + f"; allowed are {', '.join(allowed)}",
     )
 
 
-def numbers(series):
+def numbers(series: pd.Series) -> "pd.Series[float]":
     """The numbers of a column of strings.
 
     Parameters
@@ -919,13 +948,13 @@ def numbers(series):
     return pd.to_numeric(text.where(text.str.fullmatch(_NUMBER.pattern).fillna(False))).astype(float)
 
 
-def humanise(slug):
+def humanise(slug: str) -> str:
     """A slug as words: "calcium_channel_blocker" -> "Calcium channel blocker"."""
     words = str(slug).replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
-def describe(table, own=()):
+def describe(table: str, own: Iterable[str] = ()) -> pd.DataFrame:
     """One row a column of `table`: column, meaning, unit, allowed, needed (yes/no), default (where it is missing).
 
     `own` are columns of the reviewer's own, which come after those of the schema.
@@ -937,16 +966,16 @@ def describe(table, own=()):
             {
                 "column": name,
                 "meaning": field.description,
-                "unit": field.json_schema_extra["unit"],
+                "unit": _said(table, name, "unit"),
                 "allowed": ", ".join(words) or ALLOWED[cell_kind(table, name)],
                 "needed": "yes" if field.is_required() else "no",
-                "default": "" if field.is_required() else field.json_schema_extra["made"] or field.default or "empty",
+                "default": "" if field.is_required() else _said(table, name, "made") or field.default or "empty",
             }
         )
     return pd.DataFrame(rows, dtype="str")
 
 
-def data_dictionary(rules, notes=""):
+def data_dictionary(rules: Mapping[str, tuple[str, str]], notes: str = "") -> str:
     """The data dictionary of a review as Markdown: tables, columns, words, rules and notes.
 
     Parameters
@@ -988,9 +1017,8 @@ def data_dictionary(rules, notes=""):
     for table in TABLES:
         lines += ["", f"## {table}", "", "| column | meaning | unit | allowed | needed | where missing |"]
         lines += ["|---|---|---|---|---|---|"]
-        for row in describe(table).itertuples(index=False):
-            cells = [f"`{row.column}`", row.meaning, row.unit, row.allowed, row.needed, row.default]
-            lines.append("| " + " | ".join(cells) + " |")
+        for column, *cells in describe(table).to_numpy().tolist():
+            lines.append("| " + " | ".join([f"`{column}`", *cells]) + " |")
     lines += ["", "## Words", "", "What the words of the vocabularies are called in tables and figures.", ""]
     lines += ["| column | word | label |", "|---|---|---|"]
     for column, words in LABELS.items():
