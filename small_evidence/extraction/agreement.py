@@ -6,16 +6,26 @@ about (`COMPARED`), never by their names, which each person is free to choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from small_evidence import shown
-from small_evidence.extraction.schema import allowed_words, check_cell, columns, numbers, numeric_columns
+from small_evidence.extraction.schema import RowFault, allowed_words, check_cell, columns, numbers, numeric_columns
 from small_evidence.extraction.spreadsheets import create_workbook
+
+Tables: TypeAlias = dict[str, pd.DataFrame]
+Record: TypeAlias = Mapping[Hashable, Any]  # one row of a table
+Place: TypeAlias = tuple[int | None, int | None]  # position of a row in the first and in the second extraction
+Sides: TypeAlias = dict[str, tuple[pd.DataFrame, pd.DataFrame | None]]
+Key: TypeAlias = tuple[str, str, str]  # table, row_key and column of a cell
+Decisions: TypeAlias = dict[Key, Record]
+# table, position in first or None, column, and the value or, of a row to add, its position in second
+Change: TypeAlias = tuple[str, int | None, str, str | int]
 
 # Table -> the columns by which a row of one person is found again in the table of the other
 COMPARED = {
@@ -66,22 +76,24 @@ def match_rows(first: pd.DataFrame, second: pd.DataFrame, table: str) -> list[tu
     """
     fields = list(compared_columns(table))
     cells = [frame[fields].to_numpy() if len(frame) else np.empty((0, len(fields))) for frame in (first, second)]
-    groups: dict[tuple, tuple[list, list]] = {}
+    groups: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
     for side, frame in enumerate((first, second)):
         for position, key in enumerate(zip(*(frame[name] for name in COMPARED[table]), strict=True)):
             groups.setdefault(key, ([], []))[side].append(position)
-    matched, unmatched = {}, []
+    matched: dict[int, tuple[str, int | None, int | None]] = {}
+    unmatched: dict[int, tuple[str, int | None, int | None]] = {}
     for key, (ours, theirs) in groups.items():
         pairs = _pairs(ours, theirs, cells)
         names = _row_keys(key, max(len(ours), len(ours) + len(theirs) - len(pairs)))
         for name, position in zip(names, ours, strict=False):
             matched[position] = (name, position, pairs.get(position))
         left = [position for position in theirs if position not in pairs.values()]
-        unmatched += [(name, None, position) for name, position in zip(names[len(ours) :], left, strict=True)]
-    return [matched[position] for position in sorted(matched)] + sorted(unmatched, key=lambda row: row[2])
+        for name, position in zip(names[len(ours) :], left, strict=True):
+            unmatched[position] = (name, None, position)
+    return [rows[position] for rows in (matched, unmatched) for position in sorted(rows)]
 
 
-def _pairs(ours: list[int], theirs: list[int], cells: list[np.ndarray]) -> dict[int, int]:
+def _pairs(ours: list[int], theirs: list[int], cells: list[np.ndarray[Any, Any]]) -> dict[int, int]:
     """The position in second of each position in first that has a partner: the most alike first."""
     if len(ours) <= 1 and len(theirs) <= 1:
         return dict(zip(ours, theirs, strict=False))
@@ -93,15 +105,13 @@ def _pairs(ours: list[int], theirs: list[int], cells: list[np.ndarray]) -> dict[
     return pairs
 
 
-def _row_keys(key: tuple, count: int) -> list[str]:
+def _row_keys(key: tuple[str, ...], count: int) -> list[str]:
     """Names of the rows about one thing: "doe2022 | balm | gout | pain_response | patient", the next one with (2)."""
     name = " | ".join(key)
     return [name] + [f"{name} ({number})" for number in range(2, count + 1)]
 
 
-def disagreements(
-    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], adjudication: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def disagreements(first: Tables, second: Tables, adjudication: pd.DataFrame | None = None) -> pd.DataFrame:
     """Every cell in which two extractions differ, and every row that only one of them has.
 
     Parameters
@@ -138,17 +148,17 @@ def disagreements(
     return pd.concat([found, last], axis=1)
 
 
-def _differ(one: dict, other: dict, column: str) -> bool:
-    return one[column].casefold() != other[column].casefold() if column == "doi" else one[column] != other[column]
+def _differ(one: Record, other: Record, column: str) -> bool:
+    return bool(one[column].casefold() != other[column].casefold() if column == "doi" else one[column] != other[column])
 
 
-def _source(row: dict) -> str:
+def _source(row: Record) -> str:
     """Where a row was read, as far as its table says."""
     parts = [row.get(name, "") for name in ("source", "location", "support")]
     return "; ".join(part for part in parts if part)
 
 
-def _decisions(adjudication: pd.DataFrame) -> Iterator[tuple[tuple, dict]]:
+def _decisions(adjudication: pd.DataFrame) -> Iterator[tuple[Key, Record]]:
     """The decided rows of the table adjudication by table, row and column, values in their normal form."""
     for row in adjudication.to_dict("records"):
         if row["agreed"]:
@@ -165,7 +175,7 @@ def columns_of(table: str) -> list[str]:
     return list(compared_columns(table)) if table in COMPARED else []
 
 
-def _state(found: dict, decided: dict) -> list[str]:
+def _state(found: Record, decided: Decisions) -> list[str]:
     row = decided.get((found["table"], found["row_key"], found["column"]))
     if row is None:
         return ["open", "", "", ""]
@@ -174,7 +184,7 @@ def _state(found: dict, decided: dict) -> list[str]:
     return [f"out of date: {stale}", *last] if stale else ["agreed", *last]
 
 
-def _stale(row: dict, first: str, second: str | None) -> str:
+def _stale(row: Record, first: str, second: str | None) -> str:
     """In words, what has changed since the decision; "" where nothing has that matters."""
     for name, now in (("first", first), ("second", second)):
         if now is not None and now not in (row[name], row["agreed"]):
@@ -182,9 +192,7 @@ def _stale(row: dict, first: str, second: str | None) -> str:
     return ""
 
 
-def agreement(
-    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], conf_level: float = 0.95
-) -> pd.DataFrame:
+def agreement(first: Tables, second: Tables, conf_level: float = 0.95) -> pd.DataFrame:
     """How far two extractions agree, by table and column.
 
     Parameters
@@ -229,17 +237,17 @@ def agreement(
                 if len(distance):
                     row |= {"exact": (distance == 0).mean(), "within_1": (distance <= 1).mean()}
             rows.append(row)
-    table = pd.DataFrame(rows, columns=AGREEMENT)
+    found = pd.DataFrame(rows, columns=AGREEMENT)
     whole = ["compared", "agreed", "both_numbers", "only_first", "only_second"]
-    return table.astype(dict.fromkeys(whole, "Int64")).assign(note=table["note"].fillna("").astype("str"))
+    return found.astype(dict.fromkeys(whole, "Int64")).assign(note=found["note"].fillna("").astype("str"))
 
 
-def _share(agreed: int, compared: int) -> dict:
+def _share(agreed: int, compared: int) -> dict[str, float]:
     share = agreed / compared if compared else np.nan
     return {"compared": compared, "agreed": agreed, "share_agreed": share}
 
 
-def kappa(x: pd.Series, y: pd.Series, conf_level: float = 0.95) -> dict:
+def kappa(x: pd.Series, y: pd.Series, conf_level: float = 0.95) -> dict[str, Any]:
     """Cohen's kappa of two raters' words, with its interval, or a note on why there is none.
 
     Parameters
@@ -272,8 +280,8 @@ def kappa(x: pd.Series, y: pd.Series, conf_level: float = 0.95) -> dict:
 
 
 def settle(
-    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame], adjudication: pd.DataFrame, required: bool = False
-) -> tuple[list[tuple], list[tuple]]:
+    first: Tables, second: Tables, adjudication: pd.DataFrame, required: bool = False
+) -> tuple[list[Change], list[RowFault]]:
     """What the decisions on differences change in the first extraction, and what is still to be decided.
 
     Parameters
@@ -289,7 +297,10 @@ def settle(
     absent takes the row away, and with position None value is the position in second of the row to add; faults as
     (rule, table, row, column, study_id, words) of the tables in first and of adjudication
     """
-    changes, faults, rows, sides = [], [], {}, {}
+    changes: list[Change] = []
+    faults: list[RowFault] = []
+    rows: dict[tuple[str, str], Place] = {}
+    sides: Sides = {}
     for table in COMPARED:
         if table in first:
             blank = first[table].iloc[:0]
@@ -297,7 +308,7 @@ def settle(
                 rows[table, name] = (i, j)
             sides[table] = (first[table], second.get(table))
     row_numbers = dict(zip(zip(*(adjudication[key] for key in _KEY), strict=True), adjudication["_row"], strict=True))
-    decided = {}
+    decided: Decisions = {}
     for key, row in _decisions(adjudication):
         change, rule, column, words = _decide(row, rows.get(key[:2]), sides)
         if rule:
@@ -313,7 +324,7 @@ def settle(
 _KEY = ("table", "row_key", "column")
 
 
-def _decide(row: dict, found: tuple | None, sides: dict) -> tuple:
+def _decide(row: Record, found: Place | None, sides: Sides) -> tuple[Change | None, str, str, str]:
     """(change or None, rule, column of adjudication, words) of one decision; rule "" where there is nothing to say."""
     table, column, agreed = row["table"], row["column"], row["agreed"]
     if table not in COMPARED:
@@ -321,7 +332,6 @@ def _decide(row: dict, found: tuple | None, sides: dict) -> tuple:
         return None, "adjudication_unknown", "table", words
     if column not in (ROW, *columns_of(table)):
         return None, "adjudication_unknown", "column", f"{shown(column)} of {table} is not compared"
-    first, second = sides.get(table, (None, None))
     i, j = found or (None, None)
     if column == ROW:
         if agreed not in (PRESENT, ABSENT):
@@ -342,6 +352,7 @@ def _decide(row: dict, found: tuple | None, sides: dict) -> tuple:
     _, rule, words = check_cell(table, column, agreed)
     if rule:
         return None, "adjudication_value", "agreed", f"{words} ({column} of {table})"
+    first, second = sides[table]
     now = first.iloc[i][column]
     stale = _stale(row, now, second.iloc[j][column] if second is not None and j is not None else None)
     if stale:
@@ -352,10 +363,12 @@ def _decide(row: dict, found: tuple | None, sides: dict) -> tuple:
     return (table, i, column, agreed), "adjudicated_value", "agreed", words
 
 
-def _open_differences(first: dict, second: dict, rows: dict, decided: dict, required: bool) -> list[tuple]:
+def _open_differences(
+    first: Tables, second: Tables, rows: dict[tuple[str, str], Place], decided: Decisions, required: bool
+) -> list[RowFault]:
     """Faults for the differences that a pool rests on and that nobody has decided."""
     rule = "adjudication_missing" if required else "extractors_differ"
-    faults = []
+    faults: list[RowFault] = []
     found = disagreements(first, second)
     for row in found[found["pooled"] == "yes"].to_dict("records"):
         if (row["table"], row["row_key"], row["column"]) in decided:
@@ -363,28 +376,27 @@ def _open_differences(first: dict, second: dict, rows: dict, decided: dict, requ
         i, j = rows[row["table"], row["row_key"]]
         ours = first[row["table"]].iloc[i] if i is not None else None
         theirs = second[row["table"]].iloc[j] if j is not None else None
-        study = (theirs if ours is None else ours)["study_id"]
-        if ours is None:
-            words = f"the second extraction has {row['row_key']} (its row {theirs['_row']}), the first has not"
-            faults.append((rule, row["table"], None, "", study, words))
-        elif theirs is None:
-            words = f"the second extraction has no row for {row['row_key']}"
-            faults.append((rule, row["table"], ours["_row"], "", study, words))
-        else:
+        if ours is not None and theirs is not None:
             words = f"{row['first'] or 'empty'}, but {row['second'] or 'empty'} in row {theirs['_row']} of the second "
             words += "extraction"
-            faults.append((rule, row["table"], ours["_row"], row["column"], study, words))
+            faults.append((rule, row["table"], ours["_row"], row["column"], ours["study_id"], words))
+        elif ours is not None:
+            words = f"the second extraction has no row for {row['row_key']}"
+            faults.append((rule, row["table"], ours["_row"], "", ours["study_id"], words))
+        elif theirs is not None:
+            words = f"the second extraction has {row['row_key']} (its row {theirs['_row']}), the first has not"
+            faults.append((rule, row["table"], None, "", theirs["study_id"], words))
     return faults
 
 
-def apply_changes(tables: dict[str, pd.DataFrame], changes: list[tuple], second: dict) -> dict[str, pd.DataFrame]:
+def apply_changes(tables: Tables, changes: list[Change], second: Tables) -> Tables:
     """The tables of the first extraction, as `settle` got them, with its changes made."""
     tables = dict(tables)
     for table in {change[0] for change in changes}:
         frame, gone = tables[table].copy(), []
         for _, position, column, value in (change for change in changes if change[0] == table):
             if position is None:
-                added = second[table].iloc[[value]].assign(_row=frame["_row"].max() + 1)
+                added = second[table].iloc[[int(value)]].assign(_row=frame["_row"].max() + 1)
                 frame = pd.concat([frame, added], ignore_index=True)
             elif column == ROW:
                 gone.append(frame.index[position])

@@ -6,12 +6,16 @@ An instrument is a file of workflow/standards/risk_of_bias. A checklist has `ite
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 from small_evidence import shown
-from small_evidence.extraction.schema import MISSING, nearest
+from small_evidence.extraction.schema import MISSING, RowFault, nearest
+
+Instrument: TypeAlias = Mapping[str, Any]  # as its file says it
+Record: TypeAlias = Mapping[Hashable, Any]  # one row of the table
 
 OVERALL = "overall"
 CONSENSUS = "consensus"  # the rater of a version that several agreed on
@@ -29,7 +33,7 @@ RULES = {
 }
 
 
-def parts(instrument: Mapping) -> dict[str, dict]:
+def parts(instrument: Instrument) -> dict[str, dict[str, Any]]:
     """The items or domains of an instrument, without overall: id -> {label, domain, answers or judgements}."""
     if "domains" in instrument:
         return {
@@ -39,14 +43,14 @@ def parts(instrument: Mapping) -> dict[str, dict]:
     return {item["id"]: {"answers": instrument.get("answers", {}), **item} for item in instrument["items"]}
 
 
-def _questions(instrument: Mapping) -> dict[str, str]:
+def _questions(instrument: Instrument) -> dict[str, str]:
     """Signalling question -> domain."""
     return {
         question: domain["id"] for domain in instrument.get("domains", ()) for question in domain.get("questions", ())
     }
 
 
-def faults(tables: Mapping[str, pd.DataFrame], instruments: Mapping[str, dict]) -> Iterator[tuple]:
+def faults(tables: Mapping[str, pd.DataFrame], instruments: Mapping[str, Instrument]) -> Iterator[RowFault]:
     """What is wrong with the table risk_of_bias, as (rule, table, row, column, study_id, words).
 
     Parameters
@@ -62,21 +66,19 @@ def faults(tables: Mapping[str, pd.DataFrame], instruments: Mapping[str, dict]) 
         hint = f"; nearest is {near}" if near else ""
         words = f"{shown(row['tool'])} is not an instrument{hint}; known are {', '.join(instruments)}"
         yield _fault("appraisal_tool", row, "tool", words)
-    for (study, result, tool, rater), group in rows[known].groupby(
-        ["study_id", "result", "tool", "rater"], sort=False, dropna=False
-    ):
+    for who, group in rows[known].groupby(["study_id", "result", "tool", "rater"], sort=False, dropna=False):
+        study, result, tool, rater = map(str, who)
         instrument = instruments[tool]
-        who = (study, result, tool, rater)
         yield from _faults_of_cells(group, instrument)
-        yield from _faults_of_whole(group, instrument, who)
+        yield from _faults_of_whole(group, instrument, (study, result, tool, rater))
         yield from _faults_of_design(group, instrument, study, designs.get(study))
 
 
-def _fault(rule: str, row: dict, column: str, words: str) -> tuple:
+def _fault(rule: str, row: Record, column: str, words: str) -> RowFault:
     return rule, "risk_of_bias", row["_row"], column, row["study_id"], words
 
 
-def _faults_of_cells(group: pd.DataFrame, instrument: Mapping) -> Iterator[tuple]:
+def _faults_of_cells(group: pd.DataFrame, instrument: Instrument) -> Iterator[RowFault]:
     items, questions = parts(instrument), _questions(instrument)
     for row in group.to_dict("records"):
         item = row["item"]
@@ -95,7 +97,7 @@ def _faults_of_cells(group: pd.DataFrame, instrument: Mapping) -> Iterator[tuple
             yield _fault("appraisal_item", row, "item", words)
 
 
-def _answer_fault(row: dict, answers: Mapping, several: bool) -> Iterator[tuple]:
+def _answer_fault(row: Record, answers: Mapping[str, Any], several: bool) -> Iterator[RowFault]:
     given = [part.strip() for part in row["answer"].split(";")] if several else [row["answer"]]
     wrong = next((answer for answer in given if answer not in answers), None)
     if wrong is not None:
@@ -103,14 +105,14 @@ def _answer_fault(row: dict, answers: Mapping, several: bool) -> Iterator[tuple]
         yield _fault("appraisal_answer", row, "answer", words + (" (several with ;)" if several else ""))
 
 
-def _judgement_fault(row: dict, judgements: list[str]) -> Iterator[tuple]:
+def _judgement_fault(row: Record, judgements: list[str]) -> Iterator[RowFault]:
     if row["judgement"] not in judgements:
         seen = shown(row["judgement"]) if row["judgement"] else "empty"
         words = f"{seen}; allowed for {row['item']} are {', '.join(judgements)}"
         yield _fault("appraisal_judgement", row, "judgement", words)
 
 
-def _faults_of_whole(group: pd.DataFrame, instrument: Mapping, who: tuple) -> Iterator[tuple]:
+def _faults_of_whole(group: pd.DataFrame, instrument: Instrument, who: tuple[str, str, str, str]) -> Iterator[RowFault]:
     study, result, tool, rater = who
     first = group.iloc[0].to_dict()
     given = set(group["item"])
@@ -139,7 +141,9 @@ def _faults_of_whole(group: pd.DataFrame, instrument: Mapping, who: tuple) -> It
             yield _fault("appraisal_overall", row, "judgement", words)
 
 
-def _faults_of_design(group: pd.DataFrame, instrument: Mapping, study: str, design: str | None) -> Iterator[tuple]:
+def _faults_of_design(
+    group: pd.DataFrame, instrument: Instrument, study: str, design: str | None
+) -> Iterator[RowFault]:
     first = group.iloc[0].to_dict()
     if design in MISSING:
         words = f"{instrument['id']}, but the design of the study is {design}: nobody can tell whether it fits"

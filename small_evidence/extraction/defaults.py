@@ -16,6 +16,7 @@ from small_evidence.extraction.schema import (
     MISSING,
     SILENT,
     TABLES,
+    RowFault,
     check_cell,
     columns,
     default_cell,
@@ -148,7 +149,7 @@ def made_columns(table: str, absent: list[str]) -> str:
 # ---------------------------------------------------------------------------------------------- whole tables
 
 
-def fill_tables(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[tuple]]:
+def fill_tables(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[RowFault]]:
     """The tables with those that a review lacks, made from its responses, and with names in place of labels.
 
     Parameters
@@ -159,7 +160,8 @@ def fill_tables(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame
     -------
     (tables, issues): issues as (rule, table, row, column, study_id, words)
     """
-    tables, issues = dict(tables), []
+    tables = dict(tables)
+    issues: list[RowFault] = []
     if "responses" not in tables or not len(tables["responses"]):
         return tables, issues
     made = [target for target in NAMED if target in tables and not len(tables[target])]
@@ -184,7 +186,9 @@ def fill_tables(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame
     return tables, issues
 
 
-def _names(tables: dict, table: str, column: str, also: tuple[str, ...], is_made_up: bool) -> dict[str, str]:
+def _names(
+    tables: dict[str, pd.DataFrame], table: str, column: str, also: tuple[str, ...], is_made_up: bool
+) -> dict[str, str]:
     """The cells of a column that name a row in other words than its slug, with the slug."""
     target = tables[reference(table, column)[0]]
     known = {*target.iloc[:, 0], *also}
@@ -202,8 +206,8 @@ def _names(tables: dict, table: str, column: str, also: tuple[str, ...], is_made
     return found
 
 
-def _typed_issues(found: dict[str, str], table: str, column: str, frame: pd.DataFrame) -> list[tuple]:
-    issues = [("name_as_typed", table, None, column, "", as_typed(found))] if found else []
+def _typed_issues(found: dict[str, str], table: str, column: str, frame: pd.DataFrame) -> list[RowFault]:
+    issues: list[RowFault] = [("name_as_typed", table, None, column, "", as_typed(found))] if found else []
     first: dict[str, str] = {}
     for name, read in found.items():
         other = first.setdefault(read, name)
@@ -214,7 +218,7 @@ def _typed_issues(found: dict[str, str], table: str, column: str, frame: pd.Data
     return issues
 
 
-def _unusable(target: str, responses: pd.DataFrame) -> list[tuple]:
+def _unusable(target: str, responses: pd.DataFrame) -> list[RowFault]:
     """Names in the responses that cannot be slugs of a table that is made from them."""
     column, issues = TABLES[target].key[0], []
     also = (*reference("responses", column)[1], "")

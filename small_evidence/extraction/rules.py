@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -69,7 +69,7 @@ def _rule(name: str, severity: str, sentence: str, *needs: str) -> Callable[[Che
 
 
 class _Sentence(string.Formatter):
-    def convert_field(self, value: Any, conversion: Literal["r", "s", "a", "q", "e"] | None) -> Any:
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
         if conversion == "q":
             return shown(value)
         return (value or "empty") if conversion == "e" else super().convert_field(value, conversion)
@@ -102,7 +102,8 @@ def faults_between_rows(tables: Tables, year: int) -> Iterator[RowFault]:
             rows = t[table][bad.to_numpy()]
             extra = {key: series[rows.index] for key, series in more[0].items()} if more else {}
             where = "responses" if table == "arms" else table
-            for cells in rows.assign(**extra).to_dict("records"):
+            for record in rows.assign(**extra).to_dict("records"):
+                cells = {str(name): cell for name, cell in record.items()}
                 yield name, where, cells["_row"], column, cells.get("study_id", ""), sentence.format(words, **cells)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from small_evidence import shown
 from small_evidence.extraction.agreement import kappa
-from small_evidence.extraction.schema import LABELS, numbers
+from small_evidence.extraction.schema import LABELS, RowFault, numbers
 
 # label in the table screening, in small letters -> box; a label that begins with one of STARTS is in that box too
 BOXES = {
@@ -165,13 +165,14 @@ def box_numbers(screening: pd.DataFrame) -> dict[str, float]:
     rows = rows[rows["box"] != ""]
     is_total = rows["label"].map(_plain).isin(list(_KNOWN))
     has_total = rows["box"].isin(rows.loc[is_total & rows["count"].notna(), "box"])
-    found = rows[is_total | ~has_total & ~is_total].groupby("box", sort=False)["count"].agg(_total).to_dict()
+    totals = rows[is_total | ~has_total & ~is_total].groupby("box", sort=False)["count"].agg(_total)
+    found = {str(box): float(count) for box, count in totals.items()}
     parts = [found[box] for box in ("databases", "registers") if box in found]
     return {"identified": sum(parts), **found} if parts and "identified" not in found else found
 
 
 def _total(counts: pd.Series) -> float:
-    return counts.sum(skipna=False)
+    return float(counts.sum(skipna=False))
 
 
 # ------------------------------------------------------------------------------------------- decisions on records
@@ -270,10 +271,16 @@ def count_flow(records: pd.DataFrame) -> pd.DataFrame:
         counts |= {"other_assessed": (is_other & assessed).sum(), "other_excluded": (is_other & dropped).sum()}
     rows = [(box, "", box_label(box), float(n)) for box, n in counts.items()]
     by_database = of_record.loc[main, "database"].value_counts(sort=False)
-    rows += [("identified", name, name, float(n)) for name, n in by_database.items() if name]
+    rows += [
+        ("identified", name, name, float(n)) for name, n in zip(by_database.index, by_database, strict=True) if name
+    ]
     for box, group in (("reports_excluded", main & dropped), ("other_excluded", is_other & dropped)):
         by_reason = reason.loc[group, full_text].value_counts()
-        rows += [(box, code, LABELS["exclusion_reason"][code], float(n)) for code, n in by_reason.items() if code]
+        rows += [
+            (box, code, LABELS["exclusion_reason"][code], float(n))
+            for code, n in zip(by_reason.index, by_reason, strict=True)
+            if code
+        ]
     return pd.DataFrame([(*row, COUNTED, "table records") for row in rows], columns=FLOW)
 
 
@@ -305,14 +312,14 @@ def flow(screening: pd.DataFrame, records: pd.DataFrame | None = None, of: str =
     for box, n in known.items():
         if box not in have:
             rows.append(pd.DataFrame([(box, "", box_label(box), n, TYPED, sources.get(box, ""))], columns=FLOW))
-    for row in typed.itertuples():
-        box, n = box_of(row.label), numbers(pd.Series([row.n])).iloc[0]
-        is_reason = box and _plain(row.label) not in _KNOWN and box not in have
+    for row in typed.to_dict("records"):
+        box, n = box_of(row["label"]), numbers(pd.Series([row["n"]])).iloc[0]
+        is_reason = box and _plain(row["label"]) not in _KNOWN and box not in have
         if is_reason:
-            label = row.label.partition(":")[2].strip()
-            rows.append(pd.DataFrame([(box, label, label, n, TYPED, row.source)], columns=FLOW))
+            label = row["label"].partition(":")[2].strip()
+            rows.append(pd.DataFrame([(box, label, label, n, TYPED, row["source"])], columns=FLOW))
         elif not box:
-            rows.append(pd.DataFrame([("", row.stage, row.label, n, TYPED, row.source)], columns=FLOW))
+            rows.append(pd.DataFrame([("", row["stage"], row["label"], n, TYPED, row["source"])], columns=FLOW))
     rows = [frame for frame in rows if len(frame)]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=FLOW)
 
@@ -367,7 +374,7 @@ def reviewer_agreement(records: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
 # ------------------------------------------------------------------------------------------------------- checks
 
 
-def faults(screening: pd.DataFrame, records: pd.DataFrame | None = None) -> Iterator[tuple]:
+def faults(screening: pd.DataFrame, records: pd.DataFrame | None = None) -> Iterator[RowFault]:
     """Numbers that do not add up, as (rule, table, row, column, study_id, words).
 
     Parameters
@@ -377,18 +384,18 @@ def faults(screening: pd.DataFrame, records: pd.DataFrame | None = None) -> Iter
     """
     if screening.empty:
         return
-    for row in screening.itertuples():
-        if not box_of(row.label):
-            near = difflib.get_close_matches(_plain(row.label), _KNOWN, n=1, cutoff=NEAR_LABEL)
+    for row in screening.to_dict("records"):
+        if not box_of(row["label"]):
+            near = difflib.get_close_matches(_plain(row["label"]), _KNOWN, n=1, cutoff=NEAR_LABEL)
             if near:
-                words = f"{shown(row.label)} is no box of the flow; is {shown(near[0].capitalize())} meant?"
-                yield "flow_label", "screening", row[screening.columns.get_loc("_row") + 1], "label", "", words
+                words = f"{shown(row['label'])} is no box of the flow; is {shown(near[0].capitalize())} meant?"
+                yield "flow_label", "screening", row["_row"], "label", "", words
     parts = screening["flow"].replace("", "review") if "flow" in screening else pd.Series("review", screening.index)
     for of, rows in screening.groupby(parts, sort=False):
         yield from _faults_of_one(rows)
         if of == "review" and records is not None and len(records):
-            counted = count_flow(records)
-            counted = counted[counted["part"] == ""].set_index("box")["n"]
+            boxes = count_flow(records)
+            counted = boxes[boxes["part"] == ""].set_index("box")["n"]
             for box, typed in box_numbers(rows).items():
                 if box in counted and typed == typed and counted[box] == counted[box] and typed != counted[box]:
                     at = rows.loc[rows["label"].map(box_of) == box, "_row"]
@@ -396,7 +403,7 @@ def faults(screening: pd.DataFrame, records: pd.DataFrame | None = None) -> Iter
                     yield "flow_counted", "screening", at.iloc[0] if len(at) else None, "n", "", words
 
 
-def _faults_of_one(screening: pd.DataFrame) -> Iterator[tuple]:
+def _faults_of_one(screening: pd.DataFrame) -> Iterator[RowFault]:
     known = box_numbers(screening)
     rows = screening.assign(box=screening["label"].map(box_of))
     rows["total"] = rows["label"].map(_plain).isin(list(_KNOWN))
@@ -430,7 +437,7 @@ def _faults_of_one(screening: pd.DataFrame) -> Iterator[tuple]:
             yield "flow_sum", "screening", at[box], "n", "", words
 
 
-def record_faults(records: pd.DataFrame, studies: pd.DataFrame) -> Iterator[tuple]:
+def record_faults(records: pd.DataFrame, studies: pd.DataFrame) -> Iterator[RowFault]:
     """Decisions on records that cannot be, or that are not made yet, as (rule, table, row, column, study_id, words).
 
     Parameters
@@ -448,22 +455,25 @@ def record_faults(records: pd.DataFrame, studies: pd.DataFrame) -> Iterator[tupl
         .groupby("record_id")["screening_stage"]
         .agg(lambda stages: min(order[stage] for stage in stages))
     )
-    for row in records.rename(columns={"_row": "row_number"}).itertuples():
-        at, stage = row.row_number, order.get(row.screening_stage, 0)
-        needs_reason = row.screening_decision == "exclude" and row.screening_stage in ("identification", "full_text")
-        if needs_reason and not row.exclusion_reason:
+    for row in records.to_dict("records"):
+        at, stage = row["_row"], order.get(row["screening_stage"], 0)
+        needs_reason = row["screening_decision"] == "exclude" and row["screening_stage"] in (
+            "identification",
+            "full_text",
+        )
+        if needs_reason and not row["exclusion_reason"]:
             words = "empty; an exclusion at this stage needs a reason"
             yield "record_reason", "records", at, "exclusion_reason", "", words
-        if row.screening_decision == "include" and row.exclusion_reason:
-            words = f"{row.exclusion_reason}, but the record is included"
+        if row["screening_decision"] == "include" and row["exclusion_reason"]:
+            words = f"{row['exclusion_reason']}, but the record is included"
             yield "record_reason", "records", at, "exclusion_reason", "", words
-        if row.included_study and row.included_study not in given:
-            words = f"{shown(row.included_study)} is not in the table studies"
+        if row["included_study"] and row["included_study"] not in given:
+            words = f"{shown(row['included_study'])} is not in the table studies"
             yield "record_study", "records", at, "included_study", "", words
-        if row.record_id in out_at.index and stage > out_at[row.record_id]:
-            words = f"decided on at {row.screening_stage}, but excluded at {STAGES[out_at[row.record_id]]}"
+        if row["record_id"] in out_at.index and stage > out_at[row["record_id"]]:
+            words = f"decided on at {row['screening_stage']}, but excluded at {STAGES[out_at[row['record_id']]]}"
             yield "record_skipped", "records", at, "screening_stage", "", words
-    for row in final[final["screening_decision"] == ""].itertuples():
-        same = (records["record_id"] == row.record_id) & (records["screening_stage"] == row.screening_stage)
-        words = f"reviewers differ on {shown(row.record_id)} at {row.screening_stage}; it is in no later box"
+    for row in final[final["screening_decision"] == ""].to_dict("records"):
+        same = (records["record_id"] == row["record_id"]) & (records["screening_stage"] == row["screening_stage"])
+        words = f"reviewers differ on {shown(row['record_id'])} at {row['screening_stage']}; it is in no later box"
         yield "record_open", "records", records.loc[same, "_row"].iloc[0], "screening_decision", "", words
