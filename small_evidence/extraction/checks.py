@@ -3,10 +3,14 @@
 All errors of all tables are found before anything is printed or written, so that a reviewer fixes them at once.
 """
 
+from __future__ import annotations
+
 import datetime
 import re
 import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -16,6 +20,7 @@ from small_evidence.extraction.schema import (
     LONGEST_TEXT,
     MISSING,
     TABLES,
+    RowFault,
     check_cell,
     column_name,
     columns,
@@ -28,6 +33,7 @@ from small_evidence.extraction.schema import (
 )
 from small_evidence.extraction.spreadsheets import (
     HEADER_ROWS,
+    Sheet,
     UnreadableFileError,
     open_file,
     read_csv,
@@ -35,6 +41,9 @@ from small_evidence.extraction.spreadsheets import (
     spell,
 )
 from small_evidence.places import changed
+
+Tables: TypeAlias = dict[str, pd.DataFrame]
+Fault: TypeAlias = tuple[str, str, str, int | None, str, str, str]  # rule, file, sheet, row, column, study_id, words
 
 WORKBOOK = "extraction.xlsx"
 DECISIONS = "adjudication.xlsx"  # results/tables/disagreements.xlsx filled in
@@ -130,18 +139,18 @@ class ExtractionError(ReviewError):
     folder : where the tables were sought, as people know it
     """
 
-    def __init__(self, faults, folder):
+    def __init__(self, faults: pd.DataFrame, folder: str) -> None:
         super().__init__(faults, folder)
         self.faults = faults
         self.folder = folder
 
-    def __str__(self):
+    def __str__(self) -> str:
         count = len(self.faults)
         head = f"{count} {'error' if count == 1 else 'errors'} in {self.folder}; nothing was changed:"
         return "\n".join([head, *grouped_lines(self.faults)])
 
 
-def grouped_lines(issues):
+def grouped_lines(issues: pd.DataFrame) -> list[str]:
     """The lines of `fault_lines`; of the same rule in one column the first three and how many more there are."""
     alike = ["rule", "file", "sheet", "column"]
     groups = issues.groupby(alike, sort=False)
@@ -158,15 +167,16 @@ def grouped_lines(issues):
     return lines
 
 
-def fault_lines(issues):
+def fault_lines(issues: pd.DataFrame) -> list[str]:
     """One line a fault or warning: "data/raw/responses.csv, row 6, column responders: 23 of n = 21 (study doe2022)"."""
     lines = []
-    for issue in issues.itertuples(index=False):
-        place = issue.file
-        place += f", sheet {issue.sheet}" if issue.sheet else ""
-        place += f", row {issue.row}" if pd.notna(issue.row) else ""
-        place += f", column {issue.column}" if issue.column else ""
-        line = f"{place}: {issue.message}" + (f" (study {shown(issue.study_id)[1:-1]})" if issue.study_id else "")
+    for issue in issues.to_dict("records"):
+        place = issue["file"]
+        place += f", sheet {issue['sheet']}" if issue["sheet"] else ""
+        place += f", row {issue['row']}" if pd.notna(issue["row"]) else ""
+        place += f", column {issue['column']}" if issue["column"] else ""
+        line = f"{place}: {issue['message']}"
+        line += f" (study {shown(issue['study_id'])[1:-1]})" if issue["study_id"] else ""
         lines.append(shown(line, width=len(line) + LONGEST_TEXT)[1:-1])  # names in it may hold line feeds
     return lines
 
@@ -174,13 +184,13 @@ def fault_lines(issues):
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def read_tables(folder, complete=True, *, covariates=()):
+def read_tables(folder: str | Path, complete: bool = True, *, covariates: Collection[str] = ()) -> Tables:
     """Read the tables of a review as strings, from CSV files or from the sheets of one workbook.
 
     Parameters
     ----------
     folder : path of data/raw, holding <table>.csv or extraction.xlsx with a sheet of the same name a table
-    complete : bool; whether a table that every review needs must be there, with rows; else it is empty when it is not
+    complete : whether a table that every review needs must be there, with rows; else it is empty when it is not
     covariates : as in `check_extraction`
 
     Returns
@@ -201,7 +211,7 @@ def read_tables(folder, complete=True, *, covariates=()):
     return {table: tables[table] if table in tables else empty_table(table) for table in TABLES}
 
 
-def read_places(folder):
+def read_places(folder: str | Path) -> pd.DataFrame:
     """Where each study and each response stands, for people who want to see the row itself.
 
     Parameters
@@ -222,7 +232,7 @@ def read_places(folder):
     return pd.concat(parts, ignore_index=True).drop_duplicates(["table", "id"], ignore_index=True)
 
 
-def shown_folder(folder):
+def shown_folder(folder: str | Path) -> str:
     """The folder as people of the review know it: from data/raw on, or its last part."""
     parts = Path(folder).absolute().parts
     for start in range(len(parts) - 2, -1, -1):
@@ -231,7 +241,7 @@ def shown_folder(folder):
     return Path(folder).name or str(folder)
 
 
-def _read(folder, covariates=()):
+def _read(folder: Path, covariates: Collection[str] = ()) -> tuple[Tables, list[Fault]]:
     """Tables as `read_tables` returns them and the faults found on the way, each a tuple for `_issues`."""
     where = shown_folder(folder)
     if not folder.is_dir():
@@ -241,7 +251,10 @@ def _read(folder, covariates=()):
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in _SPREADSHEETS and not path.name.startswith((".", "~$"))
     ]
-    sheets, book_of, faults, unread_workbook = {}, {}, [], False
+    sheets: dict[str, Sheet] = {}
+    book_of: dict[str, str] = {}
+    faults: list[Fault] = []
+    unread_workbook = False
     csv_files = {path.stem: path for path in files if path.suffix == ".csv"}
     for book in (WORKBOOK, DECISIONS):
         if folder / book not in files:
@@ -300,14 +313,13 @@ def _read(folder, covariates=()):
         for name, sheet in sheets.items()
         if name not in (*TABLES, *FORM_SHEETS) and any(sheet.rows)
     ]
-    for name, file, sheet in others:
-        faults.append(_other_table(name, file, sheet, absent))
-    for table in tables.values():
-        table.attrs["warnings"] = [fault for fault in faults if RULES[fault[0]][0] == "warning"]
+    faults += [_other_table(*other, absent) for other in others]
+    for frame in tables.values():
+        frame.attrs["warnings"] = [fault for fault in faults if RULES[fault[0]][0] == "warning"]
     return tables, faults
 
 
-def _other_table(name, file, sheet, absent):
+def _other_table(name: str, file: str, sheet: str, absent: list[str]) -> Fault:
     near = nearest(name, [*absent, Path(WORKBOOK).stem], cutoff=0.8)
     if near == Path(WORKBOOK).stem and not sheet:
         words = f"not read; save it as {WORKBOOK}, without macros"
@@ -320,7 +332,7 @@ def _other_table(name, file, sheet, absent):
     return "extra_table", file, sheet, None, "", "", "not a table of the review; left out"
 
 
-def _has_header_only(path, folder):
+def _has_header_only(path: Path | None, folder: Path) -> bool:
     if path is None:
         return False
     try:
@@ -329,7 +341,7 @@ def _has_header_only(path, folder):
         return False
 
 
-def _read_second(folder):
+def _read_second(folder: Path) -> tuple[Tables, list[Fault]]:
     """The tables of a second person that are compared, as `_read` returns them; none where there is no such folder."""
     path = folder / SECOND
     if not path.is_dir():
@@ -346,10 +358,10 @@ def _read_second(folder):
     return {table: tables[table] for table in agreement.COMPARED if len(tables.get(table, ()))}, faults
 
 
-def _read_sheets(folder, book, file):
+def _read_sheets(folder: Path, book: str, file: str) -> tuple[dict[str, Sheet], list[Fault]]:
     """The sheets of the workbook by name and what is wrong with, or to be said of, those that are tables."""
     sheets, marks = read_workbook(open_file(folder / book, folder), TABLES)
-    faults = [(mark.rule, file, "", None, "", "", mark.words) for mark in marks]
+    faults: list[Fault] = [(mark.rule, file, "", None, "", "", mark.words) for mark in marks]
     for table in set(TABLES) & set(sheets):
         header = sheets[table].rows[0]
         for rule, row, position, words in sheets[table].marks:
@@ -358,21 +370,28 @@ def _read_sheets(folder, book, file):
     return sheets, faults
 
 
-def _asked(table, covariates):
+def _asked(table: str, covariates: Iterable[str]) -> tuple[str, ...]:
     """The covariates that a table must have."""
     return tuple(covariates) if table == COVARIATES_OF else ()
 
 
-def _frame(rows, table, place, row_numbers=None, covariates=()):
+def _frame(
+    rows: list[list[str]],
+    table: str,
+    place: tuple[str, str],
+    row_numbers: Sequence[int] | None = None,
+    covariates: Collection[str] = (),
+) -> tuple[pd.DataFrame, list[Fault]]:
     """A table from its rows of strings; a column it lacks is empty, one it does not know is left out.
 
     `place` is its file and sheet. `row_numbers` are those of the rows below the header, as a spreadsheet shows them, by
     default 2, 3, … `covariates` must be there, and are kept where they are columns of the user's own.
     """
     file, sheet = place
-    faults, row_numbers = [], row_numbers if row_numbers is not None else range(2, len(rows) + 1)
+    faults: list[Fault] = []
+    row_numbers = row_numbers if row_numbers is not None else range(2, len(rows) + 1)
 
-    def fault(rule, words, row=None, column=""):
+    def fault(rule: str, words: str, row: int | None = None, column: str = "") -> None:
         faults.append((rule, file, sheet, row, column, "", words))
 
     rows = [[cell.strip() for cell in row] for row in rows]
@@ -455,16 +474,23 @@ def _frame(rows, table, place, row_numbers=None, covariates=()):
 # --------------------------------------------------------------------------------------------- checking
 
 
-def check_extraction(folder, year=None, *, require_adjudication=False, instruments=None, covariates=()):
+def check_extraction(
+    folder: str | Path,
+    year: int | None = None,
+    *,
+    require_adjudication: bool = False,
+    instruments: Mapping[str, appraisals.Instrument] | None = None,
+    covariates: Collection[str] = (),
+) -> tuple[Tables, pd.DataFrame]:
     """Read and check the tables of a review in one go.
 
     Parameters
     ----------
     folder : path of data/raw
-    year : int; the newest year a study may have, by default the present one
-    require_adjudication : bool; whether it is an error that two extractions differ in a count that a pool rests on
+    year : the newest year a study may have, by default the present one
+    require_adjudication : whether it is an error that two extractions differ in a count that a pool rests on
         and nobody has decided; a warning otherwise
-    instruments : dict as of `standards.read_instruments`, which the table risk_of_bias is checked against; it is not
+    instruments : as of `standards.read_instruments`, which the table risk_of_bias is checked against; it is not
         by default
     covariates : names of columns of studies that the review's config uses; columns of the user's own are kept
 
@@ -482,12 +508,12 @@ def check_extraction(folder, year=None, *, require_adjudication=False, instrumen
     return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication, instruments)
 
 
-def refuse_changed(content):
+def refuse_changed(content: Mapping[str, str]) -> None:
     """Refuse tables of which a file was saved between the start of a run and now, since the run may have read halves.
 
     Parameters
     ----------
-    content : dict as of `places.contents`, at the start of the run
+    content : as of `places.contents`, at the start of the run
 
     Raises
     ------
@@ -497,13 +523,13 @@ def refuse_changed(content):
         raise ReviewError("\n".join(f"{path}: saved while it was read; run again" for path in found))
 
 
-def compare_extractions(folder, conf_level=0.95):
+def compare_extractions(folder: str | Path, conf_level: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the tables of two people, those in the folder and those in second_extraction below it.
 
     Parameters
     ----------
     folder : path of data/raw
-    conf_level : float in (0, 1); coverage of the interval of kappa
+    conf_level : in (0, 1); coverage of the interval of kappa
 
     Returns
     -------
@@ -518,26 +544,29 @@ def compare_extractions(folder, conf_level=0.95):
     if not second and not faults:
         return agreement.agreement({}, {}), agreement.disagreements({}, {})
     tables, found = _read(Path(folder))
-    faults += found
-    sides = []
-    for frames in (tables, second):
-        checked = {table: _check_cells(table, frame) for table, frame in frames.items()}
-        faults += [fault for _, found in checked.values() for fault in found]
-        sides.append({table: frame for table, (frame, _) in checked.items()})
+    one, faults_of_one = _check_every_cell(tables)
+    other, faults_of_other = _check_every_cell(second)
+    faults += [*found, *faults_of_one, *faults_of_other]
     errors = _issues(faults, "error")
     if len(errors):
         raise ExtractionError(errors, shown_folder(folder))
-    return agreement.agreement(*sides, conf_level), agreement.disagreements(*sides, sides[0]["adjudication"])
+    return agreement.agreement(one, other, conf_level), agreement.disagreements(one, other, one["adjudication"])
 
 
-def check_tables(tables, folder="data/raw", year=None, *, covariates=()):
+def check_tables(
+    tables: Mapping[str, pd.DataFrame],
+    folder: str | Path = "data/raw",
+    year: int | None = None,
+    *,
+    covariates: Collection[str] = (),
+) -> tuple[Tables, pd.DataFrame]:
     """Check tables, as `read_tables` returns them or made in a notebook.
 
     Parameters
     ----------
     tables : dict of DataFrames of str; a table that is absent and not required is taken as empty
     folder : where they came from, for the messages
-    year : int; the newest year a study may have, by default the present one
+    year : the newest year a study may have, by default the present one
     covariates : as in `check_extraction`
 
     Returns
@@ -549,7 +578,9 @@ def check_tables(tables, folder="data/raw", year=None, *, covariates=()):
     ------
     ExtractionError: with every fault
     """
-    where, framed, faults = shown_folder(folder), {}, []
+    where = shown_folder(folder)
+    framed: Tables = {}
+    faults: list[Fault] = []
     for table, (_, _, required, _) in TABLES.items():
         if table in tables:
             frame = tables[table]
@@ -568,12 +599,18 @@ def check_tables(tables, folder="data/raw", year=None, *, covariates=()):
     return _check(framed, faults, where, year)
 
 
-def _check(tables, faults, where, year, second=None, require_adjudication=False, instruments=None):
-    checked, other, cell_faults = {}, {}, []
-    for normal, frames in ((checked, tables), (other, second or {})):
-        for table, frame in frames.items():
-            normal[table], found = _check_cells(table, frame)
-            cell_faults += found
+def _check(
+    tables: Tables,
+    faults: list[Fault],
+    where: str,
+    year: int | None,
+    second: Tables | None = None,
+    require_adjudication: bool = False,
+    instruments: Mapping[str, appraisals.Instrument] | None = None,
+) -> tuple[Tables, pd.DataFrame]:
+    checked, cell_faults = _check_every_cell(tables)
+    other, faults_of_other = _check_every_cell(second or {})
+    cell_faults += faults_of_other
     # what is wrong with a cell in the file itself makes the cell empty, which need not be said
     in_file = {fault[1:5] for fault in faults if fault[4] and RULES[fault[0]][0] == "error"}
     cell_faults = [fault for fault in cell_faults if fault[1:5] not in in_file]
@@ -582,7 +619,7 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
     # a table that was not read as a whole would only make more faults of the one that is named already
     sound = {table: frame for table, frame in checked.items() if not tables[table].attrs.get("broken")}
     year = year or datetime.date.today().year
-    between = []
+    between: list[RowFault] = []
     if "adjudication" in sound and (other or len(sound["adjudication"])):
         changes, between = agreement.settle(sound, other, sound["adjudication"], require_adjudication)
         sound = agreement.apply_changes(sound, changes, other)
@@ -610,9 +647,19 @@ def _check(tables, faults, where, year, second=None, require_adjudication=False,
     return checked, _issues(faults, "warning")
 
 
-def _check_cells(table, frame):
+def _check_every_cell(tables: Tables) -> tuple[Tables, list[Fault]]:
+    """The tables as of `_check_cells`, and the faults of the cells of all."""
+    checked = {table: _check_cells(table, frame) for table, frame in tables.items()}
+    faults = [fault for _, found in checked.values() for fault in found]
+    return {table: frame for table, (frame, _) in checked.items()}, faults
+
+
+def _check_cells(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
     """The table with every cell in its normal form, the row numbers as column _row, and the faults of its cells."""
-    attrs, faults, checked, named = frame.attrs, [], {}, []
+    attrs = frame.attrs
+    faults: list[Fault] = []
+    checked: dict[str, pd.Series] = {}
+    named: list[str] = []
     study = frame["study_id"].tolist() if "study_id" in frame else []
     for name in frame.columns:
         cells = frame[name].to_numpy(object).tolist()  # five times as quick as from the column itself
@@ -650,9 +697,10 @@ def _check_cells(table, frame):
     return whole, faults
 
 
-def _alike(typed, attrs, name):
+def _alike(typed: dict[str, str], attrs: Mapping[Any, Any], name: str) -> list[Fault]:
     """Faults of names that become one slug though they are not alike."""
-    faults, first = [], {}
+    faults: list[Fault] = []
+    first: dict[str, str] = {}
     for cell, read in typed.items():
         other = first.setdefault(read, cell)
         if defaults.plain(other) != defaults.plain(cell):
@@ -661,7 +709,7 @@ def _alike(typed, attrs, name):
     return faults
 
 
-def _forgiven(table, name, cells, key):
+def _forgiven(table: str, name: str, cells: list[str], key: bool) -> dict[str, str]:
     """Cells that say in other words what the column may hold: typed -> read; key: whether the column names the row."""
     if name in numeric_columns(table):
         return {cell: cell.upper() for cell in cells if cell not in MISSING and cell.upper() in MISSING}
@@ -671,11 +719,11 @@ def _forgiven(table, name, cells, key):
     return {cell: word for cell, word in words.items() if word and word != cell}
 
 
-def _date_words(cell):
+def _date_words(cell: str) -> str:
     return f"{shown(cell)} looks like a range that a spreadsheet made a date of; type the range again, as text"
 
 
-def _issues(faults, severity):
+def _issues(faults: Iterable[Fault], severity: str) -> pd.DataFrame:
     """Faults of one severity as a DataFrame, sorted by file, sheet, row and column; the same fault once."""
     rows = [(severity, *fault) for fault in faults if RULES[fault[0]][0] == severity]
     issues = pd.DataFrame(rows, columns=_ISSUE_COLUMNS).drop_duplicates()
