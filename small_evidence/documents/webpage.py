@@ -152,9 +152,11 @@ def linked(value: object, links: Iterable[tuple[str, str]], known: Container[str
 
     >>> linked("<b> 5/8", [("5/8", "#row")])
     '&lt;b&gt; <a href="#row">5/8</a>'
+    >>> linked(0, [("0", "#row")])
+    '<a href="#row">0</a>'
     """
     made, rest = [], printable(value)
-    for words, address in links if value else ():
+    for words, address in links if rest else ():
         before, found, after = rest.partition(words)
         if found:
             more = ' tabindex="-1"' * (address in known) + ' rel="noreferrer"' * (not address.startswith("#"))
