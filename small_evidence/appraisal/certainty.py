@@ -98,7 +98,8 @@ def certainty(review: Review) -> pd.DataFrame:
     stated = review["certainty"].rename(columns={"judgement": "confirmed"}).assign(scope="therapy")
     both = proposed.merge(stated, on=["scope", "therapy", "disease", "domain"], how="outer", sort=False)
     alone = both["analysis"].isna()
-    both.loc[alone, "analysis"] = [analysis_id("therapy", row.therapy, row.disease) for row in both[alone].itertuples()]
+    stray = zip(both.loc[alone, "therapy"], both.loc[alone, "disease"], strict=True)
+    both.loc[alone, "analysis"] = [analysis_id("therapy", therapy, disease) for therapy, disease in stray]
     order = {key: place for place, key in enumerate(zip(proposed["analysis"], proposed["domain"], strict=True))}
     place = [order.get(key, len(order)) for key in zip(both["analysis"], both["domain"], strict=True)]
     both = both.assign(place=place).sort_values("place", kind="stable")

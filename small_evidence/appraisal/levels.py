@@ -182,7 +182,7 @@ def level_sensitivity(review: Review) -> pd.DataFrame:
     return table
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def _key(row: Mapping[Any, Any]) -> Key:
     return row["scope"], row["therapy"], row["disease"]
 
 
@@ -206,7 +206,7 @@ def _check_overrides(studies: pd.DataFrame, home_name: str, home: Mapping[str, A
         raise GradingError("\n".join(errors))
 
 
-def _grade(study: Mapping[str, str], rules: Mapping[str, Any], home: Mapping[str, Any] | None) -> dict[str, str]:
+def _grade(study: Mapping[Any, Any], rules: Mapping[str, Any], home: Mapping[str, Any] | None) -> dict[str, str]:
     """Level of one study; `home` is the scheme its override is written in, None if that is `rules` itself."""
     design, override = study["design"], _known(study["level_override"])
     if study["status"] == "excluded":
@@ -251,7 +251,7 @@ def _members(review: Review) -> dict[Key, dict[str, list[Cell]]]:
         in_class[class_of.get(therapy, "")].add(therapy)
     combined = set(combined_classes(in_class, review.policy["classes_not_combined"]))
 
-    groups = defaultdict(lambda: defaultdict(list))
+    groups: dict[Key, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for study, therapy, disease in dict.fromkeys(cells):
         places = [("therapy", therapy)]
         if class_of.get(therapy) in combined:
@@ -289,11 +289,16 @@ def _patients(review: Review) -> tuple[dict[tuple[str, str, str], float], set[tu
     return patients, usable
 
 
-def _sum_patients(there: list[str], members: Mapping, patients: Mapping, facts: Mapping) -> int:
+def _sum_patients(
+    there: list[str],
+    members: Mapping[str, list[Cell]],
+    patients: Mapping[tuple[str, str, str], float],
+    facts: Mapping[Any, Mapping[Any, Any]],
+) -> int:
     """Known patients of studies, reports of one cohort once; see `grade_therapies`."""
-    of_cohort = defaultdict(float)
+    of_cohort: dict[str, float] = defaultdict(float)
     for study in there:
-        by_therapy = defaultdict(float)
+        by_therapy: dict[str, float] = defaultdict(float)
         for therapy, disease in members[study]:
             by_therapy[therapy] += patients.get((study, therapy, disease), 0)
         n = sum(by_therapy.values())

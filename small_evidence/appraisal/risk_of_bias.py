@@ -6,6 +6,7 @@ Nothing is computed that an instrument leaves to judgement, and a study without 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -65,24 +66,25 @@ def judged_items(review: Review) -> pd.DataFrame:
     return found[JUDGED].astype("str")
 
 
-def _answered(answer: str, item: Mapping) -> str:
+def _answered(answer: str, item: Mapping[str, Any]) -> str:
     earned, most = _stars(answer, item), most_stars(item)
     if most is None:
         return answer
     return "yes" if earned == most else "some_concerns" if earned else "no"
 
 
-def _stars(answer: str, item: Mapping) -> int:
+def _stars(answer: str, item: Mapping[str, Any]) -> int:
     given = {part.strip() for part in answer.split(";")} if item.get("several") else {answer}
     return sum(item["answers"].get(part, {}).get("stars", 0) for part in given)
 
 
-def most_stars(item: Mapping) -> int | None:
+def most_stars(item: Mapping[str, Any]) -> int | None:
     """Most stars of an item; None where its answers earn none, as those of a domain."""
-    stars = [answer.get("stars") for answer in item.get("answers", {}).values()]
+    stars: list[Any] = [answer.get("stars") for answer in item.get("answers", {}).values()]
     if not stars or None in stars:
         return None
-    return sum(stars) if item.get("several") else max(stars)
+    most: int = sum(stars) if item.get("several") else max(stars)
+    return most
 
 
 def summarise_appraisals(review: Review) -> pd.DataFrame:
@@ -104,7 +106,7 @@ def summarise_appraisals(review: Review) -> pd.DataFrame:
             rows.append(first | {"appraised": "no"})
             continue
         for (tool, result, rater), group in own.groupby(["tool", "result", "rater"], sort=False):
-            instrument = review.standards.instruments[tool]
+            instrument = review.standards.instruments[str(tool)]
             keys = {"tool": tool, "tool_label": instrument["label"], "result": result, "rater": rater}
             rows.append(first | {"appraised": "yes"} | keys | _summary(group, instrument))
     table = pd.DataFrame(rows, columns=SUMMARY)
@@ -113,7 +115,7 @@ def summarise_appraisals(review: Review) -> pd.DataFrame:
     return table.assign(**table[words].astype(object).fillna("").astype("str")).astype(dict.fromkeys(numeric, "Int64"))
 
 
-def _summary(group: pd.DataFrame, instrument: Mapping) -> dict:
+def _summary(group: pd.DataFrame, instrument: Mapping[str, Any]) -> dict[str, Any]:
     items = parts(instrument)
     own = group[group["item"] != OVERALL]
     overall = group.loc[group["item"] == OVERALL, "judgement"]
@@ -123,7 +125,7 @@ def _summary(group: pd.DataFrame, instrument: Mapping) -> dict:
         counts = own["judgement"].value_counts()
         told = [f"{humanise(word).lower()} {counts[word]}" for word in order if word in counts.index]
         return facts | {"summary": ", ".join(told)}
-    earned = [_stars(row.answer, items[row.item]) for row in own.itertuples()]
+    earned = [_stars(answer, items[item]) for answer, item in zip(own["answer"], own["item"], strict=True)]
     by_domain = own.assign(stars=earned).groupby("domain", sort=False)["stars"].sum()
     most = sum(instrument["stars"].values())
     told = [f"{domain} {by_domain.get(domain, 0)} of {stars}" for domain, stars in instrument["stars"].items()]

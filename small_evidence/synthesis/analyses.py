@@ -220,13 +220,14 @@ def _changed_reviews(review: Review) -> Iterator[tuple[str, str, Review]]:
         yield "other_report", "", review.with_tables(overlaps=exchanged(review["overlaps"]))
 
 
-def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping) -> pd.DataFrame:
+def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     """Pooled results of the analyses over all diseases whose counts differ from those that entered."""
     whole = arms[(arms["entered"] == "yes") & (arms["disease"] == ALL)]
     same = _fingerprint(whole).eq(_fingerprint(entered))
     differs = same.index[~same]
     # an analysis that loses all its arms keeps its row
-    lost = entered[entered["analysis"].isin(differs.difference(whole["analysis"])) & (entered["disease"] == ALL)]
+    gone = differs.difference(pd.Index(whole["analysis"]))
+    lost = entered[entered["analysis"].isin(gone) & (entered["disease"] == ALL)]
     kept = pd.concat([whole[whole["analysis"].isin(differs)], lost.assign(responders=0, n=0)])
     return pool_many(kept, by="analysis", prediction=False, **options)
 
@@ -385,10 +386,11 @@ def _method(policy: Mapping[str, Any]) -> dict[str, Any]:
 def _enough(entered: pd.DataFrame, policy: Mapping[str, Any]) -> pd.Index:
     """Analyses with enough studies to pool."""
     size = entered.groupby("analysis")["study_id"].nunique()
-    return size.index[size >= policy["min_studies"]]
+    enough: pd.Index = size.index[size >= policy["min_studies"]]
+    return enough
 
 
-def _crude(table: pd.DataFrame, conf_level: float) -> dict[str, object]:
+def _crude(table: pd.DataFrame, conf_level: float) -> dict[str, Any]:
     """Columns of the summed counts: proportion and exact interval."""
     events, n = table["events"].to_numpy(float), table["n"].to_numpy(float)
     lower, upper = proportion_interval(events, n, conf_level=conf_level)
@@ -402,7 +404,7 @@ def _directions(review: Review, table: pd.DataFrame, entered: pd.DataFrame) -> p
     which takes one proportion to hold for all studies (`direction.set_direction`).
     """
     unpooled = entered[entered["analysis"].isin(table.index[table["pooled"] == "no"])]
-    options = {"method": "glmm", "conf_level": review.conf_level, "prediction": False}
+    options: dict[str, Any] = {"method": "glmm", "conf_level": review.conf_level, "prediction": False}
     modelled = pool_many(unpooled, by=["analysis"], **options).set_index("analysis")
     known = modelled[modelled["status"] != "tau_not_identified"]
     limits = table[["ci_lb", "ci_ub"]].astype(float).combine_first(known[["ci_lb", "ci_ub"]])

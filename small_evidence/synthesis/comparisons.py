@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -51,8 +51,8 @@ def compare_arms(review: Review) -> pd.DataFrame:
     named = usable.groupby(PAIR)["study_id"].agg(";".join).rename("studies")
     parts = [compare_many(usable, PAIR, measure, conf_level=review.conf_level) for measure in MEASURES]
     compared = pd.concat(parts, ignore_index=True).merge(named, on=PAIR).assign(reason="")
-    missing = pairs[pairs["reason"] != ""].groupby([*PAIR, "reason"], sort=False, as_index=False)
-    missing = missing.agg(studies=("study_id", ";".join)).assign(measure="", method="", interval="", status="", k=0)
+    unused = pairs[pairs["reason"] != ""].groupby([*PAIR, "reason"], sort=False, as_index=False)
+    missing = unused.agg(studies=("study_id", ";".join)).assign(measure="", method="", interval="", status="", k=0)
     table = pd.concat([compared, missing], ignore_index=True)
     table["level"] = [_best_level(review, studies.split(";")) for studies in table["studies"]]
     order = [table[column].map(places).fillna(-1) for column in PAIR] + [table["reason"] != ""]
@@ -69,7 +69,7 @@ def _in_order(review: Review) -> list[str]:
     return sorted(printed, key=lambda therapy: (therapy in nothing, therapy in comparators))
 
 
-def _pairs(review: Review, places: dict[str, int]) -> Iterator[tuple]:
+def _pairs(review: Review, places: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     """Every two therapies that a study compares, with the counts of both or the reason why they are not used."""
     therapies = review["therapies"]
     nothing = set(therapies.loc[therapies["kind"] == "none", "therapy"])
@@ -78,7 +78,7 @@ def _pairs(review: Review, places: dict[str, int]) -> Iterator[tuple]:
     for study, own in rows.groupby("study_id", sort=False):
         if study not in separate:
             own = own[own["arm"] != ""]
-        sides = [_side(therapy, group) for therapy, group in own.groupby("therapy")]
+        sides = [_side(str(therapy), group) for therapy, group in own.groupby("therapy")]
         sides.sort(key=lambda side: places[side.therapy])
         if len(sides) == 1 and study in separate and sides[0].therapy not in nothing:
             yield sides[0].therapy, "", study, COUNTS_MISSING, *[float("nan")] * 4

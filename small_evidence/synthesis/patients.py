@@ -45,7 +45,8 @@ def treated(review: Review, diseases: Collection[str] | None = None) -> pd.Serie
     by_study = by_group.groupby(group[:3])["size"].max()
     together = by_group.loc[by_group["entered"] == "yes", "size"].groupby(group[:3]).sum(min_count=1)
     largest = pd.concat([by_study, together], axis=1).max(axis=1)
-    return largest.groupby(group[:2]).max().groupby("analysis").sum(min_count=1)
+    total: pd.Series = largest.groupby(group[:2]).max().groupby("analysis").sum(min_count=1)
+    return total
 
 
 def _cohorts(studies: pd.DataFrame) -> pd.Series:

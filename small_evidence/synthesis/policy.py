@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ ARMS = [
 ]  # fmt: skip
 
 
-def counted_column(policy: Mapping) -> str:
+def counted_column(policy: Mapping[str, Any]) -> str:
     """The column of responses that is counted as responders under the section `synthesis` of the config."""
     return "n_complete" if policy["response"] == "complete" else "responders"
 
@@ -74,7 +75,7 @@ def select_arms(review: Review) -> pd.DataFrame:
     arms.loc[small, "reason"] = "small_arm"
     arms["entered"] = np.where(arms["reason"] == "", "yes", "no")
     counts = arms[["responders", "n"]].where(arms["entered"] == "yes", 0.0).to_numpy(float)
-    arms["ci_lb"], arms["ci_ub"] = proportion_interval(*counts.T, conf_level=review.conf_level)
+    arms["ci_lb"], arms["ci_ub"] = proportion_interval(counts[:, 0], counts[:, 1], conf_level=review.conf_level)
     return arms[ARMS].reset_index(drop=True)
 
 
@@ -100,7 +101,7 @@ def candidate_rows(review: Review, *, comparators: bool = False) -> pd.DataFrame
     kind = rows["therapy"].map(review["therapies"].set_index("therapy")["kind"])
     missing = rows["n"].isna() | rows["responders"].isna() | (rows["n"] == 0)
     by_choice = rows["pool"] != "yes"
-    rules = [
+    rules: list[tuple[pd.Series, Any]] = [
         ((kind == "none") & (not comparators), "comparator"),
         (~rows["outcome"].isin(review.response_outcomes), "other_outcome"),
         (rows["unit"] != policy["unit"], "other_unit"),
@@ -118,7 +119,7 @@ def candidate_rows(review: Review, *, comparators: bool = False) -> pd.DataFrame
     return rows
 
 
-def _other_time_points(rows: pd.DataFrame, which: str | float) -> pd.Series:
+def _other_time_points(rows: pd.DataFrame, which: str | float) -> np.ndarray:
     """Rows of an arm and outcome at another time than the one that is used; a time that is not reported comes last."""
     free = rows[rows["reason"] == ""]
     time = free["time_point_months"]
@@ -134,7 +135,7 @@ def _class_rows(rows: pd.DataFrame, review: Review) -> pd.DataFrame:
     """The same rows once more under their class, for classes that are combined."""
     class_of = review["therapies"].set_index("therapy")["therapy_class"]
     group = rows["therapy"].map(class_of)
-    members = rows["therapy"].groupby(group).agg(set).to_dict()
+    members: dict[Any, set[str]] = rows["therapy"].groupby(group).agg(set).to_dict()
     chosen_rows = group.isin(combined_classes(members, review.policy["classes_not_combined"]))
     return rows[chosen_rows].assign(scope="class", group=group[chosen_rows])
 
@@ -180,21 +181,23 @@ def _counted_elsewhere(arms: pd.DataFrame, review: Review) -> Iterator[tuple[int
     cohort = cohorts(review["studies"], review["overlaps"])
     aside = chosen(review["overlaps"])
     separate = studies_with_separate_arms(review["studies"])
-    groups: dict[tuple[str, str], list] = defaultdict(list)
-    for arm in arms[arms["reason"] == ""].itertuples():
+    groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    free: Iterable[Any] = arms[arms["reason"] == ""].itertuples()
+    for arm in free:
         groups[arm.analysis, cohort[arm.study_id]].append(arm)
     for group in groups.values():
         if len(group) == 1:
             continue
         there = {arm.study_id for arm in group}
         group.sort(key=lambda arm: (bool(there & set(aside.get(arm.study_id, ()))), -arm.n))
-        kept: list = []
+        kept: list[Any] = []
         for arm in group:
             if kept and arm.study_id != kept[0].study_id:
                 yield arm.Index, "same_patients", kept[0].study_id
                 continue
             found = ((_shared(arm, other, arm.study_id in separate), other) for other in kept)
-            reason, other = next(((reason, other) for reason, other in found if reason), ("", None))
+            shared: tuple[str, Any] = next(((reason, other) for reason, other in found if reason), ("", None))
+            reason, other = shared
             if reason:
                 yield arm.Index, reason, other.arm_therapy
             else:
@@ -207,7 +210,7 @@ def studies_with_separate_arms(studies: pd.DataFrame) -> set[str]:
     return set(studies.loc[separate, "study_id"])
 
 
-def _shared(arm, other, separate: bool) -> str:
+def _shared(arm: Any, other: Any, separate: bool) -> str:
     """Whether two arms of one study are the same patients: "same_patients", "maybe_same_patients", or "" if not."""
     if arm.arm and other.arm:
         return "same_patients" if arm.arm == other.arm else ""
