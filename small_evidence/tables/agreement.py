@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -26,7 +27,8 @@ def agreement_table(review: Review) -> Table:
         Column("Open", 9, "center", over="Differences"),
         Column("Note", 34),
     )
-    rows, notes = [], (f"{extraction_words(review)}.",)
+    rows: list[dict[str, Any]] = []
+    notes: tuple[str, ...] = (f"{extraction_words(review)}.",)
     if review.extracted_twice:
         rows = _compared(review["agreement"], review["disagreements"], kappa)
         notes += _notes(review["agreement"])
@@ -36,7 +38,7 @@ def agreement_table(review: Review) -> Table:
     )  # fmt: skip
 
 
-def _compared(agreement: pd.DataFrame, disagreements: pd.DataFrame, kappa: str) -> list[dict]:
+def _compared(agreement: pd.DataFrame, disagreements: pd.DataFrame, kappa: str) -> list[dict[str, Any]]:
     decided = disagreements[["table", "column"]].assign(decided=disagreements["state"] == "agreed")
     settled = decided.groupby(["table", "column"])["decided"].agg(["sum", "count"]).astype(int).to_dict("index")
     rows = []
@@ -78,7 +80,7 @@ def _column(name: str) -> str:
     return name.replace("_", " ") if name.startswith("n_") or name == "n" else humanise(name)
 
 
-def _kappa(line: Mapping) -> str:
+def _kappa(line: Mapping[Any, Any]) -> str:
     if missing(line["kappa"]):
         return NOTHING
     bounds = [line["kappa_ci_lb"], line["kappa_ci_ub"]]
@@ -88,6 +90,6 @@ def _kappa(line: Mapping) -> str:
 
 def _sizes(agreement: pd.DataFrame) -> str:
     """', here of 12 to 83 cells'."""
-    sizes = agreement.loc[agreement["kind"] == "vocabulary", "compared"]
-    sizes = sorted({int(size) for size in (sizes.min(), sizes.max())}) if len(sizes) else []
+    compared = agreement.loc[agreement["kind"] == "vocabulary", "compared"]
+    sizes = sorted({int(size) for size in (compared.min(), compared.max())}) if len(compared) else []
     return f", here of {' to '.join(map(str, sizes))} cells" * bool(sizes)

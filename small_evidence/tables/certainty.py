@@ -79,7 +79,7 @@ def certainty_table(review: Review) -> Table:
     """A row a treatment over all diseases, or in one disease where the authors judged that."""
     found = review["certainty_ratings"]
     stated = set(found.loc[found["confirmed"] != "", "analysis"])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for treatment in treatments(review):
         own = found[(found["scope"] == treatment.scope) & (found["therapy"] == treatment.slug)]
         for analysis, lines in own.groupby("analysis", sort=False):
@@ -115,7 +115,7 @@ def _judgement(code: str) -> str:
     return LABELS["certainty.judgement"].get(code, code) or NOTHING
 
 
-def _row(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _row(lines: Mapping[Any, Mapping[Any, Any]]) -> dict[str, str]:
     cells = {}
     for domain in DOMAINS:
         line = lines.get(domain, {"proposed": "", "confirmed": ""})
@@ -136,7 +136,7 @@ def _row(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def grounds_words(line: Mapping[str, Any]) -> str:
+def grounds_words(line: Mapping[Any, Any]) -> str:
     """The grounds of one domain in words: "few patients (41, fewer than 97), ..."."""
     pairs = zip(ids_in(line["codes"]), ids_in(line["values"]), strict=True)
     return ", ".join(GROUNDS[code](float(value)) for code, value in pairs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from small_evidence.extraction.schema import LABELS
+from small_evidence.extraction.schema import LABELS, SILENT
 from small_evidence.reasons import retraction_notes
 from small_evidence.review import Review
 from small_evidence.tables.parts import abbreviations, level_note
@@ -15,7 +15,6 @@ from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import (
     NOTE_NR,
     NOTHING,
-    SILENT,
     cell,
     counted,
     joined,
@@ -81,7 +80,7 @@ def table_ii(review: Review) -> Table:
     own = of_study.to_dict("index")
     graded = review["study_levels"].set_index("study_id").to_dict("index")
     patients = f"Patients with {review.condition}" if review.condition else "Patients"
-    rows = []
+    rows: list[dict[str, Any]] = []
     ordered = studies.assign(name=studies["label"].str.casefold()).sort_values("name", kind="stable")
     for status, title in STATUSES.items():
         for study in ordered[ordered["status"] == status].to_dict("records"):
@@ -143,7 +142,7 @@ def table_ii(review: Review) -> Table:
     )  # fmt: skip
 
 
-def _study_level(graded: Mapping[str, Any], marks: Marks) -> str:
+def _study_level(graded: Mapping[Any, Any], marks: Marks) -> str:
     """The level of a study, with a mark where its authors set it; excluded studies have none."""
     if graded["status"] == "excluded":
         return NOTHING
@@ -154,7 +153,7 @@ def _study_level(graded: Mapping[str, Any], marks: Marks) -> str:
     return words + marks.mark(f"Level set by the authors, by design {by_design}: {why}")
 
 
-def _identifiers(study: Mapping[str, str]) -> str:
+def _identifiers(study: Mapping[Any, Any]) -> str:
     found = [
         *([f"doi:{study['doi']}"] if study["doi"] not in SILENT else []),
         *([f"PMID {study['pmid']}"] if study["pmid"] not in SILENT else []),

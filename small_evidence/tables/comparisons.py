@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from small_evidence.extraction.schema import LABELS
 from small_evidence.pooling.comparisons import MEASURES
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
 from small_evidence.tables.parts import counts_head, level_note
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
-    LABELS,
     NOTHING,
     coverage,
     fraction,
@@ -28,7 +28,7 @@ from small_evidence.wording import (
 
 def comparison_table(review: Review) -> Table:
     """A row a pair of therapies that a study compares; those without usable counts of both arms say why."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for _, pair in review["comparisons"].groupby(["therapy", "comparator", "reason"], sort=False):
         first = pair.iloc[0].to_dict()
         found = {line["measure"]: line for line in pair.to_dict("records")}
@@ -75,7 +75,7 @@ def comparison_table(review: Review) -> Table:
     )  # fmt: skip
 
 
-def _effect(line: Mapping[str, Any], measure: str) -> str:
+def _effect(line: Mapping[Any, Any], measure: str) -> str:
     if missing(line.get("estimate")):
         return NOTHING
     value, lower, upper = (_number(float(line[name]), measure) for name in ("estimate", "ci_lb", "ci_ub"))

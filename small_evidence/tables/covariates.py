@@ -27,7 +27,7 @@ def covariate_table(review: Review) -> Table:
             continue
         for name, found in tests[tests["factor"] == COVARIATE].groupby("covariate", sort=False):
             lines = found.to_dict("records")
-            rows += [_row(line, first=at == 0) | {"Covariate": humanise(name)} for at, line in enumerate(lines)]
+            rows += [_row(line, first=at == 0) | {"Covariate": humanise(str(name))} for at, line in enumerate(lines)]
             for row in rows[-len(lines) :]:
                 row |= {"Treatment": analysis.label, "about": {"analysis": analysis.name}}
     conf = coverage(review.conf_level)
@@ -57,7 +57,7 @@ def covariate_table(review: Review) -> Table:
     )  # fmt: skip
 
 
-def _row(line: Mapping[str, Any], first: bool) -> dict[str, Any]:
+def _row(line: Mapping[Any, Any], first: bool) -> dict[str, Any]:
     """Cells of a group, or of the slope; the test stands in the first row of its covariate."""
     slope = missing(line["subgroup"])
     limits = line["ci_lb"], line["ci_ub"]
@@ -73,7 +73,7 @@ def _row(line: Mapping[str, Any], first: bool) -> dict[str, Any]:
     }
 
 
-def _why_not_tested(line: Mapping[str, Any]) -> str:
+def _why_not_tested(line: Mapping[Any, Any]) -> str:
     """Why there is no test, in words; NOTHING where there is one."""
     if not missing(line["p"]):
         return NOTHING

@@ -5,6 +5,7 @@ The certainty that the rules propose and the one that the authors confirmed are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +62,9 @@ def findings_table(review: Review) -> Table:
     """Summary of findings: a row a treatment with counts that are included in an analysis, over all diseases."""
     controlled = set(review["studies"].loc[review["studies"]["controlled"] == "yes", "study_id"])
     marks, rated = Marks(), ratings(review)
-    rows, emphasised, without = [], [], []
+    rows: list[dict[str, Any]] = []
+    emphasised: list[int] = []
+    without: list[str] = []
     members_with_counts: dict[str, int] = {}
     for treatment in treatments(review):
         analysis = review.analysis_of(treatment.scope, treatment.slug)
@@ -122,7 +125,7 @@ def _mean(result: Mapping[str, Any]) -> str:
     """Proportion of the mean study, where the pooled value is that of the median study."""
     if METHODS[result["method"]].estimand != "median":
         return NOTHING
-    return estimate(result["mean_proportion"], result.get("mean_ci_lb"), result.get("mean_ci_ub"))
+    return estimate(result["mean_proportion"], result.get("mean_ci_lb", math.nan), result.get("mean_ci_ub", math.nan))
 
 
 def _columns(review: Review) -> tuple[Column, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pandas as pd
 
 from small_evidence.extraction.schema import numbers
@@ -24,12 +27,13 @@ def adverse_event_table(review: Review) -> Table:
     reported = adverse_events[adverse_events["study_id"].isin(active)]
     reported = reported.assign(x=numbers(reported["n_patients"]), n=numbers(reported["n_at_risk"]))
     used = responses[responses["study_id"].isin(active)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for therapy in (member for _, members in review.classes for member in members):
         statements = reported[reported["therapy"] == therapy]
         users = dict.fromkeys(used.loc[used["therapy"] == therapy, "study_id"])
         title = review.labels.therapy[therapy]
-        for event in statements.itertuples():
+        events: Iterable[Any] = statements.itertuples()
+        for event in events:
             rows.append(
                 {
                     "about": {"therapy": therapy, "study": event.study_id, "source": cell(event.source)},

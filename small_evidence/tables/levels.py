@@ -34,7 +34,8 @@ def level_table(review: Review) -> Table:
         for line in review["level_sensitivity"].to_dict("records")
     }
     marks = Marks()
-    rows, emphasised = [], []
+    rows: list[dict[str, Any]] = []
+    emphasised: list[int] = []
     for treatment in treatments(review):
         for disease in (ALL, *review.diseases):
             level = review.level_of(treatment.scope, treatment.slug, disease)

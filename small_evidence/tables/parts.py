@@ -134,7 +134,7 @@ def outcome_counts(analysis: Analysis, review: Review) -> list[str]:
     """Counts of each outcome among the arms that are included: "8/9 clinical response"."""
     sums = analysis.entered.groupby("outcome", sort=False)[["responders", "n"]].sum()
     return [
-        f"{row['responders']:,.0f}/{row['n']:,.0f} {outcome_label(outcomes, review)}"
+        f"{row['responders']:,.0f}/{row['n']:,.0f} {outcome_label(str(outcomes), review)}"
         for outcomes, row in sums.iterrows()
     ]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from small_evidence.extraction.schema import ALL, LABELS, numbers
+from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
 from small_evidence.reasons import arm_reason, not_pooled_reason, retraction_notes
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.patients import treated
@@ -40,7 +40,6 @@ from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import (
     NOTE_NR,
     NOTHING,
-    SILENT,
     cell,
     counted,
     coverage,
@@ -59,6 +58,8 @@ BOUNDS = "Interval"  # name of a column; its heading has the coverage
 SECONDARY = "Based wholly or partly on counts known from a secondary source only (see Table III)."
 STARRED = "* Study of which no arm is included in the analysis of all diseases."
 Row = dict[str, Any]
+Facts = Mapping[Any, Mapping[Any, Any]]  # response rows by their id
+Bounds = Mapping[tuple[float, float], str]  # exact intervals in words, by counts
 
 
 def table_iii(review: Review) -> Table:
@@ -170,10 +171,11 @@ def analysis_table(review: Review, analysis: Analysis) -> Table:
     )  # fmt: skip
 
 
-def _arm_rows(analysis: Analysis, review: Review, facts: Mapping[str, Row], bounds: Mapping) -> Iterator[Row]:
+def _arm_rows(analysis: Analysis, review: Review, facts: Facts, bounds: Bounds) -> Iterator[Row]:
     """The arms of an analysis, those that are included first, each group by year."""
-    order = {"by": ["entered", "year"], "ascending": [False, True]}
-    for arm in analysis.arms.sort_values(**order, na_position="last", kind="stable").to_dict("records"):
+    arms = analysis.arms.sort_values(["entered", "year"], ascending=[False, True], na_position="last", kind="stable")
+    lines: list[Any] = arms.to_dict("records")
+    for arm in lines:
         used = [facts[response] for response in ids_in(arm["response_ids"]) if response in facts]
         role = "yes" if arm["entered"] == "yes" else f"no: {arm_reason(arm, review)}"
         if arm["reason"] != "other_unit":
@@ -182,7 +184,9 @@ def _arm_rows(analysis: Analysis, review: Review, facts: Mapping[str, Row], boun
         yield _arm_row(arm, used, role, review, bounds)
 
 
-def _arm_row(arm: Mapping[str, Any], used: list[Row], role: str, review: Review, bounds: Mapping) -> Row:
+def _arm_row(
+    arm: Mapping[Any, Any], used: Sequence[Mapping[Any, Any]], role: str, review: Review, bounds: Bounds
+) -> Row:
     """A line of one study arm, made of the response rows used."""
     study, x, n, short = arm["study_id"], arm["responders"], arm["n"], review.labels.disease_short
     return {
@@ -200,7 +204,7 @@ def _arm_row(arm: Mapping[str, Any], used: list[Row], role: str, review: Review,
     }
 
 
-def _why(response: Mapping[str, str]) -> str:
+def _why(response: Mapping[Any, Any]) -> str:
     """Why a row that is not the primary outcome is left out: in the words of its extractor, else of its code."""
     return response["pool_reason"] or LABELS["pool_reason_code"].get(response["pool_reason_code"]) or "further outcome"
 
@@ -251,7 +255,8 @@ def table_iv(review: Review) -> Table:
     diseases = [slug for slug in review.diseases if slug in set(review["therapy_levels"]["disease"])]
     rows: list[Row] = []
     emphasised: list[int] = []
-    without, unanalysed = [], []
+    without: list[str] = []
+    unanalysed: list[str] = []
     for treatment in treatments(review):
         analysis = review.analysis_of(treatment.scope, treatment.slug)
         if analysis is None:

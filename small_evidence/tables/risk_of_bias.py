@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -68,7 +69,13 @@ def _in_order(column: pd.Series) -> pd.Series:
     return column if column.name == "place" else column.str.casefold()
 
 
-def _row(row: Mapping, signs: Mapping[tuple, dict], support: Mapping[tuple, str], instruments, most: int) -> dict:
+def _row(
+    row: Mapping[Any, Any],
+    signs: Mapping[Any, Mapping[str, str]],
+    support: Mapping[Any, str],
+    instruments: Mapping[str, Any],
+    most: int,
+) -> dict[str, str]:
     """Cells of one appraisal, or of a study that has none."""
     key = tuple(row[name] for name in KEYS)
     items = list(parts(instruments[row["tool"]])) if row["tool"] else []
@@ -85,7 +92,7 @@ def _row(row: Mapping, signs: Mapping[tuple, dict], support: Mapping[tuple, str]
     }
 
 
-def _instrument_note(instrument: Mapping) -> str:
+def _instrument_note(instrument: Mapping[str, Any]) -> str:
     """What the numbers of the columns ask, in the words of the instrument's file."""
     asked = []
     for number, part in enumerate(parts(instrument).values(), start=1):
@@ -101,7 +108,7 @@ def _instrument_note(instrument: Mapping) -> str:
 def _sign_note(judged: pd.DataFrame) -> str:
     stars = judged["stars"] != ""
     drawn = set(judged.loc[~stars, "judgement"])
-    meanings: dict[str, list] = {}
+    meanings: dict[str, list[str]] = {}
     for slug in [*(slug for slug in SIGNS if slug in drawn), *sorted(drawn - set(SIGNS))]:
         meanings.setdefault(judgement_sign(slug), []).append(humanise(slug).lower())
     signs = [f"{sign}, {' or '.join(words)}" for sign, words in meanings.items()]

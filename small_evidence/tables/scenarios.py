@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from small_evidence.extraction.schema import ALL, humanise
+from small_evidence.extraction.schema import ALL, SILENT, humanise
 from small_evidence.review import Analysis, Review
 from small_evidence.tables.parts import (
     POOLED,
@@ -23,7 +23,7 @@ from small_evidence.tables.parts import (
     response_column,
 )
 from small_evidence.tables.table import Column, Marks, Table
-from small_evidence.wording import NOTE_NR, NOTHING, SILENT, cell, counted, ids_in, joined, word
+from small_evidence.wording import NOTE_NR, NOTHING, cell, counted, ids_in, joined, word
 
 NO_EVIDENCE = "no evidence in these tables"
 OWN = "In the scenario's diseases"
@@ -81,7 +81,7 @@ def caveat_table(review: Review) -> Table:
     return Table("caveats", "", "Caveats of the guidance", frame, columns, footnotes=(NOTE_NR,), landscape=False)
 
 
-def _caveats(review: Review) -> list[dict[str, str]]:
+def _caveats(review: Review) -> list[dict[Any, Any]]:
     return review["caveats"].to_dict("records")
 
 

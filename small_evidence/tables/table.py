@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -103,13 +104,13 @@ class Table:
         columns = {column.name: column for column in self.columns}
         return replace(self, columns=tuple(columns[name] for name in names))
 
-    def adding(self, column: Column, cells: Sequence) -> Table:
+    def adding(self, column: Column, cells: Sequence[Any]) -> Table:
         """The table with one more column at its end, a cell a row."""
         return replace(self, frame=self.frame.assign(**{column.name: cells}), columns=(*self.columns, column))
 
-    def sections(self) -> list[tuple[str, list[tuple[list, bool]]]]:
+    def sections(self) -> list[tuple[str, list[tuple[list[Any], bool]]]]:
         """Rows under their group ("" without groups): cells in the order of the columns, and whether they are bold."""
-        made: list[tuple[str, list[tuple[list, bool]]]] = []
+        made: list[tuple[str, list[tuple[list[Any], bool]]]] = []
         for position, row in enumerate(self.frame.to_dict("records")):
             group = str(row[self.group]) if self.group else ""
             if not made or made[-1][0] != group:

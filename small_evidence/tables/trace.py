@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -88,36 +88,37 @@ def row_table(review: Review, responses: pd.DataFrame, *, name: str, title: str)
 def _used(review: Review) -> dict[str, str]:
     """Whether each response row is in the analysis of its therapy over all diseases, or why not."""
     arms = review["arms"]
-    whole = arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)]
+    whole: list[Any] = arms[(arms["scope"] == "therapy") & (arms["disease"] == ALL)].to_dict("records")
     return {
         response: "yes" if arm["entered"] == "yes" else f"no: {arm_reason(arm, review)}"
-        for arm in whole.to_dict("records")
+        for arm in whole
         for response in arm["response_ids"].split(";")
     }
 
 
-def _why(response: Mapping[str, str]) -> str:
+def _why(response: Mapping[Any, Any]) -> str:
     """Why a row is in no analysis: in the words of its extractor, else of its code."""
     return response["pool_reason"] or LABELS["pool_reason_code"].get(response["pool_reason_code"]) or "further outcome"
 
 
 def places_of(places: pd.DataFrame, table: str) -> dict[str, str]:
     """Where each row of a table is, in words: "data/raw/responses.csv, row 5"."""
-    own = places[places["table"] == table].fillna("")
+    own: Iterable[Any] = places[places["table"] == table].fillna("").itertuples()
     return {
         place.id: joined([place.file, *([f"sheet {place.sheet}"] if place.sheet else []), f"row {place.row:.0f}"], ", ")
-        for place in own.itertuples()
+        for place in own
     }
 
 
 def sensitivity_table(review: Review) -> Table:
     """Results of other methods, fewer studies and other choices, beside the result itself."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for analysis in review.analyses.values():
         if analysis.variants.empty:
             continue
         main: dict[str, Any] = {**analysis.result, "variant": "", "change": ""}
-        for line in (main, *analysis.variants.to_dict("records")):
+        lines: list[Any] = [main, *analysis.variants.to_dict("records")]
+        for line in lines:
             rows.append(
                 {
                     "about": {"analysis": analysis.name},
@@ -161,7 +162,7 @@ def _name(analysis: Analysis, review: Review) -> str:
     return name if analysis.disease == ALL else f"{name}, {review.labels.disease_short[analysis.disease]}"
 
 
-def _change(line: Mapping[str, Any], review: Review) -> str:
+def _change(line: Mapping[Any, Any], review: Review) -> str:
     """To what a variant changes the analysis: the study left out, the year reached, the size, the model."""
     if line["variant"] == "method":
         return _method(line)
@@ -172,7 +173,7 @@ def _change(line: Mapping[str, Any], review: Review) -> str:
     return review.labels.study.get(line["change"]) or NOTHING
 
 
-def _method(line: Mapping[str, Any]) -> str:
+def _method(line: Mapping[Any, Any]) -> str:
     """The model of a line with its scale and its estimator of the variance between studies."""
     words = [method_label(line["method"])]
     words += [] if missing(line["measure"]) else [measure_label(line["measure"])]
