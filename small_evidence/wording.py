@@ -30,6 +30,13 @@ ACRONYMS = ("ocebm", "eular", "grade", "jaad", "nice", "sign")  # of bodies that
 
 NOTE_NR = f"NR, not reported in the text that was read (neither zero nor none); {NOTHING}, nothing or not applicable."
 
+COMPARISON_METHOD_LABELS = {
+    "glmm": "Hypergeometric-normal",
+    "mantel_haenszel": "Mantel-Haenszel",
+    "peto": "Peto",
+    "beta_binomial": "Beta-binomial",
+    "exact": "Exact, one odds ratio for all",
+}
 # Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist. From good to bad:
 # of several judgements the last one here is the gravest.
 SIGNS = {
@@ -144,6 +151,19 @@ def odds_ratio(b: float, lower: float, upper: float) -> str:
         NOTHING if missing(x) else "∞" if x > LARGEST_LOG else rounded(math.exp(x), 2) for x in (b, lower, upper)
     )
     return value if NOTHING in bounds else f"{value} [{', '.join(bounds)}]"
+
+
+def effect_number(value: float, measure: str) -> str:
+    """A ratio with two decimals, a risk difference in percentage points with one and a true minus sign.
+
+    >>> effect_number(1.234, "OR"), effect_number(math.inf, "RR"), effect_number(-0.0123, "RD")
+    ('1.23', '∞', '−1.2')
+    """
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞"
+    return rounded(100 * value, 1).replace("-", "−") if measure == "RD" else rounded(value, 2)
 
 
 def coverage(conf_level: float) -> str:

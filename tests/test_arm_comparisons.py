@@ -1,12 +1,23 @@
 """Therapies compared within the studies of a review: which pairs, which counts, and what is missing."""
 
+import itertools
+import math
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from small_evidence import ReviewError
 from small_evidence.appraisal.levels import grade_studies
+from small_evidence.figures import figure_names, review_figure
+from small_evidence.figures.comparison import comparison_plot
+from small_evidence.figures.preflight import check_figure
+from small_evidence.figures.style import SCREEN
+from small_evidence.pooling.comparisons import compare
 from small_evidence.review import read_result, save_csv
 from small_evidence.synthesis.comparisons import compare_arms
 from small_evidence.tables.comparisons import comparison_table
+from tests.drawn import row_of, text_of, texts
 from tests.made_up import frame, review
 
 TRIAL = {"design": "rct", "controlled": "yes"}
@@ -88,3 +99,89 @@ def test_the_table_prints_a_row_a_pair(synthesised):
     assert cells.loc["Trial", "RD"].startswith("−0.9 [")
     assert cells.loc["Half", ["OR", "RR", "RD"]].tolist() == ["—"] * 3
     assert len(comparison_table(synthesised).frame) == len(synthesised["comparisons"])
+
+
+COUNTS = {"alpha": (8, 10, 3, 10), "beta": (5, 5, 0, 6), "gamma": (9, 12, 4, 11), "delta": (0, 4, 0, 5)}
+
+
+def drawn_review(counts=COUNTS, **tables):
+    rows = []
+    for name, (x1, n1, x2, n2) in counts.items():
+        rows += [(name, row("drug", x1, n1)), (name, row("placebo", x2, n2, role="comparator"))]
+    made = review(dict.fromkeys(counts, TRIAL), rows, CLASSES).with_tables(**tables)
+    made = made.with_results({"study_levels": grade_studies(made)})
+    return made.with_results({"comparisons": compare_arms(made)})
+
+
+def intervals(drawing, words):
+    """Left and right end of the lines on the row of a text."""
+    y = text_of(drawing, words).y
+    return [(line.x0, line.x1) for line in drawing.lines("intervals") if abs(line.y0 - y) < SCREEN.size]
+
+
+def tick_places(drawing, words):
+    """Places of the words below the axis."""
+    below = [text for text in drawing.texts if text.align == "center" and drawing.axis.bottom < text.y]
+    return [next(text.x for text in below if text.words == word) for word in words]
+
+
+def test_odds_ratios_stand_on_a_log_axis_and_infinite_limits_are_arrows():
+    drawing = comparison_plot(drawn_review(), "drug-placebo")
+    assert check_figure(drawing) == []
+    assert row_of(drawing, "Alpha") == [
+        "Alpha",
+        "8/10",
+        "3/10",
+        "8.15 [0.88,\u00a0127.01]",
+    ]  # exact, as scipy odds_ratio
+    assert row_of(drawing, "Beta")[-1] == "∞ [2.84,\u00a0∞]"
+    assert row_of(drawing, "Delta")[-1] == "no information"
+    assert row_of(drawing, "All studies") == ["All studies", "22/31", "7/32"]
+    places = tick_places(drawing, ["0.01", "0.1", "1", "10", "100"])
+    assert [after - before for before, after in itertools.pairwise(places)] == pytest.approx(
+        [(places[-1] - places[0]) / 4] * 4
+    )
+    ((left, right),) = intervals(drawing, "Beta")
+    exact = compare(5, 5, 0, 6)["ci_lb"]  # 2.84
+    assert left == pytest.approx(places[2] + math.log10(exact) * (places[3] - places[2]))
+    assert right == pytest.approx(drawing.axis.right)
+    tips = [max(x for x, _ in shape.points) for shape in drawing.shapes("marks") if len(shape.points) == 3]
+    assert sum(tip > right for tip in tips) == 3  # alpha, beta and the hypergeometric-normal model
+    assert {"Mantel-Haenszel", "Peto", "Beta-binomial"} <= set(texts(drawing))
+    assert "Alpha 8.15" in drawing.alt_text
+    assert "Below 1 favours Placebo, above 1 favours Drug" in drawing.alt_text
+
+
+def test_risk_differences_stand_on_a_linear_axis_in_percentage_points():
+    drawing = comparison_plot(drawn_review(), "drug-placebo-rd")
+    places = tick_places(drawing, ["−100", "−50", "0", "50", "100"])
+    ((left, right),) = intervals(drawing, "Alpha")
+    found = compare(8, 10, 3, 10, measure="RD")
+    unit = places[4] - places[2]
+    assert (left, right) == pytest.approx((places[2] + found["ci_lb"] * unit, places[2] + found["ci_ub"] * unit))
+    assert places[3] - places[2] == pytest.approx(unit / 2)
+    assert row_of(drawing, "Alpha")[-1] == "50.0 [6.6,\u00a074.0]"
+
+
+def test_fewer_of_a_bad_outcome_favour_the_treatment():
+    words = {"outcome": "clinical_response", "label": "Stroke", "event_singular": "had a stroke"}
+    words |= {"event_plural": "had a stroke", "noun_singular": "patient with a stroke"}
+    bad = frame("outcomes", [words | {"noun_plural": "patients with a stroke", "good": "no"}])
+    drawing = comparison_plot(drawn_review({"one": (3, 40, 9, 41)}, outcomes=bad), "drug-placebo-rr")
+    left, right = (text_of(drawing, f"favours {name}") for name in ("Drug", "Placebo"))
+    assert left.x < drawing.axis.x(0) < right.x
+    assert "All studies" not in texts(drawing)  # one study is not pooled
+
+
+def test_a_narrow_figure_has_the_counts_in_one_column():
+    drawing = comparison_plot(drawn_review(), "drug-placebo-rr", replace(SCREEN, width_mm=90))
+    assert check_figure(drawing) == []
+    assert {"8/10\u00a0vs", "3/10"} <= set(texts(drawing))
+
+
+def test_pairs_without_counts_have_no_figure_but_a_reason(synthesised):
+    names = [name for name in figure_names(synthesised) if name.startswith("comparison_")]
+    assert names[0] == "comparison_warfarin"
+    assert {review_figure(synthesised, name).absent for name in names} == {"Not compared: counts not available"}
+    with pytest.raises(ReviewError, match="nearest is drug-placebo"):
+        comparison_plot(drawn_review(), "drug-placbo")

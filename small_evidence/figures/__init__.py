@@ -16,6 +16,7 @@ from pandas.api.types import is_numeric_dtype
 from small_evidence import ReviewError
 from small_evidence.extraction.schema import nearest
 from small_evidence.figures.adverse_events import adverse_event_plot
+from small_evidence.figures.comparison import comparison_names, comparison_plot
 from small_evidence.figures.covariates import bubble_plot
 from small_evidence.figures.drawing import Drawing
 from small_evidence.figures.evidence_map import evidence_map
@@ -26,6 +27,7 @@ from small_evidence.figures.preflight import absent_row, check_file, preflight_f
 from small_evidence.figures.render import content_of, save_figure
 from small_evidence.figures.risk_of_bias import risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import (
+    arm_sizes_forest,
     cumulative_forest,
     funnel_plot,
     leave_one_out_forest,
@@ -52,9 +54,11 @@ OF_ANALYSIS: Mapping[str, Callable[[Review, str, Style], Drawing]] = {
     "leave_one_out_": leave_one_out_forest,
     "cumulative_": cumulative_forest,
     "methods_": methods_forest,
+    "arm_sizes_": arm_sizes_forest,
     "posterior_": posterior_plot,
     "funnel_": funnel_plot,
 }
+COMPARISON = "comparison_"  # then therapy, a hyphen and comparator; and -rr or -rd where it is not of the odds ratio
 BUBBLE = "bubble_"  # then a covariate, a hyphen and an analysis
 
 
@@ -68,7 +72,7 @@ def review_figure(review: Review, name: str, style: Style = SCREEN) -> Drawing:
     ----------
     review : Review with results
     name : str; a key of WHOLE, or a key of OF_ANALYSIS and the name of an analysis, or BUBBLE, a covariate, a hyphen
-        and the name of an analysis
+        and the name of an analysis, or COMPARISON and a name of `comparison_plot`
     style : Style
 
     Raises
@@ -88,6 +92,8 @@ def _drawer(review: Review, name: str) -> Callable[[Style], Drawing]:
     """What draws the figure of that name."""
     if name in WHOLE:
         return partial(WHOLE[name], review)
+    if name.startswith(COMPARISON):
+        return partial(comparison_plot, review, name.removeprefix(COMPARISON))
     if name.startswith(BUBBLE):
         return partial(bubble_plot, review, name.removeprefix(BUBBLE))
     kind, analysis = kind_of(name)
@@ -96,7 +102,8 @@ def _drawer(review: Review, name: str) -> Callable[[Style], Drawing]:
         raise ReviewError(
             f"no figure {name}{f'; nearest is {near}' if near else ''}: its name is one of {', '.join(WHOLE)}, or one "
             f"of {', '.join(OF_ANALYSIS)} and then an analysis of results/tables/pooled.csv, "
-            f"or {BUBBLE} and then a covariate, a hyphen and an analysis"
+            f"or {BUBBLE} and then a covariate, a hyphen and an analysis, or {COMPARISON} and then two therapies of "
+            "results/tables/comparisons.csv with a hyphen"
         )
     return partial(OF_ANALYSIS[kind], review, analysis)
 
@@ -114,14 +121,16 @@ def kind_of(name: str) -> tuple[str, str]:
 def figure_names(review: Review) -> list[str]:
     """Figures that a run draws: of the whole review, and for each therapy or class offered for pooling a forest plot.
 
-    After them a bubble plot of each numeric covariate for those that are pooled.
+    After them a bubble plot of each numeric covariate for those that are pooled, and the odds ratio of each pair of
+    therapies that are compared within studies.
     """
     responses, therapies = (review[table].to_dict("records") for table in ("responses", "therapies"))
     analyses = forest_names(responses, therapies, review.policy["classes_not_combined"])
     whole = [name for name in WHOLE if name not in ON_DEMAND]
     known = [name for name in analyses if name in review.analyses]
     bubbles = [name for analysis in known for name in bubble_names(review, analysis)]
-    return [*whole, *(f"{FOREST}{name}" for name in known), *bubbles]
+    comparisons = [f"{COMPARISON}{name}" for name in comparison_names(review)]
+    return [*whole, *(f"{FOREST}{name}" for name in known), *bubbles, *comparisons]
 
 
 def bubble_names(review: Review, analysis: str) -> list[str]:

@@ -86,6 +86,8 @@ class Sheet:
     reference: float = math.nan  # proportion with a light line
     centre: float = math.nan  # proportion with a dotted line, the pooled estimate
     band: tuple[float, float] | None = None  # proportions with a shade between them
+    ticks: Sequence[tuple[float, str]] = ()  # places with their words; those of per cent if empty
+    sides: tuple[str, str] = ("", "")  # what left and right of the light line means, below the ticks
     statements: list[str] = field(default_factory=list)
     below_heading: str = ""
     below: list[Row] = field(default_factory=list)
@@ -163,7 +165,7 @@ class Page:
     def _widest(self, cells: list[tuple[str, bool]], limit: float) -> float:
         """Widest line once the cells are wrapped to `limit`, which gives way to a word that is longer."""
         style, size = self.style, self.style.size
-        words = {(word, bold) for text, bold in cells for word in text.split()}
+        words = {(word, bold) for text, bold in cells for word in text.split(" ")}
         limit = max([limit, *(text_width(word, style, size, bold) for word, bold in words)])
         lines = ((line, bold) for text, bold in cells for line in wrap_text(text, style, size, limit, bold))
         return max((text_width(line, style, size, bold) for line, bold in lines), default=0.0)
@@ -379,15 +381,30 @@ class Page:
             self.items.append(Line(x, start, x, end, style.line, style.colours["rule"], "guides", dash))
         self.line((left, bottom, right, bottom), "axis")
         baseline = bottom + TICK + 2 + 0.95 * size
-        for tick in self.axis.ticks:
-            x = self.axis.x(tick / 100)
+        for place, words in sheet.ticks or [(tick / 100, f"{tick:g}") for tick in self.axis.ticks]:
+            x = self.axis.x(place)
             self.line((x, bottom, x, bottom + TICK), "axis")
-            self.text(x, baseline, f"{tick:g}", "center")
+            self.text(x, baseline, words, "center")
         self.y = bottom + TICK + 1.7 * size
+        if any(sheet.sides):
+            self._sides(self.axis.x(sheet.reference), sheet.sides)
         for line in wrap_text(sheet.axis_label, style, size, 1.35 * (right - left)):
             self.text((left + right) / 2, self.y + 0.95 * size, line, "center")
             self.y += LINE * size
         self.y += 0.2 * size
+
+    def _sides(self, middle: float, sides: tuple[str, str]) -> None:
+        """Words at both sides of a place; each has the room to the edge of the figure."""
+        size, edge = self.style.size, self.style.width - MARGIN
+        apart = 0.6 * size
+        left, right = (
+            wrap_text(words, self.style, size, room - apart)
+            for words, room in zip(sides, (middle - MARGIN, edge - middle), strict=True)
+        )
+        for lines, x, align in ((left, middle - apart, "right"), (right, middle + apart, "left")):
+            for number, line in enumerate(lines):
+                self.text(x, self.y + (0.95 + number * LINE) * size, line, align)
+        self.y += max(len(left), len(right)) * LINE * size + 0.3 * size
 
     def key_line(self, keys: Sequence[tuple[str | Glyph, str]]) -> None:
         """What the marks mean, drawn beside the words, over as many lines as it takes."""

@@ -34,9 +34,10 @@ from small_evidence.figures.words import (
     threshold_note,
 )
 from small_evidence.pooling.bayes import posterior
+from small_evidence.pooling.selection import MIN_ARM_SIZES
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
-from small_evidence.synthesis.analyses import SMALL_STUDIES
+from small_evidence.synthesis.analyses import ARM_SIZE, SMALL_STUDIES
 from small_evidence.wording import (
     NOTHING,
     counted,
@@ -83,19 +84,42 @@ def cumulative_forest(review: Review, analysis: str, style: Style = SCREEN) -> D
     return _variants_forest(review, one, title, "Studies up to", named, style)
 
 
+def arm_sizes_forest(review: Review, analysis: str, style: Style = SCREEN) -> Drawing:
+    """Pooled result by the least number of patients of an arm; see `leave_one_out_forest`.
+
+    A size that takes in the same arms as the primary analysis has its result.
+    """
+    one = review.analysis(analysis)
+    title = f"{one.label}, by least size of an arm"
+    if not one.pooled:
+        return _not_pooled(review, one, title, style)
+    changed = {int(variant["change"]): variant for variant in _variants(one, ARM_SIZE)}
+    named = [(f"{size} or more", changed.get(size, dict(one.result))) for size in MIN_ARM_SIZES]
+    last = f"Primary analysis, {review.policy['min_arm_size']} or more"
+    return _variants_forest(review, one, title, "Arms of", named, style, last=last)
+
+
 def _variants(one: Analysis, variant: str) -> list[dict[Hashable, Any]]:
     return one.variants[one.variants["variant"] == variant].to_dict("records")
 
 
 def _variants_forest(
-    review: Review, one: Analysis, title: str, head: str, named: list[tuple[str, dict[Hashable, Any]]], style: Style
+    review: Review,
+    one: Analysis,
+    title: str,
+    head: str,
+    named: list[tuple[str, dict[Hashable, Any]]],
+    style: Style,
+    *,
+    last: str = "All studies",
 ) -> Drawing:
+    """A row a variant, and the primary analysis under the name `last`."""
     rows = []
     for name, variant in named:
         cells = {"change": name, "k": f"{variant['k']:.0f}", "count": counts_text(variant["events"], variant["n"])}
         rows.append(_variant_row(cells, variant, style))
     values = one.estimate
-    cells = {"change": "All studies", "k": f"{one.result['k']:.0f}", "estimate": estimate_text(*values, style)}
+    cells = {"change": last, "k": f"{one.result['k']:.0f}", "estimate": estimate_text(*values, style)}
     cells["count"] = counts_text(one.result["events"], one.result["n"])
     rows.append(Row(cells, Mark("pooled", *values), bold=True, gap=0.25, rule=True))
     columns = [
@@ -306,6 +330,8 @@ def _not_pooled(review: Review, one: Analysis, title: str, style: Style) -> Draw
 
 def _variant_row(cells: dict[str, str], variant: Mapping[Any, Any], style: Style) -> Row:
     """Pooled where it was, else crude; words in place of a mark where there is no estimate."""
+    if variant["pooled"] != "yes" and missing(variant["crude"]):
+        return Row(cells, note="no study arm is left")
     if variant["pooled"] != "yes":
         values = variant["crude"], variant["crude_ci_lb"], variant["crude_ci_ub"]
         return Row(cells | {"estimate": estimate_text(*values, style)}, Mark("crude", *values))

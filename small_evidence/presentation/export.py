@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from small_evidence.documents import save_documents
 from small_evidence.documents.text import Heading, Text
-from small_evidence.figures import BUBBLE, FOREST, figure_names, review_figure
+from small_evidence.figures import BUBBLE, COMPARISON, FOREST, figure_names, review_figure
 from small_evidence.figures.drawing import pages_of
 from small_evidence.figures.render import save_figure
 from small_evidence.figures.style import Style
@@ -33,6 +33,7 @@ from small_evidence.wording import printable
 
 TABLE_FORMATS = ("docx", "xlsx", "tex")
 TEXT_FORMATS = ("docx", "md")
+SUPPLEMENTARY = (FOREST, BUBBLE, COMPARISON)  # figures of one analysis or comparison
 COLUMNS = ("file", "kind", "number", "caption", "description", "sha256")
 Entry = dict[str, str]  # a row of the manifest
 
@@ -68,13 +69,13 @@ def numbered(tables: Iterable[Table]) -> list[Table]:
 
 
 def figure_numbers(names: Sequence[str]) -> dict[str, str]:
-    """Number of each figure, in the order given: the whole review first, forest and bubble plots are supplementary.
+    """Number of each figure, in the order given: the whole review first; those of SUPPLEMENTARY after them.
 
     >>> figure_numbers(["forest_drug_a", "summary_forest", "forest_drug_b"])
     {'summary_forest': 'Figure 1', 'forest_drug_a': 'Figure S1', 'forest_drug_b': 'Figure S2'}
     """
-    main = [name for name in names if not name.startswith((FOREST, BUBBLE))]
-    others = [name for name in names if name.startswith((FOREST, BUBBLE))]
+    main = [name for name in names if not name.startswith(SUPPLEMENTARY)]
+    others = [name for name in names if name.startswith(SUPPLEMENTARY)]
     numbers = {name: f"Figure {at}" for at, name in enumerate(main, 1)}
     return numbers | {name: f"Figure S{at}" for at, name in enumerate(others, 1)}
 
@@ -108,7 +109,7 @@ def _in_order(names: Sequence[str], review: Review) -> list[str]:
         for analysis in (*members, analysis_id("class", therapy_class))
     ]
     places = {name: place for place, name in enumerate(order)}
-    return sorted(names, key=lambda name: len(order) if name.startswith(BUBBLE) else places.get(name, -1))
+    return sorted(names, key=lambda name: len(order) if name.startswith((BUBBLE, COMPARISON)) else places.get(name, -1))
 
 
 def _tables(folder: Path, tables: Sequence[Table]) -> list[Entry]:

@@ -20,6 +20,7 @@ from small_evidence.synthesis.policy import candidate_rows, studies_with_separat
 # Why two arms are not compared: "" where they are, else this or the reason of `policy` that keeps one of them out
 COUNTS_MISSING = "counts_missing"
 PAIR = ["therapy", "comparator"]
+COUNTED = [*PAIR, "study_id", "reason", "x1", "n1", "x2", "n2"]  # a row a pair and study
 COMPARISONS = [*PAIR, "reason", *COMPARISON, "studies", "level"]
 
 
@@ -46,7 +47,7 @@ def compare_arms(review: Review) -> pd.DataFrame:
     the same patients the one that people chose, else the largest.
     """
     places = {therapy: place for place, therapy in enumerate(_in_order(review))}
-    pairs = pd.DataFrame(_pairs(review, places), columns=[*PAIR, "study_id", "reason", "x1", "n1", "x2", "n2"])
+    pairs = pd.DataFrame(_pairs(review, places), columns=COUNTED)
     usable = _each_patient_once(pairs[pairs["reason"] == ""], review)
     named = usable.groupby(PAIR)["study_id"].agg(";".join).rename("studies")
     parts = [compare_many(usable, PAIR, measure, conf_level=review.conf_level) for measure in MEASURES]
@@ -58,6 +59,14 @@ def compare_arms(review: Review) -> pd.DataFrame:
     order = [table[column].map(places).fillna(-1) for column in PAIR] + [table["reason"] != ""]
     table = table.assign(a=order[0], b=order[1], c=order[2]).sort_values(["a", "b", "c"], kind="stable")
     return table[COMPARISONS].reset_index(drop=True)
+
+
+def compared_studies(review: Review, therapy: str, comparator: str) -> pd.DataFrame:
+    """Studies that `compare_arms` compares these two in, with the columns COUNTED; x1 of n1 are those under therapy."""
+    places = {therapy: place for place, therapy in enumerate(_in_order(review))}
+    pairs = pd.DataFrame(_pairs(review, places), columns=COUNTED)
+    own = (pairs["therapy"] == therapy) & (pairs["comparator"] == comparator) & (pairs["reason"] == "")
+    return _each_patient_once(pairs[own], review)[COUNTED].reset_index(drop=True)
 
 
 def _in_order(review: Review) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,12 +16,12 @@ from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
     NOTHING,
     coverage,
+    effect_number,
     fraction,
     ids_in,
     joined,
     level_text,
     missing,
-    rounded,
 )
 
 
@@ -78,14 +77,5 @@ def comparison_table(review: Review) -> Table:
 def _effect(line: Mapping[Any, Any], measure: str) -> str:
     if missing(line.get("estimate")):
         return NOTHING
-    value, lower, upper = (_number(float(line[name]), measure) for name in ("estimate", "ci_lb", "ci_ub"))
+    value, lower, upper = (effect_number(float(line[name]), measure) for name in ("estimate", "ci_lb", "ci_ub"))
     return value if NOTHING in (lower, upper) else f"{value} [{lower}, {upper}]"
-
-
-def _number(value: float, measure: str) -> str:
-    """A ratio with two decimals, a difference in percentage points with one and a true minus sign."""
-    if math.isnan(value):
-        return NOTHING
-    if math.isinf(value):
-        return "∞"
-    return rounded(100 * value, 1).replace("-", "−") if measure == "RD" else rounded(value, 2)

@@ -54,8 +54,9 @@ rule draw:
 
 
 # Any figure in any format, alone: snakemake results/figures/summary_forest.tiff, or forest_, leave_one_out_, cumulative_,
-# methods_, posterior_ or funnel_ and the analysis, of which the last five only make sense where it was pooled, or bubble_,
-# a numeric covariate of the config, a hyphen and the analysis
+# methods_, arm_sizes_, posterior_ or funnel_ and the analysis, of which the last six only make sense where it was pooled,
+# or bubble_, a numeric covariate of the config, a hyphen and the analysis, or comparison_ and two therapies of
+# comparisons.csv with a hyphen, and -rr or -rd
 rule draw_figure:
     input:
         CHECKED,
