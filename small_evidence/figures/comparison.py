@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -87,14 +88,15 @@ def _found(review: Review, pair: tuple[str, str], measure: str) -> _Found:
     years = review["studies"].set_index("study_id")["year"]
     studies["year"] = pd.to_numeric(studies["study_id"].map(years), errors="coerce")
     studies = studies.sort_values(["year", "label"], kind="stable")
-    options = {"measure": measure, "conf_level": review.conf_level}
-    single = [compare(one.x1, one.n1, one.x2, one.n2, **options) for one in studies.itertuples()]
+    against = partial(compare, measure=measure, conf_level=review.conf_level)
+    columns = ["x1", "n1", "x2", "n2"]
+    single = [against(*counts) for counts in studies[columns].to_numpy()]
     if len(studies) == 1:
         return _Found(studies, single, [])
     methods = [method for method, (measures, _) in COMPARISON_METHODS.items() if measure in measures]
     methods.sort(key=lambda method: method != DEFAULT_METHODS[measure])
-    counts = [studies[name] for name in ("x1", "n1", "x2", "n2")]
-    return _Found(studies, single, [compare(*counts, method=method, **options) for method in methods])
+    x1, n1, x2, n2 = studies[columns].to_numpy().T
+    return _Found(studies, single, [against(x1, n1, x2, n2, method=method) for method in methods])
 
 
 def _drawn(
@@ -215,17 +217,15 @@ def _pooled_rows(found: _Found, last: str, measure: str, style: Style) -> list[R
     return rows
 
 
-def _row(
-    cells: dict[str, str], kind: str, found: Mapping[str, Any], measure: str, style: Style, share: float = 1.0
-) -> Row:
+def _row(cells: dict[str, str], kind: str, found: pd.Series, measure: str, style: Style, share: float = 1.0) -> Row:
     """A row with its mark, or with the words that say why there is none."""
     if missing(found["estimate"]):
         return Row(cells, note="no information" if found["status"] == "no_information" else "no estimate")
-    places = [_place(found[name], measure) for name in ("estimate", "ci_lb", "ci_ub")]
-    return Row(cells | {"estimate": _effect(found, measure, style)}, Mark(kind, *places, share))
+    estimate, lower, upper = (_place(found[name], measure) for name in ("estimate", "ci_lb", "ci_ub"))
+    return Row(cells | {"estimate": _effect(found, measure, style)}, Mark(kind, estimate, lower, upper, share))
 
 
-def _effect(found: Mapping[str, Any], measure: str, style: Style) -> str:
+def _effect(found: pd.Series, measure: str, style: Style) -> str:
     value, lower, upper = (effect_number(float(found[name]), measure) for name in ("estimate", "ci_lb", "ci_ub"))
     if missing(found["ci_lb"]):
         return value
@@ -234,7 +234,7 @@ def _effect(found: Mapping[str, Any], measure: str, style: Style) -> str:
     )
 
 
-def _counts(study: Mapping[str, Any]) -> dict[str, str]:
+def _counts(study: Mapping[Any, Any] | pd.Series) -> dict[str, str]:
     one, two = counts_text(study["x1"], study["n1"]), counts_text(study["x2"], study["n2"])
     return {"one": one, "two": two, "both": f"{one}\u00a0vs {two}"}
 
