@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from small_evidence import ReviewError
-from small_evidence.extraction.schema import nearest
+from small_evidence.extraction.schema import LABELS, nearest
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.layout import absent, draw_sheet
@@ -28,7 +28,7 @@ from small_evidence.pooling.comparisons import (
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
 from small_evidence.synthesis.comparisons import compared_studies
-from small_evidence.wording import COMPARISON_METHOD_LABELS, LABELS, coverage, effect_number, missing, variance
+from small_evidence.wording import COMPARISON_METHOD_LABELS, coverage, effect_number, missing, variance
 
 RATIO_ENDS = {  # upper end of the axis of a ratio, which begins at its inverse: ratios with ticks
     4.0: (0.25, 0.5, 1, 2, 4),

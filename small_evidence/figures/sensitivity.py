@@ -94,7 +94,7 @@ def arm_sizes_forest(review: Review, analysis: str, style: Style = SCREEN) -> Dr
     if not one.pooled:
         return _not_pooled(review, one, title, style)
     changed = {int(variant["change"]): variant for variant in _variants(one, ARM_SIZE)}
-    primary: dict[Hashable, Any] = {**one.result}
+    primary: dict[Hashable, Any] = dict(one.result.items())
     named = [(f"{size} or more", changed.get(size, primary)) for size in MIN_ARM_SIZES]
     last = f"Primary analysis, {review.policy['min_arm_size']} or more"
     return _variants_forest(review, one, title, "Arms of", named, style, last=last)
