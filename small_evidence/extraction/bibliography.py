@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -18,6 +19,8 @@ from small_evidence.extraction.duplicates import find_duplicates
 from small_evidence.extraction.people import person
 from small_evidence.extraction.reference_files import Reference, ReferenceFileError, Unread, read_files
 from small_evidence.extraction.schema import MISSING, SILENT, check_cell, columns
+
+Record: TypeAlias = Mapping[Hashable, Any]  # one row of studies
 
 # "Ann Rheum Dis 1998;57(4):252", with or without the year and the number of the issue
 PRINTED = re.compile(
@@ -49,7 +52,7 @@ def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
     return [_citation(row) for row in studies.to_dict("records")]
 
 
-def _citation(row: dict) -> dict[str, str]:
+def _citation(row: Record) -> dict[str, str]:
     told = {name: " ".join(row[name].split()) for name in ("title", "journal", "year", "doi", "pmid")}
     place = PRINTED.fullmatch(told["journal"])
     if place and place["year"] in (None, told["year"]):
@@ -75,12 +78,13 @@ def bibtex(studies: pd.DataFrame) -> str:
     ----------
     studies : DataFrame; the checked table studies
     """
-    import bibtexparser
+    from bibtexparser.entrypoint import write_string
+    from bibtexparser.library import Library
     from bibtexparser.middlewares import LatexEncodingMiddleware
-    from bibtexparser.model import Entry, Field
+    from bibtexparser.model import Block, Entry, Field
 
     names = {"issue": "number"}
-    entries = []
+    entries: list[Block] = []
     for found in citations(studies):
         key, status = found.pop("study_id"), found.pop("status")
         fields = [Field(names.get(name, name), value) for name, value in found.items()]
@@ -88,8 +92,7 @@ def bibtex(studies: pd.DataFrame) -> str:
         if "author" in found:
             fields.append(Field("note", FIRST_ONLY))
         entries.append(Entry("article" if "journal" in found else "misc", key, fields))
-    library = bibtexparser.Library(entries)
-    return bibtexparser.write_string(library, prepend_middleware=[LatexEncodingMiddleware()])
+    return write_string(Library(entries), prepend_middleware=[LatexEncodingMiddleware()])
 
 
 def ris(studies: pd.DataFrame) -> str:
@@ -99,19 +102,19 @@ def ris(studies: pd.DataFrame) -> str:
     ----------
     studies : DataFrame; the checked table studies
     """
-    import rispy
+    import rispy  # type: ignore[import-untyped]  # has no types
 
-    class Writer(rispy.RisWriter):
+    class Writer(rispy.RisWriter):  # type: ignore[misc]  # has no types
         """Writes no number before a reference, which is not part of the format."""
 
-        def set_header(self, count):
+        def set_header(self, count: int) -> str:
             return ""
 
     names = {"journal": "journal_name", "issue": "number"}
     records = []
     for found in citations(studies):
         key, status = found.pop("study_id"), found.pop("status")
-        record = {"type_of_reference": "JOUR" if "journal" in found else "GEN", "id": key}
+        record: dict[str, str | list[str]] = {"type_of_reference": "JOUR" if "journal" in found else "GEN", "id": key}
         if "author" in found:
             record |= {"authors": [found.pop("author")], "notes": [FIRST_ONLY]}
         if "pages" in found:
@@ -121,7 +124,7 @@ def ris(studies: pd.DataFrame) -> str:
             record |= {"accession_number": found.pop("pmid"), "name_of_database": "PubMed"}
         record |= {names.get(name, name): value for name, value in found.items()}
         records.append(record | {"keywords": [status]})
-    return rispy.dumps(records, implementation=Writer)
+    return str(rispy.dumps(records, implementation=Writer))
 
 
 def csl_json(studies: pd.DataFrame) -> str:
@@ -187,13 +190,13 @@ def import_proposals(
     rows = [_study(reference, asked) for reference in found]
     everything = pd.DataFrame([*map(_of_study, studies.to_dict("records")), *map(_of_reference, found)])
     names = [*studies["study_id"], *(row["study_id"] for row in rows)]
-    alike = {row.record - len(studies): row for row in find_duplicates(everything).itertuples()}
+    alike = {row["record"] - len(studies): row for row in find_duplicates(everything).to_dict("records")}
     for at, (row, reference) in enumerate(zip(rows, found, strict=True)):
         pair = alike.get(at)
         row |= {
-            "proposal": pair.certainty if pair else NEW,
-            "duplicate_of": names[pair.other] if pair else "",
-            "evidence": _evidence(pair.evidence, pair.value, row) if pair else "",
+            "proposal": pair["certainty"] if pair else NEW,
+            "duplicate_of": names[pair["other"]] if pair else "",
+            "evidence": _evidence(pair["evidence"], pair["value"], row) if pair else "",
             "authors": "; ".join(author.inverted for author in reference.authors),
             "line": str(reference.line),
             "reference": reference.key,
@@ -217,7 +220,7 @@ def _not_read(part: Unread) -> dict[str, str]:
     return {"proposal": NOT_READ, "evidence": part.words} | where
 
 
-def _of_study(row: dict[str, str]) -> dict[str, str]:
+def _of_study(row: Record) -> dict[str, str]:
     """What is compared of a row of studies."""
     place = _citation({"status": "", **row})
     surname = "" if row["first_author"] in SILENT else person(row["first_author"]).surname

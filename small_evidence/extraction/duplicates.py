@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -85,7 +85,7 @@ def find_duplicates(records: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([(at, *found[at]) for at in sorted(found)], columns=COLUMNS)
 
 
-def _record(row: dict[str, str]) -> _Record:
+def _record(row: Mapping[Hashable, Any]) -> _Record:
     known = {name: "" if str(value) in SILENT else str(value) for name, value in row.items()}
     title = "" if known["title"].startswith("[") else plain(known["title"])  # a description, no title
     pages = known.get("pages", "")

@@ -6,12 +6,14 @@ A sheet a table, in the words, units and lists of the schema; saved as data/raw/
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
-import xlsxwriter
-from xlsxwriter.utility import xl_col_to_name
+import xlsxwriter  # type: ignore[import-untyped]  # has no types
+from xlsxwriter.format import Format  # type: ignore[import-untyped]  # has no types
+from xlsxwriter.utility import xl_col_to_name  # type: ignore[import-untyped]  # has no types
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]  # has no types
 
 from small_evidence.extraction.checks import FORM_SHEETS
 from small_evidence.extraction.schema import (
@@ -199,20 +201,21 @@ class _Lists:
         for row, word in enumerate([name, *words]):
             self._sheet.write_string(row, position, word)
         self._sheet.set_column(position, position, 28)
-        return xl_col_to_name(position)
+        return str(xl_col_to_name(position))
 
     def _define(self, name: str, area: str) -> None:
         self._book.define_name(name, f"={area}")
         self._made[name] = f"={name}"
 
 
-def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) -> None:
+def _write_table(book: xlsxwriter.Workbook, sheet: Worksheet, table: str, frame: pd.DataFrame, lists: _Lists) -> None:
     last = len(frame) + SPARE_ROWS
     blank = book.add_format({"bg_color": EMPTY})
     own = [name for name in frame.columns if name not in columns(table)]
     known = describe(table, own)
-    for position, column in enumerate(known[known["column"].isin(frame.columns)].itertuples(index=False)):
-        name, cells = column.column, frame[column.column].tolist()
+    for position, column in enumerate(known[known["column"].isin(frame.columns)].to_dict("records")):
+        name = column["column"]
+        cells = frame[name].tolist()
         number_format, check, wrong = _CHECKS.get(cell_kind(table, name), _TEXT)
         look = {} if number_format == "@" else {"align": "right"}  # NR stands below the numbers
         body = book.add_format({**FONT, "num_format": number_format, **look})
@@ -232,7 +235,7 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
         letter = xl_col_to_name(position)
         source, not_offered = lists.offered(table, name)
         if source or check:
-            rule = {"validate": "list", "source": source} if source else {"validate": "custom"}
+            rule: dict[str, str | bool] = {"validate": "list", "source": source} if source else {"validate": "custom"}
             rule |= {} if source else {"value": "=" + check.format(c=f"{letter}2")}
             rule |= {"error_title": name, "error_message": not_offered or wrong, "ignore_blank": True}
             sheet.data_validation(1, position, last, position, rule)
@@ -249,20 +252,20 @@ def _write_table(book, sheet, table: str, frame: pd.DataFrame, lists: _Lists) ->
     sheet.repeat_rows(0)
 
 
-def _write_note(sheet, position: int, table: str, column, is_needed: bool) -> None:
+def _write_note(sheet: Worksheet, position: int, table: str, column: Mapping[Hashable, str], is_needed: bool) -> None:
     """What a column means, its unit and words, shown when one points at its name."""
-    known = labels(table, column.column)
-    words = allowed_words(table, column.column)
-    also = reference(table, column.column)[1]
-    lines = [column.meaning]
-    lines += [f"Unit: {column.unit}."] if column.unit else []
+    known = labels(table, column["column"])
+    words = allowed_words(table, column["column"])
+    also = reference(table, column["column"])[1]
+    lines = [column["meaning"]]
+    lines += [f"Unit: {column['unit']}."] if column["unit"] else []
     if words:
         lines += ["One of:", *(f"{word} = {known[word]}" if known[word] != word else word for word in words)]
     elif also:
         lines += [f"Besides the names: {', '.join(also)}."]
-    elif is_needed or cell_kind(table, column.column) not in ("note", "reference", "text"):
-        lines += [f"Allowed: {column.allowed}."]
-    empty = f"May stay empty: {column.default}." if is_made(table, column.column) else "May stay empty."
+    elif is_needed or cell_kind(table, column["column"]) not in ("note", "reference", "text"):
+        lines += [f"Allowed: {column['allowed']}."]
+    empty = f"May stay empty: {column['default']}." if is_made(table, column["column"]) else "May stay empty."
     lines += ["Every row needs it." if is_needed else empty]
     height = sum(math.ceil(len(line) / NOTE_CHARACTERS) for line in lines)
     size = {"width": 320, "height": 15 * height + 12}
@@ -274,10 +277,10 @@ def _width(name: str, cells: list[str]) -> float:
     return max(LEAST_WIDTH, len(name) + 5, min(longest + 1, MOST_WIDTH))
 
 
-def _write_read_me(book, sheet, title: str, tables: Mapping[str, pd.DataFrame]) -> None:
+def _write_read_me(book: xlsxwriter.Workbook, sheet: Worksheet, title: str, tables: Mapping[str, pd.DataFrame]) -> None:
     """One page: what to do, what the sheets are, and one study as it is entered."""
 
-    def style(**look):
+    def style(**look: object) -> Format:
         return book.add_format({**FONT, "valign": "top", "text_wrap": True, **look})
 
     plain, bold, head = style(), style(bold=True), style(bold=True, font_size=14, text_wrap=False)

@@ -116,13 +116,13 @@ def first_pmid(addresses: Iterable[str], notes: Iterable[str], database: str = "
             named = _OVID_DATABASE.search(text)
             if named[1].casefold().startswith(("med", "prem", "pmnm", "ppez")) if named else is_pubmed(database):
                 return normal_pmid(found[1])
-    found = {
+    numbers = {
         normal_pmid(match[1] or match[2])
         for part in _parts([*notes, *addresses])
         if (match := _PMID_NOTE.fullmatch(part))
     }
-    found -= {""}
-    return found.pop() if len(found) == 1 else ""
+    numbers -= {""}
+    return numbers.pop() if len(numbers) == 1 else ""
 
 
 def is_pubmed(database: str) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from small_evidence.extraction.schema import SILENT
+
+T = TypeVar("T")
 
 NEAR_TITLE = 0.9  # ratio of difflib from which two titles count as the same but for spelling
 CLOSE_YEARS = 3  # years between two papers of one author on one treatment that may share patients
@@ -76,7 +79,7 @@ def overlap_candidates(
     return pd.DataFrame(rows, columns=CANDIDATES, dtype="str")
 
 
-def decisions(overlaps: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
+def decisions(overlaps: pd.DataFrame) -> dict[tuple[str, str], dict[Hashable, Any]]:
     """The rows of the table overlaps by their pair of studies, as typed."""
     return {(row["study_a"], row["study_b"]): row for row in overlaps.to_dict("records")}
 
@@ -126,7 +129,7 @@ def plain_title(title: str) -> str:
     return " ".join(re.sub(r"\W+", " ", title.casefold()).split())
 
 
-def near_titles(titles: pd.Series, others: pd.Series | None = None) -> Iterator[tuple]:
+def near_titles(titles: pd.Series, others: pd.Series | None = None) -> Iterator[tuple[str, str, float]]:
     """Pairs of titles that are the same but for spelling, as (label, label, ratio from NEAR_TITLE to 1).
 
     Parameters
@@ -134,8 +137,10 @@ def near_titles(titles: pd.Series, others: pd.Series | None = None) -> Iterator[
     titles : Series of str, its index the labels
     others : Series of str to compare with; by default the titles are compared with each other, every pair once
     """
-    plain = [(label, plain_title(title)) for label, title in titles.items()]
-    known = plain if others is None else [(label, plain_title(title)) for label, title in others.items()]
+    plain = [(label, plain_title(title)) for label, title in zip(titles.index, titles, strict=True)]
+    known = plain
+    if others is not None:
+        known = [(label, plain_title(title)) for label, title in zip(others.index, others, strict=True)]
     frequency = Counter(word for _, title in known for word in set(title.split()))
     by_word: dict[str, list[int]] = {}
     for position, (_, title) in enumerate(known):
@@ -164,12 +169,12 @@ def title_ratio(a: str, b: str) -> float:
     return matcher.ratio()
 
 
-def _rarest(title: str, frequency: Counter) -> list[str]:
+def _rarest(title: str, frequency: Counter[str]) -> list[str]:
     words = sorted(set(title.split()), key=lambda word: (frequency[word], word))[:RAREST_WORDS]
     return [title] * bool(title) + [word for word in words if frequency[word] <= COMMON_WORD]
 
 
-def _pairs(ids: list) -> Iterator[tuple]:
+def _pairs(ids: list[T]) -> Iterator[tuple[T, T]]:
     """Every pair; of a large group each with the next one, so that a key that says nothing costs no hours."""
     for position, a in enumerate(ids):
         others = ids[position + 1 :] if len(ids) <= LARGE_GROUP else ids[position + 1 : position + 2]
@@ -189,12 +194,14 @@ def _pairs_of_one_author(
     authors = authors[["study_id", "year"]].assign(**names.fillna(""))
     treated = responses.loc[~responses["therapy"].isin(SILENT), ["study_id", "therapy"]].drop_duplicates()
     rows = authors.merge(treated, on="study_id").sort_values("year", kind="stable")
-    shared: dict[tuple[str, str], tuple[set, tuple]] = {}
-    for (_, therapy), group in rows.groupby(["surname", "therapy"], sort=False):
-        for one, other in _pairs(list(group.itertuples())):
-            same_initials = not one.initials or not other.initials or one.initials[0] == other.initials[0]
-            if same_initials and int(other.year) - int(one.year) <= CLOSE_YEARS:
-                therapies, _ = shared.setdefault((one.study_id, other.study_id), (set(), (one.year, other.year)))
-                therapies.add(therapy)
+    shared: dict[tuple[str, str], tuple[set[str], tuple[str, str]]] = {}
+    for _, group in rows.groupby(["surname", "therapy"], sort=False):
+        for one, other in _pairs(group.to_dict("records")):
+            same_initials = not one["initials"] or not other["initials"] or one["initials"][0] == other["initials"][0]
+            if same_initials and int(other["year"]) - int(one["year"]) <= CLOSE_YEARS:
+                therapies, _ = shared.setdefault(
+                    (one["study_id"], other["study_id"]), (set(), (one["year"], other["year"]))
+                )
+                therapies.add(one["therapy"])
     for (a, b), (therapies, years) in shared.items():
         yield a, b, ", ".join(sorted(therapies)), years

@@ -150,12 +150,12 @@ def read_files(paths: Iterable[str | Path], folder: str | Path | None = None) ->
     ------
     ReferenceFileError: there is no file
     """
-    paths = [Path(path) for path in paths]
-    if not paths:
+    files = [Path(path) for path in paths]
+    if not files:
         raise ReferenceFileError("no references: put files of references into data/raw/references")
     references: list[Reference] = []
     unread: list[Unread] = []
-    for path in paths:
+    for path in files:
         root = Path(folder) if folder else path.parent
         name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
         try:
@@ -522,22 +522,23 @@ _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 def _read_bibtex(text: str, name: str) -> tuple[list[Reference], list[Unread]]:
     import logging
 
-    import bibtexparser
     from bibtexparser import model
+    from bibtexparser.entrypoint import parse_string
     from bibtexparser.middlewares.names import split_multiple_persons_names
 
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # what it would print is said below
     unread: list[Unread] = []
     strings = {month: month.capitalize() for month in _MONTHS.split()}
     entries = []
-    for block in bibtexparser.parse_string(text, parse_stack=[]).blocks:
-        line = block.start_line + 1
-        if isinstance(block, model.DuplicateBlockKeyBlock | model.DuplicateFieldKeyBlock):
-            block = block.ignore_error_block  # a key or field that stands twice does not spoil the reference
+    for read in parse_string(text, parse_stack=[]).blocks:
+        line = (read.start_line or 0) + 1
+        block: model.Block | None = read
+        if isinstance(read, model.DuplicateBlockKeyBlock | model.DuplicateFieldKeyBlock):
+            block = read.ignore_error_block  # a key or field that stands twice does not spoil the reference
         if isinstance(block, model.String):
             strings[block.key.lower()] = _bibtex_value(str(block.value), strings)
         elif isinstance(block, model.Entry):
-            fields = {}
+            fields: dict[str, str] = {}
             for field in block.fields:
                 fields.setdefault(field.key.lower(), _bibtex_value(str(field.value), strings))
             entries.append((line, block.key, fields))
@@ -609,7 +610,7 @@ def _in_braces(name: str) -> bool:
 
 @cache
 def _latex() -> Any:
-    from pylatexenc.latex2text import LatexNodes2Text
+    from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]  # has no types
 
     return LatexNodes2Text(math_mode="verbatim", keep_comments=False)
 
@@ -772,8 +773,8 @@ _ENDNOTE_XML: Roles = {
 def _read_xml(text: str, name: str) -> tuple[list[Reference], list[Unread]]:
     from xml.etree.ElementTree import ParseError
 
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # has no types
+    from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]  # has no types
 
     try:
         root = fromstring(text.encode("utf-8"), forbid_dtd=True)

@@ -29,7 +29,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from defusedxml import DefusedXmlException
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # has no types
 
 from small_evidence import ReviewError, shown
 from small_evidence.extraction.schema import column_name
@@ -37,8 +37,8 @@ from small_evidence.extraction.schema import column_name
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    import xlsxwriter
-    from openpyxl.worksheet._reader import WorkSheetParser
+    import xlsxwriter  # type: ignore[import-untyped]  # has no types
+    from openpyxl.worksheet._reader import WorkSheetParser  # type: ignore[import-untyped]  # has no types
 
 CREATED = datetime.datetime(2000, 1, 1)  # of files that are written: a date of the run would make two runs differ
 LARGEST_FILE = 128 * 2**20  # bytes of a file: twice 100,000 response rows as CSV
@@ -206,13 +206,14 @@ def read_csv(raw: bytes, known: Iterable[str]) -> list[list[str]]:
 
 
 def _parse_csv(raw: bytes, encoding: str, known: Iterable[str]) -> list[list[str]]:
-    known, rows = set(known), []
+    known = set(known)
+    rows: list[list[str]] = []
 
-    def records(separator):
+    def records(separator: str) -> Iterator[list[str]]:
         text = io.TextIOWrapper(io.BytesIO(raw), encoding=encoding, newline="")
         return csv.reader(text, delimiter=separator, strict=True)
 
-    def named(separator):
+    def named(separator: str) -> int:
         most = -1
         # with names in quotation marks, any other separator than the right one breaks the row
         with contextlib.suppress(csv.Error):
@@ -270,9 +271,12 @@ def read_workbook(raw: bytes, wanted: Iterable[str]) -> tuple[dict[str, Sheet], 
 class _Parts(zipfile.ZipFile):
     """The archive of a workbook, of which no part that openpyxl reads at once is large."""
 
-    def read(self, name: str, pwd: bytes | None = None) -> bytes:
-        if self.getinfo(name).file_size > LARGEST_PART:
-            raise UnreadableFileError("file_too_large", f"its part {name} is larger than {LARGEST_PART // 2**20} MiB")
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        part = name if isinstance(name, zipfile.ZipInfo) else self.getinfo(name)
+        if part.file_size > LARGEST_PART:
+            raise UnreadableFileError(
+                "file_too_large", f"its part {part.filename} is larger than {LARGEST_PART // 2**20} MiB"
+            )
         return super().read(name, pwd)
 
 
@@ -298,10 +302,10 @@ def _refuse(parts: zipfile.ZipFile) -> None:
 
 
 def _read_sheets(parts: _Parts, wanted: set[str]) -> tuple[dict[str, Sheet], list[Mark]]:
-    from openpyxl.reader.excel import ExcelReader
-    from openpyxl.styles.stylesheet import apply_stylesheet
+    from openpyxl.reader.excel import ExcelReader  # type: ignore[import-untyped]  # has no types
+    from openpyxl.styles.stylesheet import apply_stylesheet  # type: ignore[import-untyped]  # has no types
     from openpyxl.worksheet._reader import WorkSheetParser
-    from openpyxl.xml.constants import SHARED_STRINGS
+    from openpyxl.xml.constants import SHARED_STRINGS  # type: ignore[import-untyped]  # has no types
 
     book = ExcelReader(parts.fp, read_only=True, data_only=True, keep_links=False)
     book.archive = parts
@@ -329,7 +333,7 @@ def _read_sheets(parts: _Parts, wanted: set[str]) -> tuple[dict[str, Sheet], lis
 
 def _elements(stream: IO[bytes]) -> Iterator[Element]:
     """Each element of a part, when it ends."""
-    from defusedxml.ElementTree import iterparse
+    from defusedxml.ElementTree import iterparse  # type: ignore[import-untyped]  # has no types
 
     return (element for _, element in iterparse(stream, forbid_dtd=True))
 
@@ -381,9 +385,9 @@ class _SheetReader:
             elif tag == "mergeCell":
                 area = element.get("ref", "")
                 words = f"the cells {shown(area)[1:-1]} are merged; split them and fill each"
-                self.marks.append(Mark("merged_cells", int(re.search(r"[0-9]{1,7}", area)[0]), None, words))
+                self.marks.append(Mark("merged_cells", int(re.findall(r"[0-9]{1,7}", area)[0]), None, words))
             elif tag == "col" and (_is_true(element.get("hidden")) or element.get("width") in _NO_SIZE):
-                self.hidden_columns.append((int(element.get("min")), int(element.get("max"))))
+                self.hidden_columns.append((int(element.attrib["min"]), int(element.attrib["max"])))
             if len(self.marks) > MOST_MARKS:
                 words = f"the sheet {shown(self.name)} has more than {MOST_MARKS} merged cells, dates or errors"
                 raise UnreadableFileError("file_too_large", words)
@@ -440,7 +444,7 @@ class _SheetReader:
         if kind == "e" or (kind == "str" and value in CELL_ERRORS):
             mark("error_cell", f"the cell shows {shown(value)[1:-1]}")
         elif kind == "n" and cell["data_type"] == "e":  # formatted as a date, but no day of the calendar
-            value = float(element.findtext(f"{_MAIN}v"))
+            value = float(element.findtext(f"{_MAIN}v", ""))
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{value} is no number")
         text = spell(value)
