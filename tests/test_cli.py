@@ -86,6 +86,7 @@ def test_check_names_every_error_and_says_so_by_its_exit_code(review, capsys):
 
 
 def test_run_makes_a_result_recovers_from_a_kill_and_respects_a_live_run(review):
+    fill(review, [(3, 12), (4, 4), (9, 17)])
     target = "results/tables/pooled.csv"
     code, printed, _ = command("run", str(review), target, where=review.parent)
     assert code == 0
