@@ -12,8 +12,6 @@ from small_evidence.cli import main
 from small_evidence.config import read_config
 from tests.conftest import PROJECT
 
-pytestmark = pytest.mark.xdist_group("cli")  # one folder is filled and run step by step
-
 COUNTS = "Author;Events;Total\nSYNTHETIC 1;3;12\nSYNTHETIC 2;4;4\nSYNTHETIC 3;9;17\nSYNTHETIC 4;5;8\n"
 
 

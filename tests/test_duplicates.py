@@ -68,7 +68,7 @@ def test_the_same_place_makes_a_possible_duplicate_of_a_translated_title():
     [("2020", "2020", 1), ("2020", "2021", 1), ("", "2020", 1), ("2020", "", 1), ("", "", 1), ("2012", "2020", 0)],
 )
 def test_titles_that_begin_otherwise_are_compared_in_close_years(first, second, found):
-    rows = [record(year=first), record(title="SYNTETIC balm for calcinosis of the hands", year=second)]
+    rows = [record(year=first), record(title="SYNTHETICS balm for calcinosis of the hands", year=second)]
     assert len(find_duplicates(pd.DataFrame(rows))) == found
 
 

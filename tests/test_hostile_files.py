@@ -17,7 +17,6 @@ import pytest
 from small_evidence.extraction import spreadsheets
 from small_evidence.extraction.checks import ExtractionError, check_extraction, fault_lines
 
-pytestmark = pytest.mark.xdist_group("hostile")  # all on one worker, since a run of the review is dear
 ROOT = Path(__file__).resolve().parents[1]
 MINIMAL = ROOT / "tests" / "data" / "minimal" / "data" / "raw"
 BOOK = "data/raw/extraction.xlsx"

@@ -9,7 +9,6 @@ from nbclient import NotebookClient
 
 from small_evidence.review import read_review
 
-pytestmark = pytest.mark.xdist_group("calcinosis")
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 

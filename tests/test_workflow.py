@@ -18,7 +18,6 @@ from small_evidence.review import RESULT_TABLES, Review, read_processed, read_re
 from small_evidence.synthesis.analyses import synthesise
 
 PROJECT = Path(__file__).parents[1]
-pytestmark = pytest.mark.xdist_group("calcinosis")  # all on one worker, since a run of the review is dear
 FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
 NEW_STUDY = "new2026,New 2026,New,2026,SYNTHETIC,SYNTHETIC,NR,NR,case_series,no,6,new2026,no,included,,,,SYNTHETIC\n"
 NEW_ROW = (
