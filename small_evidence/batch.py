@@ -6,8 +6,6 @@ for byte; figures, documents and the sensitivity analyses are left to such a run
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -21,17 +19,19 @@ import pandas as pd
 from small_evidence import ReviewError, __version__
 from small_evidence.config import FILE, read_config
 from small_evidence.extraction.checks import check_extraction
+from small_evidence.places import contents
 from small_evidence.review import (
     PROCESSED,
     RESULTS,
     Review,
+    read_json,
     read_result,
     save_csv,
     save_json,
     save_results,
     save_tables,
 )
-from small_evidence.standards import Standards
+from small_evidence.standards import standards_of
 from small_evidence.synthesis.analyses import grade_and_pool
 
 RAW = Path("data/raw")
@@ -126,13 +126,15 @@ def _one(folder: Path, name: str) -> Done:
     place = folder / name
     try:
         made_of = {"content": _content(place), "version": __version__}
-        if (place / RECORD).exists() and json.loads((place / RECORD).read_text(encoding="utf-8"))["made_of"] == made_of:
-            return Done(name, "unchanged", json.loads((place / RECORD).read_text(encoding="utf-8"))["warnings"])
-        config, standards = read_config(place), Standards()
+        earlier = read_json(place / RECORD) if (place / RECORD).exists() else {}
+        if earlier.get("made_of") == made_of:
+            return Done(name, "unchanged", earlier["warnings"])
+        config, standards = read_config(place), standards_of(place)
         tables, issues = check_extraction(
             place / RAW,
             require_adjudication=config["extraction"]["require_adjudication"],
             instruments=standards.instruments,
+            covariates=config["synthesis"]["covariates"],
         )
         review = grade_and_pool(Review(tables, config, standards=standards))
         save_tables(review.tables, place / PROCESSED)
@@ -146,15 +148,10 @@ def _one(folder: Path, name: str) -> Done:
         return Done(name, "failed", message=f"{type(error).__name__}: {error}")
 
 
-def _content(place: Path) -> str:
-    """SHA-256 over the names and contents of a review's tables and choices."""
-    digest = hashlib.sha256()
-    for path in [place / FILE, *sorted((place / RAW).rglob("*"))]:
-        if path.is_file():
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(place).as_posix()}\0{len(content)}\0".encode())
-            digest.update(content)
-    return digest.hexdigest()
+def _content(place: Path) -> dict[str, str]:
+    """Hashes of a review's tables and choices by their place in it."""
+    files = [place / FILE, *sorted((place / RAW).rglob("*"))]
+    return {Path(path).relative_to(place).as_posix(): digest for path, digest in contents(map(str, files)).items()}
 
 
 def _collect(folder: Path, done: list[Done]) -> None:

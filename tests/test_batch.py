@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from small_evidence import ReviewError
 from small_evidence.batch import ANALYSES, REVIEWS, WRITTEN, run_batch
@@ -26,6 +27,12 @@ def folder(tmp_path):
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     frame.loc[0, "responders"] = "999"
     frame.to_csv(path, index=False)
+    studies = tmp_path / "first/data/raw/studies.csv"  # and one with a column of its own
+    pd.read_csv(studies, dtype=str, keep_default_na=False).assign(country="SYNTHETIC").to_csv(studies, index=False)
+    config = tmp_path / "first/config/config.yaml"
+    choices = yaml.safe_load(config.read_text(encoding="utf-8"))
+    choices.setdefault("synthesis", {})["covariates"] = ["country"]
+    config.write_text(yaml.safe_dump(choices), encoding="utf-8")
     return tmp_path
 
 
@@ -39,7 +46,9 @@ def test_reviews_are_those_of_single_runs_and_a_faulty_one_is_named(folder):
     message = next(one.message for one in done if one.state == "failed")
     assert "data/raw/responses.csv, row 2, column responders: 999" in message
     raw = folder / "first/data/raw"
-    tables = check_extraction(raw, instruments=Standards().instruments)[0]
+    tables = check_extraction(raw, instruments=Standards().instruments, covariates=["country"])[0]
+    assert (folder / "first/data/processed/studies.csv").read_bytes() == csv_bytes(tables["studies"])
+    assert set(tables["studies"]["country"]) == {"SYNTHETIC"}
     alone = synthesise(Review(tables, read_config(folder / "first")))
     for name in WRITTEN:
         assert (folder / f"first/results/tables/{name}.csv").read_bytes() == csv_bytes(alone[name]), name

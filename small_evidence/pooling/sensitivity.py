@@ -48,13 +48,13 @@ def leave_one_out(
     by = _as_list(by)
     parts = [responses.assign(left_out="")]
     labels = responses[study].astype(str)
-    for keys, group in _groups(responses, by):
+    for _, group in _groups(responses, by):
         for name in dict.fromkeys(labels[group.index]):
             rest = group[labels[group.index] != name]
             # A study that is the only one leaves nothing: a row of no patients keeps its place in the table.
-            parts.append((rest if len(rest) else _nothing(group, by, keys)).assign(left_out=name))
+            parts.append((rest if len(rest) else _nothing(group)).assign(left_out=name))
     pooled = pool_many(pd.concat(parts, ignore_index=True), by=[*by, "left_out"], prediction=False, **options)
-    return _clear_of_blanks(_in_order(pooled, responses, by, "left_out"))
+    return _clear_of_blanks(_in_order(pooled, responses, by))
 
 
 def influence(
@@ -261,14 +261,14 @@ def _groups(responses: pd.DataFrame, by: list[str]) -> list[tuple[Any, pd.DataFr
     return list(responses.groupby(by, sort=False, dropna=False))
 
 
-def _nothing(group: pd.DataFrame, by: list[str], keys: Any) -> pd.DataFrame:
+def _nothing(group: pd.DataFrame) -> pd.DataFrame:
     """A row of the group's keys without patients."""
     row = group.iloc[:1].copy()
     row[["responders", "n"]] = 0
     return row
 
 
-def _in_order(pooled: pd.DataFrame, responses: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
+def _in_order(pooled: pd.DataFrame, responses: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Rows of one group together, groups in order of appearance."""
     if not by:
         return pooled
