@@ -18,7 +18,7 @@ import pandas as pd
 
 from small_evidence import ReviewError, __version__
 from small_evidence.config import FILE, read_config
-from small_evidence.extraction.checks import check_extraction
+from small_evidence.extraction.checks import check_review
 from small_evidence.places import contents
 from small_evidence.review import (
     PROCESSED,
@@ -129,14 +129,9 @@ def _one(folder: Path, name: str) -> Done:
         earlier = read_json(place / RECORD) if (place / RECORD).exists() else {}
         if earlier.get("made_of") == made_of:
             return Done(name, "unchanged", earlier["warnings"])
-        config, standards = read_config(place), standards_of(place)
-        tables, issues = check_extraction(
-            place / RAW,
-            require_adjudication=config["extraction"]["require_adjudication"],
-            instruments=standards.instruments,
-            covariates=config["synthesis"]["covariates"],
-        )
-        review = grade_and_pool(Review(tables, config, standards=standards))
+        config = read_config(place)
+        tables, issues = check_review(place, config)
+        review = grade_and_pool(Review(tables, config, standards=standards_of(place)))
         save_tables(review.tables, place / PROCESSED)
         save_csv(issues, place / RESULTS / "extraction_issues.csv")
         save_results(review, [place / RESULTS / f"{result}.csv" for result in WRITTEN])

@@ -80,22 +80,15 @@ def _new(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from small_evidence.config import read_config
-    from small_evidence.extraction.checks import check_extraction, grouped_lines
-    from small_evidence.standards import standards_of
+    from small_evidence.extraction.checks import check_review, grouped_lines
     from small_evidence.starting import check_folder
+    from small_evidence.wording import counted
 
     check_folder(given.folder)
-    config = read_config(given.folder)
-    _, issues = check_extraction(
-        given.folder / RAW,
-        require_adjudication=config["extraction"]["require_adjudication"],
-        instruments=standards_of(given.folder).instruments,
-        covariates=config["synthesis"]["covariates"],
-    )
+    _, issues = check_review(given.folder)
     for line in grouped_lines(issues):
         print(f"warning: {line}")
-    print(f"{given.folder / RAW}: no error, {len(issues)} warnings")
+    print(f"{given.folder / RAW}: no error, {counted(len(issues), 'warning')}")
     return 0
 
 

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
 from small_evidence import ReviewError
-from small_evidence.closing import closing_words, errors_since, print_last
 from small_evidence.config import read_config
 from small_evidence.places import SNAKEFILE
 from small_evidence.starting import check_folder
 
 LOCKS = Path(".snakemake/locks")
 RUNNING = Path(".snakemake/small_evidence_run")  # host and process of the run that holds the folder
-# What each rule does, in words for the screen
-STEPS = {
-    "check": "Tables checked",
-    "compare_extractions": "Second extraction compared, if there is one",
-    "synthesise": "Studies graded and pooled",
-    "present": "Tables, texts and report written",
-    "draw": "Figures drawn",
-    "draw_figure": "Figure drawn",
-    "export": "Files for the journal packed",
-    "record": "Record of the run written",
-    "freeze": "Release frozen",
-    "all": "Every result is up to date",
-}
-
-
-class _Progress(logging.Handler):
-    """Prints a line when a step is done: "2 of 6: studies graded and pooled (14 s)"."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rules: dict[int, str] = {}
-        self.since = time.monotonic()
-        self.finished = ""
-        self.jobs = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from snakemake_interface_logger_plugins.common import LogEvent
-
-        event, fields = getattr(record, "event", None), vars(record)
-        if event == LogEvent.JOB_INFO:
-            self.rules[fields["jobid"]] = fields["rule_name"]
-        elif event == LogEvent.JOB_FINISHED:
-            self.jobs += 1
-            rule = self.rules.get(fields["job_id"], "")
-            self.finished = STEPS.get(rule, rule.replace("_", " "))
-        elif event == LogEvent.PROGRESS and self.finished:
-            print(
-                f"{fields['done']} of {fields['total']}: {self.finished} ({time.monotonic() - self.since:.0f} s)",
-                flush=True,
-            )
-            self.finished = ""
 
 
 def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = None) -> int:
@@ -79,32 +35,16 @@ def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = No
     ------
     ReviewError: there is no review in the folder, a choice is not allowed, or another run is at work there
     """
-    from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError  # type: ignore[import-untyped]  # has no types
-
     check_folder(folder)
     read_config(folder)
     snakefile = (folder / "Snakefile").resolve() if (folder / "Snakefile").exists() else SNAKEFILE
-    since = time.time()
     with chdir(folder), _alone():
-        progress = _Progress()
-        try:
-            _execute(snakefile, targets, cores or os.cpu_count() or 1, progress)
-        except MissingRuleException:
-            raise ReviewError(
-                f"none of the files or rules that a run makes: {', '.join(targets)}; a figure is named like "
-                "results/figures/summary_forest.pdf"
-            ) from None
-        except (WorkflowError, RuleException, SystemExit) as error:
-            words = errors_since(since) if progress.rules else str(error)
-            print_last(words)
-            return 1
-        print_last(closing_words(since) if progress.jobs else "Nothing to do: every result is up to date.")
-    return 0
+        return int(not _execute(snakefile, targets, cores or os.cpu_count() or 1))
 
 
-def _execute(snakefile: Path, targets: Sequence[str], cores: int, progress: logging.Handler) -> None:
+def _execute(snakefile: Path, targets: Sequence[str], cores: int) -> bool:
+    """Run a Snakefile, which shows what it does (screen.py); whether all was made."""
     from snakemake.api import SnakemakeApi  # type: ignore[import-untyped]  # has no types
-    from snakemake.logging import logger  # type: ignore[import-untyped]  # has no types
     from snakemake.settings.enums import Quietness  # type: ignore[import-untyped]  # has no types
     from snakemake.settings.types import (  # type: ignore[import-untyped]  # has no types
         DAGSettings,
@@ -113,13 +53,13 @@ def _execute(snakefile: Path, targets: Sequence[str], cores: int, progress: logg
     )
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, nocolor=True)) as api:
-        logger.addHandler(progress)
         try:
             workflow: Any = api.workflow(resource_settings=ResourceSettings(cores=cores), snakefile=snakefile)
-            dag = workflow.dag(DAGSettings(targets=frozenset(targets), force_incomplete=True))
-            dag.execute_workflow()
-        finally:
-            logger.removeHandler(progress)
+            workflow.dag(DAGSettings(targets=frozenset(targets), force_incomplete=True)).execute_workflow()
+        except Exception as error:  # whatever it is, Snakemake has the words for it
+            api.print_exception(error)
+            return False
+    return True
 
 
 @contextmanager

@@ -28,17 +28,9 @@ module review:
 
 
 use rule * from review
-
-
-onsuccess:
-    review.onsuccess()
-
-
-onerror:
-    review.onerror()
 """
 PROFILE = """cores: all
-quiet: [host, rules, progress]
+quiet: [all, host, rules]
 rerun-incomplete: true
 """
 PAGE = """# {title}

@@ -42,9 +42,9 @@ def fill(folder, counts):
     return typed
 
 
-def command(*arguments, where):
+def command(*arguments, where, module="small_evidence.cli"):
     """Exit code and what is printed, as in a terminal."""
-    call = [sys.executable, "-m", "small_evidence.cli", *arguments]
+    call = [sys.executable, "-m", module, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(call, cwd=where, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -90,7 +90,7 @@ def test_run_makes_a_result_recovers_from_a_kill_and_respects_a_live_run(review)
     target = "results/tables/pooled.csv"
     code, printed, _ = command("run", str(review), target, where=review.parent)
     assert code == 0
-    assert "1 of 2: Tables checked" in printed
+    assert "1 of 2: tables checked" in printed
     assert "results/tables/pooled.csv" in printed.splitlines()[-1] or "more" in printed.splitlines()[-1]
     pooled = pd.read_csv(review / target).set_index("analysis").loc["drug_x"]
     assert pooled[["k", "events", "n"]].tolist() == [3, 16, 33]
@@ -110,20 +110,25 @@ def test_run_makes_a_result_recovers_from_a_kill_and_respects_a_live_run(review)
     assert printed.splitlines()[-1].startswith("Nothing to do")
 
 
-def test_a_file_that_no_rule_makes_is_named(review):
-    code, printed, errors = command("run", ".", "results/nonsense", where=review)
-    assert (code, printed) == (1, "")
-    assert "results/nonsense" in errors
-    assert "Traceback" not in errors
+def test_a_file_that_no_rule_makes_is_named_with_the_nearest(review):
+    assert command("run", ".", "results/tables/pooledd.csv", where=review) == (
+        1,
+        "",
+        "results/tables/pooledd.csv: no file or rule of this review; nearest is results/tables/pooled.csv\n",
+    )
 
 
-def test_a_failed_run_prints_the_errors_and_nothing_else(review):
+def test_a_failed_run_prints_the_errors_and_nothing_else(review, monkeypatch):
+    """Also where bare `snakemake` reads the folder's own Snakefile and profile, which it names in its first line."""
+    monkeypatch.setenv("CI", "true")
     fill(review, [(3, 12), (14, 4), (9, 17)])
     code, printed, errors = command("run", ".", "results/tables/pooled.csv", where=review)
-    assert code == 1
-    assert printed.splitlines()[0].startswith("1 error in data/raw")
-    assert len(printed.strip().splitlines()) == 2
-    assert errors == ""
+    assert (code, printed) == (1, "")
+    assert errors.splitlines()[0].startswith("1 error in data/raw")
+    assert len(errors.splitlines()) == 2
+    code, printed, bare = command("results/tables/pooled.csv", where=review, module="snakemake")
+    assert (code, printed) == (1, "")
+    assert bare.splitlines()[1:] == errors.splitlines()
 
 
 @pytest.mark.parametrize(

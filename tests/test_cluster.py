@@ -38,7 +38,7 @@ def test_every_rule_is_part_of_the_submission_or_runs_where_snakemake_does():
 def test_a_review_runs_on_the_cluster_in_one_submission_and_gives_the_same_files(copy_review):
     here, there = copy_review("tests/data/minimal", "here"), copy_review("tests/data/minimal", "there")
     here.run()
-    printed = there.run("--profile", str(PROFILE))
+    printed = there.run("--quiet", "host", "rules", "--profile", str(PROFILE))
     assert printed.count("has been submitted with SLURM jobid") == 1
     made = there.files("results/tables", "results/figures", "results/text")
     assert made == here.files("results/tables", "results/figures", "results/text")

@@ -429,3 +429,8 @@ def save_disagreements(frame: pd.DataFrame, path: str | Path) -> None:
             if words:
                 sheet.data_validation(number, agreed, number, agreed, {"validate": "list", "source": words})
         sheet.freeze_panes(1, 3)
+
+
+def differences_note(agreement: pd.DataFrame, disagreements: pd.DataFrame, sheet: str | Path) -> str:
+    """A line for the screen on what is to be decided, and in which sheet; "" without a second extraction."""
+    return "" if agreement.empty else f"Second extraction: {len(disagreements)} differences to decide in {sheet}\n"

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from small_evidence import ReviewError, shown
+from small_evidence.config import read_config
 from small_evidence.extraction import agreement, appraisals, defaults, rules, screening
 from small_evidence.extraction.schema import (
     LONGEST_TEXT,
@@ -41,6 +42,7 @@ from small_evidence.extraction.spreadsheets import (
     spell,
 )
 from small_evidence.places import changed
+from small_evidence.standards import standards_of
 
 Tables: TypeAlias = dict[str, pd.DataFrame]
 Fault: TypeAlias = tuple[str, str, str, int | None, str, str, str]  # rule, file, sheet, row, column, study_id, words
@@ -472,6 +474,31 @@ def _frame(
 
 
 # --------------------------------------------------------------------------------------------- checking
+
+
+def check_review(folder: str | Path = ".", config: Mapping[str, Any] | None = None) -> tuple[Tables, pd.DataFrame]:
+    """Read and check the tables of the review in a folder, under its choices and with its risk-of-bias instruments.
+
+    Parameters
+    ----------
+    folder : of the review
+    config : complete choices; those of the folder by default
+
+    Returns
+    -------
+    (tables, issues) as of `check_extraction`
+
+    Raises
+    ------
+    ReviewError: a choice is not allowed, or with every fault of files, cells and rows
+    """
+    choices = read_config(folder) if config is None else config
+    return check_extraction(
+        Path(folder) / "data/raw",
+        require_adjudication=choices["extraction"]["require_adjudication"],
+        instruments=standards_of(folder).instruments,
+        covariates=choices["synthesis"]["covariates"],
+    )
 
 
 def check_extraction(

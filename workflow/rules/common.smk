@@ -3,10 +3,7 @@
 import os
 import re
 import sys
-import time
 from pathlib import Path
-
-START = time.time()
 
 from small_evidence.names import EXTRACTED, FOUND, RESULT_TABLES
 from small_evidence.places import PACKAGE, WORKFLOW, contents

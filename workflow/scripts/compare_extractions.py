@@ -1,4 +1,4 @@
-from small_evidence.extraction.agreement import save_disagreements
+from small_evidence.extraction.agreement import differences_note, save_disagreements
 from small_evidence.extraction.checks import compare_extractions
 from small_evidence.review import log_errors, save_csv
 
@@ -7,4 +7,4 @@ agreement, disagreements = compare_extractions("data/raw", snakemake.params.conf
 save_csv(agreement, snakemake.output.agreement)
 save_csv(disagreements, snakemake.output.disagreements)
 save_disagreements(disagreements, snakemake.output.sheet)
-print(f"Second extraction: {len(disagreements)} differences to decide; they are in {snakemake.output.sheet}")
+print(differences_note(agreement, disagreements, snakemake.output.sheet), end="")
