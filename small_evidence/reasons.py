@@ -20,7 +20,11 @@ ARM_REASONS = {
     "unverified": "not verified by a second person",
 }
 
-NOT_POOLED = {"counts_held_back": "counts left out by the extractors", "counts_missing": "counts not available"}
+NOT_POOLED = {
+    "comparator": ARM_REASONS["comparator"],
+    "counts_held_back": "counts left out, for the reasons in Table III",
+    "counts_missing": "counts not available",
+}
 
 AGREEMENTS = {
     "only_level": "only this level",

@@ -236,6 +236,11 @@ class Review:
         slug = self.policy["outcome"] or next(iter(self.response_outcomes), "")
         return self.outcome(slug)
 
+    @cached_property
+    def complete_reported(self) -> bool:
+        """Whether any row reports how many responded completely, be it nobody."""
+        return bool(numbers(self["responses"]["n_complete"]).notna().any())
+
     def outcome(self, slug: str) -> Outcome:
         """Words of an outcome of the table outcomes; one that is not there is named after its slug."""
         return self._outcomes.get(slug) or Outcome.named(humanise(slug))

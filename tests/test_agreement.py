@@ -15,6 +15,7 @@ from small_evidence.extraction.agreement import (
     ROW,
     agreement,
     compared_columns,
+    disagreements,
     kappa,
     save_disagreements,
 )
@@ -166,6 +167,36 @@ def test_of_two_rows_about_the_same_thing_those_alike_are_pairs():
     }
     first, second = frames("responses", **columns)
     assert agreement(first, second).set_index("column").loc["n", "agreed"] == 2
+
+
+ROWS = [("low", "3", "2"), ("low", "12", "4"), ("high", "3", "4"), ("high", "12", "2")]  # arm, months, responders
+
+
+@pytest.mark.parametrize(
+    ("named", "months", "responders", "differences"),
+    [
+        # the same cells in another order, but for one count
+        (ROWS[::-1], "12", "4", [("responders", "low | 12", "4", "9")]),
+        # the second person names the arms in another way: time points are compared with themselves all the same
+        ([(f"{arm} dose", months, x) for arm, months, x in ROWS], "12", "4", [("responders", "low | 12", "4", "9")]),
+        # another time point of the same arm is a difference of the time point
+        ([(arm, "6" if months == "12" else months, x) for arm, months, x in ROWS], "6", "4",
+         [("time_point_months", "low | 12", "12", "6"), ("responders", "low | 12", "4", "9"),
+          ("time_point_months", "high | 12", "12", "6")]),
+    ],
+)  # fmt: skip
+def test_arms_and_time_points_are_compared_with_themselves(named, months, responders, differences):
+    wrong = [(arm, time, "9" if (time, x) == (months, responders) else x) for arm, time, x in named]
+    sides = []
+    for rows in (ROWS, wrong):
+        frame = empty_table("responses").reindex(range(4), fill_value="").assign(study_id="doe", therapy="balm")
+        frame[["arm", "time_point_months", "responders"]] = [list(row) for row in rows]
+        sides.append({"responses": frame})
+    found = disagreements(*sides)
+    names = found["row_key"].str.split(" | ", regex=False).str[-2:].map(lambda marks: f"{marks[1]} | {marks[0]}")
+    assert list(zip(found["column"], names, found["first"], found["second"], strict=True)) == [
+        (column, name, one, other) for column, name, one, other in differences
+    ]
 
 
 def decided(folder, rows):

@@ -34,6 +34,7 @@ from small_evidence.figures.sensitivity import funnel_plot
 from small_evidence.figures.style import SCREEN, contrast, luminance, read_style
 from small_evidence.standards import Standards
 from small_evidence.synthesis.patients import treated
+from small_evidence.tables.responses import table_iv
 from tests.drawn import bundled_review, changed, marks, row_of, text_of, texts, whole_text
 
 PROJECT = Path(__file__).parents[1]
@@ -336,6 +337,12 @@ class TestEvidenceMap:
         patients = treated(review)  # those of Table IV
         share = patients["surgical_excision-ctd_mixed"] / patients["minocycline-ssc"]
         assert (widths[-2] / widths[-1]) ** 2 == pytest.approx(share)
+
+    def test_patients_of_every_treatment_are_those_of_table_iv(self):
+        figure, patients = draw("evidence_map"), table_iv(bundled_review()).frame.set_index("Treatment")["Patients"]
+        shown = [label for label in patients.index if label in texts(figure)]
+        assert len(shown) >= 40
+        assert [row_of(figure, label)[-1] for label in shown] == [str(patients[label]) for label in shown]
 
     def test_levels_of_studies_without_a_disease_have_a_column(self):
         """Warfarin's level IB comes from a study that does not report the disease."""

@@ -82,6 +82,7 @@ def test_placebo_is_in_no_pool_of_therapies():
     assert counts(made, "class-k") == [1, 1, 9, 335]
     assert reasons(made, "class-k") == {("trial", "placebo"): ("comparator", "")}
     assert counts(made, "placebo") == [0, 0, 0, 0]
+    assert pool_arms(made, select_arms(made)).set_index("analysis").loc["placebo", "reason"] == "comparator"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from small_evidence.pooling import pool_responses
 from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.three_level import pool_three_level
 from small_evidence.reasons import arm_reason, not_pooled_reason
-from small_evidence.synthesis.analyses import VARIANTS, heterogeneity, pool_arms, pool_events, sensitivity
+from small_evidence.synthesis.analyses import VARIANTS, choices, heterogeneity, pool_arms, pool_events, sensitivity
 from small_evidence.synthesis.policy import select_arms
 from tests.made_up import frame, review
 from tests.policy import POLICY
@@ -172,6 +172,14 @@ def test_diltiazem_stands_with_and_without_the_unidentified_cohort(plain):
     left_out = table.query("variant == 'leave_one_out' and change == 'unidentified_cohort'").iloc[0]
     assert without[["k", "events", "n"]].tolist() == [3, 16, 33]
     assert without["estimate"] == left_out["estimate"] == pytest.approx(0.552, abs=5e-4)
+
+
+@pytest.mark.parametrize("complete", ["NR", "0", "5"])
+def test_complete_responses_are_a_variant_where_any_row_reports_them_be_it_nobody(complete):
+    made = small_review([("a", "a", "one", "ssc", 5, 5), ("b", "a", "one", "ssc", 2, 5)])
+    responses = made["responses"].assign(n_complete=[complete, "NR"])
+    assert ("complete_only" in choices(made.with_tables(responses=responses))) == (complete != "NR")
+    assert "without_secondary" in choices(made)
 
 
 def test_a_variant_with_too_few_studies_is_not_pooled(plain):

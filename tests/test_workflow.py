@@ -16,6 +16,7 @@ from small_evidence.extraction.checks import check_extraction
 from small_evidence.extraction.schema import TABLES, columns
 from small_evidence.review import RESULT_TABLES, Review, read_processed, read_review
 from small_evidence.synthesis.analyses import synthesise
+from small_evidence.synthesis.awaiting import studies_without_counts
 
 PROJECT = Path(__file__).parents[1]
 FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
@@ -63,6 +64,31 @@ def test_table_iv_can_be_read_by_people(calcinosis):
     assert "Diltiazem" in words
     assert "21/41 (51.2%)" in words
     assert not re.search(r"\bnan\b|None|sodium_thiosulfate|\d\.\d{6}", words)
+
+
+MISSING_COUNTS = re.compile(r"ounts are missing or not verified in (\d+)|(\d+) stud\w+ whose counts are missing or not")
+
+
+def words_of(path):
+    """What people read in a file of results."""
+    if path.suffix == ".xlsx":
+        book = openpyxl.load_workbook(path, read_only=True)
+        return " ".join(str(cell) for sheet in book for row in sheet.values for cell in row if cell is not None)
+    if path.suffix == ".docx":
+        return zipfile.ZipFile(path).read("word/document.xml").decode()
+    return path.read_text(encoding="utf-8") if path.suffix in (".md", ".html", ".tex", ".svg") else ""
+
+
+def test_every_output_counts_the_same_studies_without_counts(calcinosis):
+    expected = len(studies_without_counts(read_review(calcinosis.folder)))
+    found = {}
+    for path in sorted(calcinosis.path("results").rglob("*.*")):
+        for numbers in MISSING_COUNTS.findall(words_of(path)):
+            found.setdefault(path.name, set()).update(map(int, filter(None, numbers)))
+    tables = ("table_iv.html", "table_iv.docx", "table_iv.tex", "awaiting.xlsx", "all_tables.xlsx", "all_tables.docx")
+    assert {*tables, "results.md", "prisma2020_checklist.md", "report.html"} <= set(found)
+    assert set(map(frozenset, found.values())) == {frozenset([expected])}
+    assert len(table(calcinosis, "awaiting")) == expected
 
 
 def test_nothing_changed_means_nothing_to_do(calcinosis):

@@ -6,7 +6,8 @@ about (`COMPARED`), never by their names, which each person is free to choose.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, TypeAlias
@@ -15,7 +16,15 @@ import numpy as np
 import pandas as pd
 
 from small_evidence import shown
-from small_evidence.extraction.schema import RowFault, allowed_words, check_cell, columns, numbers, numeric_columns
+from small_evidence.extraction.schema import (
+    SILENT,
+    RowFault,
+    allowed_words,
+    check_cell,
+    columns,
+    numbers,
+    numeric_columns,
+)
 from small_evidence.extraction.spreadsheets import create_workbook
 
 Tables: TypeAlias = dict[str, pd.DataFrame]
@@ -34,6 +43,8 @@ COMPARED = {
     "adverse_events": ("study_id", "therapy", "term"),
     "risk_of_bias": ("study_id", "result", "tool", "item"),
 }
+# Of several rows about the same thing, the columns that say which is which: those alike in the first are pairs first
+WITHIN = {"responses": ("time_point_months", "arm")}
 EXACT = {"studies": ("doi", "pmid")}  # texts that are right or wrong, unlike notes in own words
 WORDS = {"risk_of_bias": ("answer", "judgement")}  # vocabularies that the instruments define, not the schema
 ROW = "(row)"  # stands for a column where one of the two has no such row
@@ -72,43 +83,63 @@ def match_rows(first: pd.DataFrame, second: pd.DataFrame, table: str) -> list[tu
     Returns
     -------
     list of (row_key, position in first or None, position in second or None), in the order of first and then those
-    of second alone. Of several rows about the same thing (subgroups) those with the most cells in common are pairs.
+    of second alone. Of several rows about the same thing, those of one time point and arm (`WITHIN`) are pairs, then
+    those of one time point, since each person names the arms, then those of one arm; among these, and of subgroups,
+    those with the most cells in common.
     """
+    within = list(WITHIN.get(table, ()))
+    marks = [list(frame[within].itertuples(index=False, name=None)) for frame in (first, second)]
     fields = list(compared_columns(table))
     cells = [frame[fields].to_numpy() if len(frame) else np.empty((0, len(fields))) for frame in (first, second)]
     groups: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
     for side, frame in enumerate((first, second)):
         for position, key in enumerate(zip(*(frame[name] for name in COMPARED[table]), strict=True)):
             groups.setdefault(key, ([], []))[side].append(position)
+
+    def unlike(i: int, j: int) -> tuple[Any, ...]:
+        """Differences of a row of first and one of second, to sort by."""
+        apart = [one != other for one, other in zip(marks[0][i], marks[1][j], strict=True)]
+        return sum(apart), apart, -int((cells[0][i] == cells[1][j]).sum()), i, j
+
     matched: dict[int, tuple[str, int | None, int | None]] = {}
     unmatched: dict[int, tuple[str, int | None, int | None]] = {}
     for key, (ours, theirs) in groups.items():
-        pairs = _pairs(ours, theirs, cells)
-        names = _row_keys(key, max(len(ours), len(ours) + len(theirs) - len(pairs)))
+        pairs = _pairs([unlike(i, j) for i in ours for j in theirs])
+        left = [position for position in theirs if position not in pairs.values()]
+        names = _row_keys(key, [marks[0][position] for position in ours] + [marks[1][position] for position in left])
         for name, position in zip(names, ours, strict=False):
             matched[position] = (name, position, pairs.get(position))
-        left = [position for position in theirs if position not in pairs.values()]
         for name, position in zip(names[len(ours) :], left, strict=True):
             unmatched[position] = (name, None, position)
     return [rows[position] for rows in (matched, unmatched) for position in sorted(rows)]
 
 
-def _pairs(ours: list[int], theirs: list[int], cells: list[np.ndarray[Any, Any]]) -> dict[int, int]:
-    """The position in second of each position in first that has a partner: the most alike first."""
-    if len(ours) <= 1 and len(theirs) <= 1:
-        return dict(zip(ours, theirs, strict=False))
-    alike = sorted((-int((cells[0][i] == cells[1][j]).sum()), i, j) for i in ours for j in theirs)
+def _pairs(unlike: Iterable[tuple[Any, ...]]) -> dict[int, int]:
+    """The position in second of each position in first that has a partner, the most alike first.
+
+    Parameters
+    ----------
+    unlike : what each two rows differ in, to sort by, and their positions last
+    """
     pairs: dict[int, int] = {}
-    for _, i, j in alike:
+    for *_, i, j in sorted(unlike):
         if i not in pairs and j not in pairs.values():
             pairs[i] = j
     return pairs
 
 
-def _row_keys(key: tuple[str, ...], count: int) -> list[str]:
-    """Names of the rows about one thing: "doe2022 | balm | gout | pain_response | patient", the next one with (2)."""
-    name = " | ".join(key)
-    return [name] + [f"{name} ({number})" for number in range(2, count + 1)]
+def _row_keys(key: tuple[str, ...], marks: Iterable[tuple[str, ...]]) -> list[str]:
+    """Names of the rows about one thing: "doe2022 | balm | gout | pain_response | patient", the next one with (2).
+
+    What marks a row among them, its time point and its arm, comes last where it is reported.
+    """
+    names: list[str] = []
+    times: Counter[str] = Counter()
+    for mark in marks:
+        name = " | ".join([*key, *(cell for cell in mark if cell and cell not in SILENT)])
+        times[name] += 1
+        names.append(f"{name} ({times[name]})" if times[name] > 1 else name)
+    return names
 
 
 def disagreements(first: Tables, second: Tables, adjudication: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from small_evidence.presentation.records import record_facts
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
-from small_evidence.synthesis.analyses import ARM_SIZE, CHOICES, over_all
+from small_evidence.synthesis.analyses import ARM_SIZE, choices, over_all
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES
@@ -161,7 +161,7 @@ def _outcome(review: Review) -> str:
     parts = [f"{words}."]
     if review.policy["response"] == "complete":
         parts.append("Only complete responses, as defined in each study, were counted.")
-    elif numbers(review["responses"]["n_complete"]).notna().any():
+    elif review.complete_reported:
         parts.append("Complete and partial responses, as defined in each study, were counted.")
     parts.append("One primary outcome was used for each study, treatment, disease and unit of analysis.")
     if numbers(review["responses"]["time_point_months"]).notna().any():
@@ -268,7 +268,7 @@ def _synthesis(review: Review, cites: Citations) -> Iterator[str]:
         f"statistic; I² {cites.cite('higgins2002')} is given in the tables."
     )
     if "sensitivity" in review:
-        yield _sensitivity_methods(review["sensitivity"])
+        yield _sensitivity_methods(review)
     yield (
         f"The direction of a result states whether its {conf} interval lies above, below or across a "
         f"proportion of {_threshold(review)}%. It follows from the numbers alone and is not a recommendation."
@@ -306,9 +306,9 @@ def _model_details(review: Review) -> str:
     return f" ({', '.join(details)})"
 
 
-def _sensitivity_methods(sensitivity: pd.DataFrame) -> str:
+def _sensitivity_methods(review: Review) -> str:
     """Choices are named whether or not they changed a result, overlaps only where there are any."""
-    done = {ARM_SIZE, *CHOICES, *sensitivity["variant"]}
+    done = {ARM_SIZE, *choices(review), *review["sensitivity"]["variant"]}
     repeated = [words for variant, words in REPEATED.items() if variant in done]
     return (
         "In sensitivity analyses, each pooled analysis was repeated with one study left out at a time, cumulatively by "
@@ -402,7 +402,7 @@ def _box_words(row: Mapping[Hashable, Any]) -> str:
 
 
 def _pooled_or_not(review: Review) -> str:
-    policy, single = review.policy, over_all(review["pooled"])
+    policy, single = review.policy, over_all(review["pooled"]).query("reason != 'comparator'")
     done = single[single["pooled"] == "yes"]
     few = single[(single["pooled"] != "yes") & (single["k"] > 0)]
     none = single[single["k"] == 0]

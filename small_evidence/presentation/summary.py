@@ -79,11 +79,10 @@ def _not_known(whole: list[Analysis], used: list[Analysis], review: Review) -> l
         )
     active = set(studies.index[studies["status"] != "excluded"])
     silent = active - set(review["adverse_events"]["study_id"])
-    waiting = {study for one in whole for study in str(one.result["awaiting"]).split(";") if study}
     sentences.append(
         f"Also not known: harms in {len(silent)} of {counted(len(active), 'study', 'studies')}, of which nothing was "
-        f"read on harm; the responders of {counted(len(waiting), 'study', 'studies')} without counts; any response "
-        f"under {counted(len(whole) - len(used), 'treatment')}."
+        f"read on harm; how many responded in {counted(len(review['awaiting']), 'study', 'studies')} whose counts are "
+        f"missing or not verified; any response under {counted(len(whole) - len(used), 'treatment')}."
     )
     return sentences
 

@@ -32,10 +32,11 @@ from small_evidence.synthesis.comparisons import compare_arms
 from small_evidence.synthesis.policy import select_arms
 from small_evidence.synthesis.trace import trace_rows
 
+COMPLETE = "complete_only"
 # Variants of the sensitivity table that change one choice of the policy
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     "without_secondary": {"secondary_sources": "exclude"},
-    "complete_only": {"response": "complete"},
+    COMPLETE: {"response": "complete"},
 }
 ARM_SIZE = "arm_size"  # change: the least number of patients of an arm
 EVALUABLE = ("worst_case", "best_case")  # patients treated but not evaluated all failed, or all responded
@@ -48,7 +49,7 @@ FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evide
 SMALL_STUDIES = "small_studies"
 COVARIATE = "covariate"  # a column of studies that the config names
 # Why an analysis is not pooled, "" where it is
-NOT_POOLED = ("too_few_studies", "no_large_arm", "counts_held_back", "counts_missing")
+NOT_POOLED = ("too_few_studies", "no_large_arm", "comparator", "counts_held_back", "counts_missing")
 
 
 def synthesise(review: Review) -> Review:
@@ -84,6 +85,11 @@ def pool_review(review: Review) -> Review:
     """The review with its arms selected and pooled under its present tables and choices; other results as they are."""
     arms = select_arms(review)
     return review.with_results({"arms": arms, "pooled": pool_arms(review, arms)})
+
+
+def choices(review: Review) -> dict[str, Mapping[str, Any]]:
+    """The variants of CHOICES that the review's tables allow: complete responses alone only where any are reported."""
+    return {variant: changed for variant, changed in CHOICES.items() if variant != COMPLETE or review.complete_reported}
 
 
 def over_all(frame: pd.DataFrame) -> pd.DataFrame:
@@ -128,6 +134,7 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     left_out = counted.groupby("analysis").agg(k_left_out=("study_id", "nunique"), largest_left_out=("n", "max"))
     waited = awaiting.groupby("analysis").agg(k_awaiting=("study_id", "nunique"), awaiting=("study_id", each_once))
     table = table.join([sums, left_out, waited])
+    table["comparators"] = (arms["reason"] == "comparator").groupby(arms["analysis"]).all()
     counts = ["k", "k_arms", "events", "n", "k_left_out", "k_awaiting"]
     table[counts] = table[counts].fillna(0).astype(int)
     words = ["studies", "awaiting"]
@@ -212,7 +219,7 @@ def _changed_reviews(review: Review) -> Iterator[tuple[str, str, Review]]:
     for size in MIN_ARM_SIZES:
         if size != review.policy["min_arm_size"]:
             yield ARM_SIZE, str(size), review.with_policy(min_arm_size=size)
-    for variant, changed in CHOICES.items():
+    for variant, changed in choices(review).items():
         yield variant, "", review.with_policy(**changed)
     if len(review["overlap_candidates"]):
         yield "without_overlap", "", review.with_tables(overlaps=assumed(review["overlap_candidates"]))
@@ -426,6 +433,8 @@ def _why_not_pooled(row: Any, policy: Mapping[str, Any]) -> str:
         return ""
     if row.k:
         return "too_few_studies"
+    if row.comparators:
+        return "comparator"
     if row.largest_left_out < policy["min_arm_size"]:
         return "no_large_arm"
     return "counts_held_back" if row.k_left_out else "counts_missing"
