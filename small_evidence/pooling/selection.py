@@ -161,12 +161,16 @@ def unpublished_needed(
     above = bool(published > threshold)
     column = "estimate" if of == "estimate" else ("ci_lb" if above else "ci_ub")
 
+    # every interval has the same estimate beside it, and this one is had for nothing
+    cheap = {"interval": "wald_z"} if of == "estimate" and options["method"] == "glmm" else {}
+
     def result_with(patients: int) -> float:
         reports = np.ones(patients)
         if options["method"] == "crude":
             reports = reports.sum(keepdims=True)
-        pooled = pool_responses(np.append(xi, reports * (not above)), np.append(ni, reports), **options)
-        return float(pooled[column])
+        arms = {"responders": np.append(xi, reports * (not above)), "n": np.append(ni, reports)}
+        pooled = pool_many(pd.DataFrame(arms), prediction=False, homogeneity=False, **options | cheap)
+        return float(pooled[column].iloc[0])
 
     def beyond(value: float) -> bool:
         return value < threshold if above else value > threshold

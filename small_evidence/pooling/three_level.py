@@ -7,7 +7,7 @@ u_i, so they count for less where studies differ.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -124,59 +124,73 @@ def log_likelihood(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, at: tuple[
     codes : int array (arms,); studies numbered 0 .. k - 1
     at : b, and the standard deviations between studies and between arms
     """
+    return _with_gradient(xi, ni, codes, at)[0]
+
+
+def _with_gradient(
+    xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, at: tuple[float, float, float]
+) -> tuple[float, np.ndarray]:
+    """Log-likelihood and its gradient in `at`, each the mean of that given the effects, over their distribution given
+    the counts (Louis 1982, J R Stat Soc B 44:226)."""
     b, tau_study, tau_arm = at
     k = int(codes.max()) + 1
     if tau_study < SMALLEST:
-        return float(_arms_at(xi, ni, np.full((xi.size, 1), b), tau_arm)[0].sum())
+        arms = _arms_at(xi, ni, np.full((xi.size, 1), b), tau_arm)
+        return float(arms.ll.sum()), np.array([arms.slope.sum(), 0.0, arms.slope_tau.sum()])
+
+    def of_studies(part: np.ndarray) -> np.ndarray:
+        """Sums over the arms of each study, (k, m)."""
+        total = np.zeros((k, part.shape[1]))
+        np.add.at(total, codes, part)
+        return total
 
     def height(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logarithm of what is integrated over the effect of a study, with its slope and curvature; arrays (k, m)."""
-        of_arms = _arms_at(xi, ni, (b + tau_study * z)[codes], tau_arm)
-        ll, slope, curvature = (np.zeros(z.shape) for _ in range(3))
-        for total, part in zip((ll, slope, curvature), of_arms, strict=True):
-            np.add.at(total, codes, part)
-        return ll - z**2 / 2, tau_study * slope - z, tau_study**2 * curvature - 1
+        arms = _arms_at(xi, ni, (b + tau_study * z)[codes], tau_arm)
+        slope, curvature = of_studies(arms.slope), of_studies(arms.curvature)
+        return of_studies(arms.ll) - z**2 / 2, tau_study * slope - z, tau_study**2 * curvature - 1
 
     events, n = np.bincount(codes, weights=xi), np.bincount(codes, weights=ni)
-
-    def value(z: np.ndarray) -> np.ndarray:
-        ll = np.zeros(z.shape)
-        np.add.at(ll, codes, _arms_at(xi, ni, (b + tau_study * z)[codes], tau_arm, derivatives=False)[0])
-        return ll - z**2 / 2
-
     mode, scale = _peak(height, _between(events, n, np.full((k, 1), b), tau_study))
-    return float(_around(mode, scale, value)[0].sum())
+    z = mode + np.sqrt(2) * scale * POINTS
+    arms = _arms_at(xi, ni, (b + tau_study * z)[codes], tau_arm)
+    total, share = _integrate(of_studies(arms.ll) - z**2 / 2, scale)
+    slope = share * of_studies(arms.slope)
+    return float(total.sum()), np.array([slope.sum(), (slope * z).sum(), (share * of_studies(arms.slope_tau)).sum()])
 
 
-def _arms_at(
-    xi: np.ndarray, ni: np.ndarray, eta: np.ndarray, tau_arm: float, derivatives: bool = True
-) -> tuple[np.ndarray, ...]:
-    """Log-likelihood of each arm at log odds eta of its study, its slope and its curvature; arrays (arms, m)."""
+class _Arms(NamedTuple):
+    """Log-likelihood of each arm at log odds eta of its study, with slope and curvature in eta, and slope in tau_arm."""
+
+    ll: np.ndarray  # each (arms, m)
+    slope: np.ndarray
+    curvature: np.ndarray
+    slope_tau: np.ndarray
+
+
+def _arms_at(xi: np.ndarray, ni: np.ndarray, eta: np.ndarray, tau_arm: float) -> _Arms:
     x, n = xi[:, None, None], ni[:, None, None]
-
-    def likelihood(at: np.ndarray) -> np.ndarray:
-        return x * at - n * np.logaddexp(0, at)
 
     def binomial(at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         p = expit(at)
-        return likelihood(at), x - n * p, -n * p * (1 - p)
+        return x * at - n * np.logaddexp(0, at), x - n * p, -n * p * (1 - p)
 
     at = eta[:, :, None]
     if tau_arm < SMALLEST:
-        return tuple(part[..., 0] for part in binomial(at))
+        ll, slope, curvature = (part[..., 0] for part in binomial(at))
+        return _Arms(ll, slope, curvature, np.zeros(ll.shape))
 
     def height(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ll, slope, curvature = binomial(at + tau_arm * v)
         return ll - v**2 / 2, tau_arm * slope - v, tau_arm**2 * curvature - 1
 
     mode, scale = _peak(height, _between(xi, ni, eta, tau_arm)[..., None])
-    total, v, weight = _around(mode, scale, lambda v: likelihood(at + tau_arm * v) - v**2 / 2)
-    if not derivatives:
-        return (total,)
-    _, slope, curvature = binomial(at + tau_arm * v)
-    mean = (weight * slope).sum(axis=-1)
-    spread = (weight * (slope - mean[..., None]) ** 2).sum(axis=-1)
-    return total, mean, spread + (weight * curvature).sum(axis=-1)
+    v = mode + np.sqrt(2) * scale * POINTS
+    ll, slope, curvature = binomial(at + tau_arm * v)
+    total, share = _integrate(ll - v**2 / 2, scale)
+    mean = (share * slope).sum(axis=-1)
+    spread = (share * (slope - mean[..., None]) ** 2).sum(axis=-1)
+    return _Arms(total, mean, spread + (share * curvature).sum(axis=-1), (share * slope * v).sum(axis=-1))
 
 
 def _between(x: np.ndarray, n: np.ndarray, eta: np.ndarray, tau: float) -> np.ndarray:
@@ -199,20 +213,18 @@ def _peak(
     return z, 1 / np.sqrt(-height(z)[2])
 
 
-def _around(
-    mode: np.ndarray, scale: np.ndarray, height: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logarithm of the integral over a standard normal effect on the last axis, its points, and their share in it.
+def _integrate(heights: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of the integral over a standard normal effect on the last axis, and the share of each point in it.
 
-    Gauss-Hermite points around the peak (Pinheiro & Bates 1995, J Comput Graph Stat 4:12).
+    heights : logarithm of what is integrated at mode + sqrt(2) * scale * POINTS, Gauss-Hermite points around the peak
+        (Pinheiro & Bates 1995, J Comput Graph Stat 4:12)
     """
-    z = mode + np.sqrt(2) * scale * POINTS
-    terms = height(z) + LOG_WEIGHTS
+    terms = heights + LOG_WEIGHTS
     top = terms.max(axis=-1, keepdims=True)
     shares = np.exp(terms - top)
     total = shares.sum(axis=-1, keepdims=True)
     log_integral = top + np.log(total * scale / np.sqrt(np.pi))
-    return log_integral[..., 0], z, shares / total
+    return log_integral[..., 0], shares / total
 
 
 def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -> dict[str, Any]:
@@ -228,12 +240,13 @@ def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -
             at[free], at[list(held)] = values, list(held.values())
             return at
 
-        found = [
-            _ascend(lambda values: log_likelihood(xi, ni, codes, tuple(full(values))), start[free], free)
-            for start in starts
-        ]
-        height, values = max(found, key=lambda one: one[0])
-        return height, full(values)
+        def downhill(values: np.ndarray) -> tuple[float, np.ndarray]:
+            ll, gradient = _with_gradient(xi, ni, codes, tuple(full(values)))
+            return -ll, -gradient[free]
+
+        found = [_lowest(downhill, start[free], free) for start in starts]
+        value, values = min(found, key=lambda one: one[0])
+        return -value, full(values)
 
     starts = [np.array([start_b, *pair]) for pair in STARTS]
     top, best = highest({}, starts)
@@ -282,11 +295,14 @@ def _fit(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray, conf_level: float) -
     }
 
 
-def _ascend(height: Callable[[np.ndarray], float], start: np.ndarray, free: list[int]) -> tuple[float, np.ndarray]:
+def _lowest(
+    function: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, free: list[int]
+) -> tuple[float, np.ndarray]:
+    """Lowest value of a function that also gives its gradient, and where it is."""
     from scipy.optimize import minimize
 
     if not free:
-        return height(start), start
+        return function(start)[0], start
     bounds = [(-30.0, 30.0) if i == 0 else (0.0, WIDEST) for i in free]
-    found = minimize(lambda at: -height(at), start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-11})
-    return -float(found.fun), found.x
+    found = minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-11})
+    return float(found.fun), found.x

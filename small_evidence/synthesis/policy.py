@@ -142,34 +142,30 @@ def _class_rows(rows: pd.DataFrame, review: Review) -> pd.DataFrame:
 
 def _summed_over_diseases(rows: pd.DataFrame) -> pd.DataFrame:
     """One row an arm: its rows for different diseases summed; a row that is kept out stays a row of its own."""
-    rows = rows.assign(part=np.where(rows["reason"] != "", rows["response_id"], ""))
-
-    def each_once(cells: Iterable[str]) -> str:
-        return ";".join(dict.fromkeys(cells))
-
-    def total(cells: pd.Series) -> float:
-        return cells.sum(min_count=1)
-
     # of rows that are summed, those that do not say how many were treated count the evaluated patients
-    treated = rows["n_treated"].fillna(rows["n"])
-    rows = rows.assign(treated=treated, known=rows["n_treated"].notna())
-    keys = ["analysis", "scope", "group", "analysed", "study_id", "arm", "therapy", "part"]
-    arms = rows.groupby(keys, sort=False, as_index=False).agg(
-        reason=("reason", "first"),
-        detail=("detail", "first"),
-        responders=("responders", total),
-        n=("n", total),
-        n_treated=("treated", total),
-        known=("known", "any"),
-        arm_disease=("disease", each_once),
-        outcome=("outcome", each_once),
-        evidence_basis=("evidence_basis", each_once),
-        year=("year", "first"),
-        response_ids=("response_id", ";".join),
-        source=("source", lambda cells: "; ".join(dict.fromkeys(cells))),
+    rows = rows.assign(
+        part=np.where(rows["reason"] != "", rows["response_id"], ""),
+        treated=rows["n_treated"].fillna(rows["n"]),
+        known=rows["n_treated"].notna(),
     )
+    keys = ["analysis", "scope", "group", "analysed", "study_id", "arm", "therapy", "part"]
+    groups = rows.groupby(keys, sort=False)
+    arms = groups.agg(reason=("reason", "first"), detail=("detail", "first"), known=("known", "any"), year=("year", "first"))
+    arms[["responders", "n", "n_treated"]] = groups[["responders", "n", "treated"]].sum(min_count=1)
+    joined = {"disease": ";", "outcome": ";", "evidence_basis": ";", "response_id": ";", "source": "; "}
+    for column, between in joined.items():
+        arms[column] = _each_once(rows[column], groups.ngroup(), between)
+    arms = arms.rename(columns={"disease": "arm_disease", "response_id": "response_ids"}).reset_index()
     arms["n_treated"] = arms["n_treated"].where(arms["known"])
     return arms.rename(columns={"therapy": "arm_therapy", "group": "therapy", "analysed": "disease"})
+
+
+def _each_once(cells: Iterable[str], groups: Iterable[int], between: str) -> list[str]:
+    """The different cells of each group in their order, joined; a loop, since pandas would make a column of each group."""
+    parts: dict[int, dict[str, None]] = defaultdict(dict)
+    for group, cell in zip(groups, cells, strict=True):
+        parts[group][cell] = None
+    return [between.join(parts[group]) for group in sorted(parts)]
 
 
 def _counted_elsewhere(arms: pd.DataFrame, review: Review) -> Iterator[tuple[int, str, str]]:
