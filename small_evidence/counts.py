@@ -95,7 +95,13 @@ class Regression(Result):
             raise ReviewError(f"covariate {name!r} is not numeric: a bubble plot needs a scale")
         steps = np.linspace(self.arms[name].min(), self.arms[name].max(), 61)
         others = {other: _typical(self.arms[other]) for other in self.covariates if other != name}
-        return bubble_plot(self.arms, self.predict(pd.DataFrame({name: steps, **others})), name)
+        figure = bubble_plot(self.arms, self.predict(pd.DataFrame({name: steps, **others})), name)
+        shown = [
+            f"{other} {value:.4g}" if isinstance(value, float) else f"{other} {value}"
+            for other, value in others.items()
+        ]
+        figure.axes[0].set_title(f"Fitted at {', '.join(shown)}" if shown else "", fontsize="small", loc="left")
+        return figure
 
 
 def pool(
@@ -188,10 +194,13 @@ def meta_regression(
     label: str = "study",
     conf_level: float = 0.95,
 ) -> Regression:
-    """Regress the log odds of response on covariates of the studies; see `heterogeneity.meta_regression`."""
+    """Regress the log odds of response on covariates of the studies; see `heterogeneity.meta_regression`.
+
+    Intervals are those of the profile likelihood, so that they agree with the likelihood-ratio P.
+    """
     names = [covariates] if isinstance(covariates, str) else list(covariates)
     arms = arms_of(data, n, label, x=x, more=names)
-    frame = heterogeneity.meta_regression(arms, names, conf_level)
+    frame = heterogeneity.meta_regression(arms, names, conf_level, interval="profile")
     table = pd.DataFrame(
         {
             "term": frame["term"],

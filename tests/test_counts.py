@@ -89,7 +89,10 @@ def test_subgroups_that_no_study_names_are_not_tested():
 
 def test_meta_regression_predicts_and_draws_with_several_covariates():
     model = se.meta_regression(STUDIES, ["year", "dose"], **NAMES)
-    assert model.to_frame()["term"].tolist() == ["intercept", "year", "dose"]
+    frame = model.to_frame().set_index("term")
+    assert list(frame.index) == ["intercept", "year", "dose"]
+    for name in ("year", "dose"):  # interval and P are of one likelihood
+        assert (frame.loc[name, "lr_p"] < 0.05) == (frame.loc[name, "ci_lb"] * frame.loc[name, "ci_ub"] > 0)
     predicted = model.predict({"year": [2000, 2010], "dose": [10, 10]})
     assert predicted["estimate"].between(0, 1).all()
     axes = model.bubble_plot("dose").axes[0]
@@ -119,4 +122,5 @@ def test_forest_shows_the_studies_and_the_same_interval_as_pool():
     words = {text.words for text in drawing.texts}
     pooled = se.pool(STUDIES, **NAMES)
     assert {"SYNTHETIC a", "3/8", "23/56", pooled.table.iloc[0, 2]} <= words
+    assert "Level" not in words  # counts have no level of evidence
     assert drawing.figure().get_label() == "Forest plot: Responders"

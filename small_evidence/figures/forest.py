@@ -159,6 +159,7 @@ class _Arms:
         graded = review["study_levels"].set_index("study_id")
         self.review, self.one, self.further = review, one, tuple(further)
         self.levels = graded["level"].map(short_level).to_dict()
+        self.graded = any(level != NOTHING for level in self.levels.values())  # else a column of levels says nothing
         self.designs = graded["design"].to_dict()
         overall = overall_judgements(review)
         self.judged = dict(zip(overall["study_id"], overall["judgement"], strict=True))
@@ -247,7 +248,7 @@ def _columns(arms: _Arms, factor: str, style: Style) -> list[Column]:
     if one.scope != "class" and factor != "disease" and one.disease == ALL and several_diseases:
         columns.append(Column("disease", "Disease", wrap=0.15, spare=2))
     columns += [Column(name, FURTHER[name], wrap=0.14, spare=5) for name in arms.further if arms.says(name)]
-    if factor != "level":
+    if arms.graded and factor != "level":
         columns.append(Column("level", "Level", "center", spare=3))
     if arms.judged:
         columns.append(Column("bias", "Risk\nof bias", "center"))
@@ -445,7 +446,7 @@ def _notes(arms: _Arms, entered: pd.DataFrame, left_out: pd.DataFrame, factor: s
     if any(is_secondary(arm) for arm in shown.to_dict("records")):
         notes.append("† Counts known from a secondary source only.")
     notes += retraction_notes(review, shown["study_id"])
-    if len(shown):
+    if arms.graded and len(shown):
         ungraded = any(arms.levels.get(slug, NOTHING) == NOTHING for slug in shown["study_id"])
         notes.append(f"Level of evidence: {level_note(review)}" + f" {NOTHING}, not gradable." * ungraded)
     if one.scope == "therapy" and one.disease == ALL and len(review.diseases) > 1:
