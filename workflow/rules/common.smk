@@ -117,7 +117,8 @@ DOCUMENTS = [
         format=["md", "docx"],
     ),
 ]
-SHOWN = expand("results/tables/{table}.html", table=["table_iv", "findings"])
+TABLE_IV = "results/tables/table_iv.html"
+FINDINGS = "results/tables/findings.html"
 FIGURES = "results/figures/preflight.csv"  # lists every figure of the run
 REPORT = "results/report.html"
 REPORT_PDF = "results/report.pdf"

@@ -14,12 +14,28 @@ rule present:
         templates=TEMPLATES,
         library=PRINTING,
     output:
-        documents=update([path for path in DOCUMENTS if path not in SHOWN]),
-        shown=report(
-            update(SHOWN), caption="../report/table.rst", category="Evidence tables"
+        documents=update(
+            [path for path in DOCUMENTS if path not in (TABLE_IV, FINDINGS)]
+        ),
+        table_iv=report(
+            update(TABLE_IV),
+            caption="../report/table_iv.rst",
+            category="Evidence tables",
+            labels={"table": "Treatments (Table IV)"},
+        ),
+        findings=report(
+            update(FINDINGS),
+            caption="../report/findings.rst",
+            category="Evidence tables",
+            labels={"table": "Summary of findings"},
         ),
         changes=update(CHANGES),
-        report=report(update(REPORT), caption="../report/report.rst", category="Report"),
+        report=report(
+            update(REPORT),
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "Report with all tables and figures"},
+        ),
         pdf=update(REPORT_PDF),
     log:
         "results/logs/present.log",
@@ -41,7 +57,10 @@ rule draw:
         library=DRAWING,
     output:
         figures=report(
-            update(FIGURES), caption="../report/figures.rst", category="Figures"
+            update(FIGURES),
+            caption="../report/figures.rst",
+            category="Figures",
+            labels={"table": "List of figures"},
         ),
     log:
         "results/logs/draw.log",

@@ -10,7 +10,12 @@ rule synthesise:
         library=COMPUTING,
     output:
         update([path for path in RESULTS if path != POOLED]),
-        report(update(POOLED), caption="../report/pooled.rst", category="Results"),
+        report(
+            update(POOLED),
+            caption="../report/pooled.rst",
+            category="Results",
+            labels={"table": "Pooled proportions, every analysis"},
+        ),
     log:
         "results/logs/synthesise.log",
     conda:
