@@ -22,9 +22,15 @@ def contents(files: Iterable[str]) -> dict[str, str]:
     for path in found:
         # a link may lead to a pipe or a device, which never end
         if Path(path).is_file():
-            with suppress(OSError), Path(path).open("rb") as stream:
-                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+            with suppress(OSError):
+                found[path] = sha256(path)
     return found
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def changed(content: Mapping[str, str]) -> list[str]:

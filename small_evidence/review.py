@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +20,12 @@ from typing import Any
 import pandas as pd
 
 from small_evidence import ReviewError
+from small_evidence.alone import join_run
 from small_evidence.config import complete_config, read_config, with_present_keys
 from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, humanise, nearest, numbers
 from small_evidence.names import FOUND, RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
+from small_evidence.saving import at_once, save_bytes
 from small_evidence.standards import Standards, standards_of
 from small_evidence.wording import class_label, labels_of, short_labels, study_labels
 
@@ -492,8 +493,9 @@ def save_results(review: Review, paths: Iterable[str | Path]) -> None:
     ------
     ReviewError: the review has no result of that name
     """
-    for path in map(Path, paths):
-        save_csv(review[path.stem], path)
+    with at_once():
+        for path in map(Path, paths):
+            save_csv(review[path.stem], path)
 
 
 def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
@@ -523,24 +525,6 @@ def save_json(record: Mapping[str, Any], path: str | Path) -> None:
     save_bytes(text.encode("utf-8"), path)
 
 
-def save_bytes(content: bytes, path: str | Path) -> None:
-    """Write a file so that whoever reads it meanwhile sees the old content or the new, never a part."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with beside(Path(path)) as place:
-        place.write_bytes(content)
-
-
-@contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """A name beside the path to write to; the file there takes the path's place when all of it is written."""
-    place = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield place
-        place.replace(path)
-    finally:
-        place.unlink(missing_ok=True)
-
-
 def _guard(value: Any) -> Any:
     is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value)
     return "'" + value if is_formula else value
@@ -551,10 +535,11 @@ def _unguard(value: Any) -> Any:
     return value[1:] if is_guarded else value
 
 
-def log_errors(path: str | Path) -> None:
+def begin_step(log: str | Path) -> None:
     """Send what this process prints of errors to a log; of an error that people can correct, only its own words."""
-    with Path(path).open("w", encoding="utf-8") as log:
-        os.dup2(log.fileno(), sys.stderr.fileno())
+    join_run()
+    with Path(log).open("w", encoding="utf-8") as stream:
+        os.dup2(stream.fileno(), sys.stderr.fileno())
     print_all = sys.excepthook
     sys.excepthook = lambda kind, error, trace: (
         print(error, file=sys.stderr) if isinstance(error, ReviewError) else print_all(kind, error, trace)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from small_evidence import ReviewError
 from small_evidence.config import complete_config, meanings
 from small_evidence.documents.plain import markdown
 from small_evidence.release.changes import CAUSES, CHANGES, KINDS, Release, compare_results, release_of
@@ -482,6 +483,6 @@ def test_a_folder_that_is_there_is_never_frozen_into(tmp_path):
     (tmp_path / "new.csv").write_text("a\n2\n")
     (tmp_path / "1.0").mkdir()
     (tmp_path / "1.0/new.csv").write_text("a\n1\n")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(ReviewError):
         freeze([tmp_path / "new.csv"], tmp_path / "1.0")
     assert (tmp_path / "1.0/new.csv").read_text() == "a\n1\n"

@@ -98,8 +98,12 @@ def test_run_makes_a_result_recovers_from_a_kill_and_respects_a_live_run(review)
     lock = review / ".snakemake/locks/0.output.lock"  # as a killed run leaves it
     lock.parent.mkdir()
     lock.write_text(str(review / target))
-    sleeper = [sys.executable, "-c", "import time; time.sleep(60)", "snakemake"]
-    with subprocess.Popen(sleeper, cwd=review) as other:
+    (review / "data/raw/extraction.xlsx").touch()
+    holder = "from small_evidence.alone import alone\nwith alone():\n    print(flush=True)\n    input()"
+    here = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", holder], cwd=review, env=here, **pipes) as other:
+        other.stdout.readline()
         code, _, errors = command("run", str(review), target, where=review.parent)
         other.kill()
     assert code == 1

@@ -16,7 +16,6 @@ from small_evidence.documents.text import Text
 from small_evidence.documents.webpage import save_webpage
 from small_evidence.documents.word import save_word
 from small_evidence.documents.workbook import save_workbook
-from small_evidence.review import beside
 from small_evidence.tables.table import Table
 
 Writers = Mapping[str, Callable[[Any, Path], None]]  # by suffix; what each can write differs
@@ -51,6 +50,4 @@ def save_documents(made: Iterable[Table | Text], paths: Iterable[str | Path]) ->
             one = [table for table in by_name.values() if isinstance(table, Table)]
         if one is None or suffix not in writers:
             raise ValueError(f"{path}: names are {', '.join(by_name)} and {BOOK}; formats are {', '.join(writers)}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside(path) as place:
-            writers[suffix](one, place)
+        writers[suffix](one, path)

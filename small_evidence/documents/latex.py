@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from small_evidence.documents.measures import shares
+from small_evidence.saving import save_bytes
 from small_evidence.tables.table import Table
 from small_evidence.wording import printable, unbroken
 
@@ -66,7 +67,7 @@ BEGIN, END = "% ---- table begins ----", "% ---- table ends ----"
 
 def save_latex(table: Table, path: Path | str) -> None:
     """Write a table as a LaTeX document."""
-    Path(path).write_text(latex(table), encoding="utf-8", newline="\n")
+    save_bytes(latex(table).encode("utf-8"), path)
 
 
 def latex(table: Table) -> str:

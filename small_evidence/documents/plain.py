@@ -7,6 +7,7 @@ from pathlib import Path
 
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.review import save_csv
+from small_evidence.saving import save_bytes
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import printable
 
@@ -25,7 +26,7 @@ def save_table_csv(table: Table, path: Path | str) -> None:
 
 def save_markdown(text: Text, path: Path | str) -> None:
     """Write a text as Markdown."""
-    Path(path).write_text(markdown(text), encoding="utf-8", newline="\n")
+    save_bytes(markdown(text).encode("utf-8"), path)
 
 
 def markdown(text: Text) -> str:

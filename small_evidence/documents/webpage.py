@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from small_evidence.documents.measures import shares
+from small_evidence.saving import save_bytes
 from small_evidence.tables.table import FACETS, Column, Table
 from small_evidence.wording import printable, unbroken
 
@@ -63,7 +64,7 @@ STYLE += "".join(f".m{width} {{ min-width: {width}em }}\n" for width in range(5,
 
 def save_webpage(table: Table, path: Path | str) -> None:
     """Write a table as a page of its own."""
-    Path(path).write_text(webpage(table), encoding="utf-8", newline="\n")
+    save_bytes(webpage(table).encode("utf-8"), path)
 
 
 def webpage(table: Table) -> str:

@@ -19,6 +19,7 @@ from small_evidence.extraction.duplicates import find_duplicates
 from small_evidence.extraction.people import person
 from small_evidence.extraction.reference_files import Reference, ReferenceFileError, Unread, read_files
 from small_evidence.extraction.schema import MISSING, SILENT, check_cell, columns
+from small_evidence.saving import save_bytes
 
 Record: TypeAlias = Mapping[Hashable, Any]  # one row of studies
 
@@ -155,7 +156,7 @@ def csl_json(studies: pd.DataFrame) -> str:
 
 def save_text(text: str, path: str | Path) -> None:
     """Write UTF-8 with LF."""
-    Path(path).write_bytes(text.encode("utf-8"))
+    save_bytes(text.encode("utf-8"), path)
 
 
 # ---------------------------------------------------------------------------------------------- import

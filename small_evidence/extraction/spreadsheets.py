@@ -33,6 +33,7 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # ha
 
 from small_evidence import ReviewError, shown
 from small_evidence.extraction.schema import column_name
+from small_evidence.saving import beside
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -96,9 +97,10 @@ class Sheet(NamedTuple):
 # ------------------------------------------------------------------------------------------------ any file
 
 
+@contextlib.contextmanager
 def create_workbook(
     path: str | Path, title: str, created: datetime.datetime = CREATED, **options: object
-) -> xlsxwriter.Workbook:
+) -> Iterator[xlsxwriter.Workbook]:
     """A new workbook in which no text becomes a formula, a link or a number; written where its `with` ends.
 
     Parameters
@@ -110,9 +112,9 @@ def create_workbook(
     import xlsxwriter
 
     text_stays = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(str(path), text_stays | options)
-    book.set_properties({"title": title, "created": created})
-    return book
+    with beside(Path(path)) as place, xlsxwriter.Workbook(str(place), text_stays | options) as book:
+        book.set_properties({"title": title, "created": created})
+        yield book
 
 
 def open_file(path: Path, folder: Path) -> bytes:

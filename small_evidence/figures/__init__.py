@@ -37,7 +37,9 @@ from small_evidence.figures.sensitivity import (
 from small_evidence.figures.style import SCREEN, Style, named_style
 from small_evidence.figures.summary import summary_forest
 from small_evidence.names import forest_names
+from small_evidence.places import sha256
 from small_evidence.review import Review, save_csv
+from small_evidence.saving import at_once, delete
 
 WHOLE: Mapping[str, Callable[[Review, Style], Drawing]] = {
     "summary_forest": summary_forest,
@@ -161,15 +163,16 @@ def draw_figures(review: Review, preflight: str | Path, style: Style | None = No
     formats = review.config["figures"]["formats"]
     before = read_preflight(preflight)
     rows = []
-    for name in figure_names(review):
-        drawing = _drawn(review, name, style)
-        paths = [preflight.with_name(f"{name}.{ending}") for ending in formats]
-        rows += [absent_row(name, drawing)] if drawing.absent else _written(drawing, paths, before)
-    kept = {f"{row['figure']}.{row['format']}" for row in rows}
-    for name in before:
-        if name not in kept:
-            preflight.with_name(name).unlink(missing_ok=True)
-    save_csv(preflight_frame(rows), preflight)
+    with at_once():
+        for name in figure_names(review):
+            drawing = _drawn(review, name, style)
+            paths = [preflight.with_name(f"{name}.{ending}") for ending in formats]
+            rows += [absent_row(name, drawing)] if drawing.absent else _written(drawing, paths, before)
+        kept = {f"{row['figure']}.{row['format']}" for row in rows}
+        for name in before:
+            if name not in kept:
+                delete(preflight.with_name(name))
+        save_csv(preflight_frame(rows), preflight)
 
 
 def save_review_figure(review: Review, path: str | Path, style: Style | None = None) -> None:
@@ -197,10 +200,15 @@ def _drawn(review: Review, name: str, style: Style) -> Drawing:
 def _written(drawing: Drawing, paths: list[Path], before: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Write a drawing to the paths where it is not yet; what was checked of each file."""
     content = content_of(drawing)
-    old = [path for path in paths if path.exists() and before.get(path.name, {}).get("content") == content]
+    old = {path: before[path.name] for path in paths if _is_that(path, before.get(path.name, {}), content)}
     new = [path for path in paths if path not in old]
     for path in new:
         save_figure(drawing, path)
     checked = {row["format"]: row for row in check_file(drawing, new)} if new else {}
-    rows = [checked.get(path.suffix[1:]) or before[path.name] for path in paths]
+    rows = [old.get(path) or checked[path.suffix[1:]] for path in paths]
     return [{**row, "content": content} for row in rows]
+
+
+def _is_that(path: Path, row: Mapping[str, Any], content: str) -> bool:
+    """Whether a file is the one of its row in the last preflight, made of the same content."""
+    return row.get("content") == content and path.exists() and row["sha256"] == sha256(path)

@@ -19,6 +19,8 @@ from PIL import Image
 from small_evidence.figures.drawing import Drawing, Shape, Text, pages_of
 from small_evidence.figures.fonts import missing_letters, text_reach, text_width
 from small_evidence.figures.style import MM, contrast
+from small_evidence.places import sha256
+from small_evidence.saving import written
 
 LEAST_SIZE = 6.0  # points; Elsevier's artwork pages: nothing under 6 pt once printed
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text against what is behind it
@@ -27,7 +29,7 @@ PAGE = "#FFFFFF"
 SLACK = 0.18  # points that two boxes may share, half a pixel of a screen
 COLUMNS = [
     "figure", "format", "width_mm", "height_mm", "pages", "dpi", "smallest_type", "fonts", "contrast", "alt_text",
-    "bytes", "faults", "absent", "content",
+    "bytes", "sha256", "faults", "absent", "content",
 ]  # fmt: skip
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -37,7 +39,7 @@ def preflight_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Rows of `check_file` as a table, a row a file; `faults` is empty where there is none.
 
     A figure that has nothing to show has one row without a format; `absent` says why. `content` is the hash of what
-    the files of a figure are made of.
+    the files of a figure are made of, `sha256` that of the file itself.
     """
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -83,7 +85,8 @@ def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict[str, Any]]:
         faults.append("no title or no text for readers who cannot see it")
     rows = []
     for path in paths:
-        dpi, fonts, own = _check_written(path, drawing)
+        place = written(path)
+        dpi, fonts, own = _check_written(place, drawing)
         has_pages = path.suffix == ".pdf"
         rows.append(
             {
@@ -92,7 +95,8 @@ def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict[str, Any]]:
                 "pages": len(printed) if has_pages else 1, "dpi": dpi,
                 "smallest_type": round(min((text.size for page in pages for text in page.texts), default=np.nan), 2),
                 "fonts": fonts, "contrast": round(least, 1), "alt_text": "yes" if drawing.alt_text else "no",
-                "bytes": path.stat().st_size, "faults": "; ".join([*faults, *own]), "absent": "", "content": "",
+                "bytes": place.stat().st_size, "sha256": sha256(place),
+                "faults": "; ".join([*faults, *own]), "absent": "", "content": "",
             }
         )  # fmt: skip
     return rows

@@ -28,7 +28,7 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from small_evidence.figures.drawing import Drawing, Item, Line, Shape, Text, pages_of
 from small_evidence.figures.fonts import families, font_book, needs_system, text_width
-from small_evidence.review import save_bytes
+from small_evidence.saving import save_bytes
 
 FORMATS = ("svg", "pdf", "png", "eps", "tiff")
 TEMPLATE = Path(__file__).with_name("page.typ")

@@ -35,7 +35,8 @@ from small_evidence.presentation.summary import about_review, evidence_map_table
 from small_evidence.presentation.whatif import whatif_data
 from small_evidence.reasons import agreement_words, not_pooled_reason, study_level_words, therapy_level_words
 from small_evidence.release.sentences import changes_text
-from small_evidence.review import Analysis, Review, save_bytes
+from small_evidence.review import Analysis, Review
+from small_evidence.saving import save_bytes
 from small_evidence.synthesis.analyses import over_all
 from small_evidence.tables import evidence_tables
 from small_evidence.tables.awaiting import missing_counts_words

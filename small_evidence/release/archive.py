@@ -6,6 +6,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from small_evidence.saving import beside
+
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can hold
 
 
@@ -16,7 +18,7 @@ def save_archive(members: Mapping[str, bytes], path: str | Path) -> None:
     ------
     ValueError: a name that leads out of the folder where the archive is unpacked
     """
-    with zipfile.ZipFile(path, "w") as archive:
+    with beside(Path(path)) as place, zipfile.ZipFile(place, "w") as archive:
         for name, data in members.items():
             if name.startswith("/") or "\\" in name or ".." in name.split("/"):
                 raise ValueError(f"{name} cannot be a name in an archive")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from small_evidence import __version__
-from small_evidence.places import PACKAGE, WORKFLOW, changed
+from small_evidence.places import PACKAGE, WORKFLOW, changed, sha256
 
 PACKAGES = (
     "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "python-docx", "scipy", "snakemake",
@@ -46,12 +45,6 @@ def versions() -> dict[str, str]:
     """Versions of this package, of Python and of the libraries, for a text that names them."""
     own = {"small_evidence": __version__, "python": platform.python_version()}
     return own | {package: version(package) for package in PACKAGES}
-
-
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name(path: str | Path) -> str:

@@ -16,7 +16,8 @@ from small_evidence.presentation.report_pdf import report_pdf
 from small_evidence.release.changes import Release
 from small_evidence.release.provenance import versions
 from small_evidence.release.sentences import changes_since, changes_text
-from small_evidence.review import Review, save_bytes, save_csv
+from small_evidence.review import Review, save_csv
+from small_evidence.saving import at_once, save_bytes
 from small_evidence.tables import evidence_tables
 
 TEMPLATES = WORKFLOW / "templates"
@@ -49,17 +50,18 @@ def publish(
         changes_text(review["changes"], version),
     ]
     documents = []
-    for path in map(Path, paths):
-        if path.name == "changes.csv":
-            save_csv(review["changes"], path)
-        elif path.name == "report.pdf":
-            methods = methods_text(review, versions())
-            save_bytes(report_pdf(review, version, versions(), tables, methods), path)
-        elif path.stem == "report":
-            page = report(
-                review, version, record=record, templates=read_templates(TEMPLATES.glob("report*")), tables=tables
-            )
-            save_bytes(page.encode("utf-8"), path)
-        else:
-            documents.append(path)
-    save_documents([*tables, *texts], documents)
+    with at_once():
+        for path in map(Path, paths):
+            if path.name == "changes.csv":
+                save_csv(review["changes"], path)
+            elif path.name == "report.pdf":
+                methods = methods_text(review, versions())
+                save_bytes(report_pdf(review, version, versions(), tables, methods), path)
+            elif path.stem == "report":
+                page = report(
+                    review, version, record=record, templates=read_templates(TEMPLATES.glob("report*")), tables=tables
+                )
+                save_bytes(page.encode("utf-8"), path)
+            else:
+                documents.append(path)
+        save_documents([*tables, *texts], documents)

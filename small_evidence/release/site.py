@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from small_evidence.documents.webpage import LANGUAGE, STYLE, hashed
+from small_evidence.saving import at_once, delete, save_bytes
 
 
 def save_site(
@@ -30,22 +30,28 @@ def save_site(
     releases : folders, oldest first; each keeps its name, so that its address stays the same
     """
     folder = Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    old = [path for path in folder.rglob("*") if path.is_file()]
     parts = {
         "": [Path(path) for path in report],
         "data": [Path(path) for path in data],
         "figures": sorted(path for path in Path(figures).iterdir() if not path.name.startswith(".")),
     }
     parts |= {f"releases/{Path(one).name}": sorted(Path(one).iterdir()) for one in reversed(list(releases))}
-    for part, paths in parts.items():
-        (folder / part).mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            shutil.copyfile(path, folder / part / path.name)
+    copies = {folder / part / path.name: path for part, paths in parts.items() for path in paths}
+    pages = {}
     for part, paths in parts.items():
         own = {path.name: path.name for path in paths}
         below = {f"{name}/": f"{name}/index.html" for name in parts if name} if not part else {"up": _up(part)}
         heading = f"{title}: {part}" if part else title
-        (folder / part / "index.html").write_text(_listing(heading, own | below), encoding="utf-8", newline="\n")
+        pages[folder / part / "index.html"] = _listing(heading, own | below)
+    with at_once():
+        for copy, path in copies.items():
+            save_bytes(path.read_bytes(), copy)
+        for page, text in pages.items():
+            save_bytes(text.encode("utf-8"), page)
+        for path in old:
+            if path not in copies and path not in pages:
+                delete(path)
 
 
 def _up(part: str) -> str:

@@ -150,7 +150,9 @@ def _summed_over_diseases(rows: pd.DataFrame) -> pd.DataFrame:
     )
     keys = ["analysis", "scope", "group", "analysed", "study_id", "arm", "therapy", "part"]
     groups = rows.groupby(keys, sort=False)
-    arms = groups.agg(reason=("reason", "first"), detail=("detail", "first"), known=("known", "any"), year=("year", "first"))
+    arms = groups.agg(
+        reason=("reason", "first"), detail=("detail", "first"), known=("known", "any"), year=("year", "first")
+    )
     arms[["responders", "n", "n_treated"]] = groups[["responders", "n", "treated"]].sum(min_count=1)
     joined = {"disease": ";", "outcome": ";", "evidence_basis": ";", "response_id": ";", "source": "; "}
     for column, between in joined.items():

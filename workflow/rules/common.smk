@@ -77,8 +77,7 @@ SECOND = paths(
 REFERENCES = below("data/raw/references")
 SCREENING_EXPORTS = below("data/raw/screening_exports")
 
-# What the last check has read. Snakemake puts the tables back after a failed check, with a new time; this file it deletes
-# before each check, so that the next run checks again.
+# What the last check has read
 CHECKED = "results/logs/checked.json"
 PROCESSED = list(tables(*EXTRACTED).values())
 RESULTS = list(tables(*RESULT_TABLES).values())

@@ -14,7 +14,7 @@ rule check:
         tables=update(PROCESSED),
         issues=update("results/tables/extraction_issues.csv"),
         retracted=update("results/tables/retracted.csv"),
-        checked=CHECKED,
+        checked=update(CHECKED),
     log:
         "results/logs/check.log",
     conda:
@@ -56,9 +56,9 @@ rule write_references:
         **tables("studies"),
         library=CHECKING,
     output:
-        bibtex="results/tables/references.bib",
-        ris="results/tables/references.ris",
-        csl="results/tables/references.json",
+        bibtex=update("results/tables/references.bib"),
+        ris=update("results/tables/references.ris"),
+        csl=update("results/tables/references.json"),
     log:
         "results/logs/write_references.log",
     conda:
@@ -73,7 +73,7 @@ rule import_references:
         **tables("studies"),
         library=CHECKING,
     output:
-        proposals="results/tables/import_proposals.csv",
+        proposals=update("results/tables/import_proposals.csv"),
     log:
         "results/logs/import_references.log",
     conda:
@@ -91,7 +91,7 @@ rule import_decisions:
         **tables("records"),
         library=CHECKING,
     output:
-        proposals="results/tables/screening_proposals.csv",
+        proposals=update("results/tables/screening_proposals.csv"),
     log:
         "results/logs/import_decisions.log",
     conda:
@@ -108,7 +108,7 @@ rule compare_reviewers:
         **tables("records"),
         library=CHECKING,
     output:
-        agreement="results/tables/reviewer_agreement.csv",
+        agreement=update("results/tables/reviewer_agreement.csv"),
     log:
         "results/logs/compare_reviewers.log",
     conda:
@@ -125,7 +125,7 @@ rule describe_tables:
         PROCESSED,
         library=CHECKING,
     output:
-        package="results/datapackage.json",
+        package=update("results/datapackage.json"),
     log:
         "results/logs/describe_tables.log",
     conda:
@@ -143,7 +143,7 @@ rule write_form:
         instruments=INSTRUMENTS,
         library=CHECKING,
     output:
-        form="results/forms/extraction_form.xlsx",
+        form=update("results/forms/extraction_form.xlsx"),
     log:
         "results/logs/write_form.log",
     conda:

@@ -85,7 +85,7 @@ rule draw_figure:
         standards=[JOURNALS, *INSTRUMENTS],
         library=DRAWING,
     output:
-        figure="results/figures/{figure}.{format}",
+        figure=update("results/figures/{figure}.{format}"),
     log:
         "results/logs/{figure}.{format}.log",
     wildcard_constraints:
@@ -109,7 +109,7 @@ rule export:
         standards=[LEVELS, JOURNALS, *INSTRUMENTS, *CHECKLIST_FILES],
         library=PRINTING,
     output:
-        archive="results/export/{preset}.zip",
+        archive=update("results/export/{preset}.zip"),
     log:
         "results/logs/export_{preset}.log",
     conda:
@@ -128,7 +128,7 @@ rule export_revman:
         **tables("retracted"),
         library=PRINTING,
     output:
-        archive="results/export/revman.zip",
+        archive=update("results/export/revman.zip"),
     log:
         "results/logs/export_revman.log",
     conda:

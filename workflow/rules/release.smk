@@ -36,8 +36,8 @@ rule compare_since:
         release="data/releases/{version}/provenance.json",
         library=PRINTING,
     output:
-        csv="results/changes_since_{version}.csv",
-        md="results/changes_since_{version}.md",
+        csv=update("results/changes_since_{version}.csv"),
+        md=update("results/changes_since_{version}.md"),
     log:
         "results/logs/compare_since_{version}.log",
     wildcard_constraints:
@@ -56,7 +56,7 @@ rule freeze:
         provenance=PROVENANCE,
         library=PRINTING,
     output:
-        release=directory("data/releases/{version}"),
+        release=update(directory("data/releases/{version}")),
     log:
         "results/logs/freeze_{version}.log",
     wildcard_constraints:
@@ -76,7 +76,7 @@ rule publish_site:
         releases=[f"{release}/provenance.json" for release in RELEASES],
         library=PRINTING,
     output:
-        site=directory("results/site"),
+        site=update(directory("results/site")),
     log:
         "results/logs/publish_site.log",
     conda:

@@ -1,14 +1,16 @@
 from small_evidence.extraction.checks import check_review, refuse_changed
 from small_evidence.extraction.retractions import retracted_reports
-from small_evidence.review import log_errors, save_csv, save_json, save_tables
+from small_evidence.review import begin_step, save_csv, save_json, save_tables
+from small_evidence.saving import at_once
 from small_evidence.wording import counted
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 tables, issues = check_review(config=snakemake.config)
 retracted = retracted_reports(tables["studies"], "data/raw")
 refuse_changed(snakemake.params.content)
-save_tables(tables)
-save_csv(retracted, snakemake.output.retracted)
-save_csv(issues, snakemake.output.issues)
-save_json(snakemake.params.content, snakemake.output.checked)
+with at_once():
+    save_tables(tables)
+    save_csv(retracted, snakemake.output.retracted)
+    save_csv(issues, snakemake.output.issues)
+    save_json(snakemake.params.content, snakemake.output.checked)
 print(f"data/raw: no error, {counted(len(issues), 'warning')}; read them in {snakemake.output.issues}")

@@ -1,10 +1,12 @@
 from small_evidence.extraction.agreement import differences_note, save_disagreements
 from small_evidence.extraction.checks import compare_extractions
-from small_evidence.review import log_errors, save_csv
+from small_evidence.review import begin_step, save_csv
+from small_evidence.saving import at_once
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 agreement, disagreements = compare_extractions("data/raw", snakemake.params.conf_level)
-save_csv(agreement, snakemake.output.agreement)
-save_csv(disagreements, snakemake.output.disagreements)
-save_disagreements(disagreements, snakemake.output.sheet)
+with at_once():
+    save_csv(agreement, snakemake.output.agreement)
+    save_csv(disagreements, snakemake.output.disagreements)
+    save_disagreements(disagreements, snakemake.output.sheet)
 print(differences_note(agreement, disagreements, snakemake.output.sheet), end="")

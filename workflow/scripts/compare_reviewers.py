@@ -1,6 +1,6 @@
 from small_evidence.extraction.screening import reviewer_agreement
-from small_evidence.review import log_errors, read_processed, save_csv
+from small_evidence.review import begin_step, read_processed, save_csv
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 records = read_processed(snakemake.input.records)
 save_csv(reviewer_agreement(records, snakemake.params.conf_level), snakemake.output.agreement)

@@ -1,7 +1,7 @@
 from small_evidence.extraction.bibliography import save_text
 from small_evidence.extraction.datapackage import data_package
-from small_evidence.review import log_errors, read_review
+from small_evidence.review import begin_step, read_review
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 review = read_review(config=snakemake.config, results=False)
 save_text(data_package(snakemake.params.review["title"], review.tables), snakemake.output.package)

@@ -1,5 +1,5 @@
 from small_evidence.release.freeze import freeze
-from small_evidence.review import log_errors
+from small_evidence.review import begin_step
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 freeze([*snakemake.input.tables, snakemake.input.changes, snakemake.input.provenance], snakemake.output.release)

@@ -1,7 +1,7 @@
 from small_evidence.extraction.screening_files import proposed_decisions
-from small_evidence.review import log_errors, read_processed, save_csv
+from small_evidence.review import begin_step, read_processed, save_csv
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 records = read_processed(snakemake.input.records)
 proposals = proposed_decisions("data/raw/screening_exports", records)
 save_csv(proposals, snakemake.output.proposals)

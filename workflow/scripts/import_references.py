@@ -1,8 +1,8 @@
 from small_evidence.extraction.bibliography import import_proposals
 from small_evidence.extraction.reference_files import reference_files
-from small_evidence.review import log_errors, read_processed, save_csv
+from small_evidence.review import begin_step, read_processed, save_csv
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 studies = read_processed(snakemake.input.studies)
 proposals = import_proposals(reference_files("data/raw/references"), studies, "data/raw/references")
 save_csv(proposals, snakemake.output.proposals)

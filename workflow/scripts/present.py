@@ -2,9 +2,9 @@ from small_evidence.extraction.checks import read_places
 from small_evidence.release.changes import release_of
 from small_evidence.release.provenance import provenance
 from small_evidence.release.publish import publish
-from small_evidence.review import log_errors, read_json, read_release, read_review
+from small_evidence.review import begin_step, read_json, read_release, read_review
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 publish(
     read_review(config=snakemake.config).with_results({"places": read_places("data/raw")}),
     snakemake.output,

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from small_evidence.release.site import save_site
-from small_evidence.review import log_errors
+from small_evidence.review import begin_step
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 save_site(
     snakemake.output.site,
     title=snakemake.config["review"]["title"],

@@ -1,7 +1,7 @@
 from small_evidence.release.provenance import provenance
-from small_evidence.review import log_errors, read_json, save_json
+from small_evidence.review import begin_step, read_json, save_json
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 inputs = [*snakemake.input.standards, *snakemake.input.library]
 record = provenance(inputs, snakemake.input.results, snakemake.config, read=read_json(snakemake.input.checked))
 save_json(record, snakemake.output.provenance)

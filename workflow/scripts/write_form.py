@@ -2,9 +2,9 @@ from pathlib import Path
 
 from small_evidence.extraction.checks import read_tables
 from small_evidence.extraction.forms import save_form
-from small_evidence.review import log_errors
+from small_evidence.review import begin_step
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 instruments = [Path(path).stem for path in snakemake.input.instruments]
 title = snakemake.params.review["title"]
 tables = read_tables("data/raw", complete=False, covariates=snakemake.config["synthesis"]["covariates"])

@@ -1,8 +1,10 @@
 from small_evidence.extraction.bibliography import bibtex, csl_json, ris, save_text
-from small_evidence.review import log_errors, read_processed
+from small_evidence.review import begin_step, read_processed
+from small_evidence.saving import at_once
 
-log_errors(snakemake.log[0])
+begin_step(snakemake.log[0])
 studies = read_processed(snakemake.input.studies)
-save_text(bibtex(studies), snakemake.output.bibtex)
-save_text(ris(studies), snakemake.output.ris)
-save_text(csl_json(studies), snakemake.output.csl)
+with at_once():
+    save_text(bibtex(studies), snakemake.output.bibtex)
+    save_text(ris(studies), snakemake.output.ris)
+    save_text(csl_json(studies), snakemake.output.csl)

@@ -1,0 +1,95 @@
+"""What Snakemake notes about a review, so that results stay until new ones are whole and a killed run resumes.
+
+Snakemake by itself puts results back after a failed step by copying, which cuts each file to nothing first and fails on
+a full disk; it then notes the failed step as done; and after a kill it wants options that a reviewer does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import snakemake.api  # type: ignore[import-untyped]  # has no types; before workflow, as the two import each other
+import snakemake.workflow  # type: ignore[import-untyped]  # has no types
+from snakemake.exceptions import WorkflowError  # type: ignore[import-untyped]  # has no types
+from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # has no types
+
+from small_evidence.alone import alone
+from small_evidence.saving import clear_unfinished
+
+WRITTEN = (Path("results"), Path("data"))
+
+
+class AnotherRunError(WorkflowError):  # type: ignore[misc]  # has no types
+    """Another run is at work in the folder."""
+
+
+class Keeping(FilePersistence):  # type: ignore[misc]  # has no types
+    """Notes on the steps of a review.
+
+    The steps write their results `saving.at_once`: after a failure those of the last good run are still there, whole,
+    and need not be put back.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._failed: set[Path] = set()
+        if self.dag is not None:
+            self.dag.workflow.dag_settings.force_incomplete = True  # go on after a stopped run without an option
+
+    def backup_output(self, path: Path) -> None:
+        """Nothing to do for the results of a review."""
+        if not _is_ours(path):
+            super().backup_output(path)
+
+    def restore_output(self, path: Path) -> bool:
+        """Take note that the step of this file failed; the file itself is as it was."""
+        self._failed.add(path)
+        return True if _is_ours(path) else bool(super().restore_output(path))
+
+    def started(self, job: Any, external_jobid: str | None = None) -> None:
+        """Note that a step begins, perhaps again."""
+        self._failed.difference_update(map(Path, job.output))
+        super().started(job, external_jobid)
+
+    async def finished(self, job: Any) -> None:
+        """Note that a step is done; one that failed stays noted as begun, so that the next run repeats it."""
+        if self._failed.isdisjoint(map(Path, job.output)):
+            await super().finished(job)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this run; what a run that was killed left there is taken away.
+
+        Raises
+        ------
+        AnotherRunError: another run is at work there
+        """
+        try:
+            with alone() as certain:
+                if certain:
+                    self._clear_after_kill()
+                with super().lock():
+                    yield
+        except BlockingIOError as error:
+            raise AnotherRunError(str(error)) from None
+
+    def _clear_after_kill(self) -> None:
+        left = list(Path(self._lockdir).glob("*.lock"))
+        for path in left:
+            path.unlink()
+        if left:
+            print("A run was stopped before; it goes on from there.", flush=True)
+        clear_unfinished(WRITTEN)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is of this workflow, where another one uses it as a module."""
+    return path.parts[0] in {folder.name for folder in WRITTEN}
+
+
+def keep_results() -> None:
+    """Let Snakemake make its notes as above from now on."""
+    snakemake.workflow.FilePersistence = Keeping
