@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     batch.set_defaults(command=_batch)
 
+    migrate = commands.add_parser("migrate", help="bring a review of an earlier version to this one")
+    migrate.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=Path())
+    migrate.set_defaults(command=_migrate)
+
     forest = commands.add_parser("forest", help="pool and draw a file with three columns: study, responders, patients")
     forest.add_argument("counts", metavar="COUNTS.csv", type=Path)
     forest.add_argument(
@@ -125,6 +129,21 @@ def _batch(given: argparse.Namespace) -> int:
     if given.part[1] == 1:
         print(f"Open {given.folder / ANALYSES}; errors are in {given.folder / REVIEWS}")
     return int(bool(failed))
+
+
+def _migrate(given: argparse.Namespace) -> int:
+    from small_evidence.migration import REPORT, migrate
+    from small_evidence.starting import check_folder
+
+    check_folder(given.folder)
+    steps = migrate(given.folder)
+    for step in steps:
+        print(f"{step.file}, {step.place}: {step.before or 'added'} -> {step.after}; {step.reason}")
+    if steps:
+        print(f"\nThe changes are in {given.folder / REPORT}. Next: small-evidence check {given.folder}")
+    else:
+        print(f"{given.folder}: nothing to do, the review is of the present version")
+    return 0
 
 
 def _forest(given: argparse.Namespace) -> int:

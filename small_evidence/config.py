@@ -56,9 +56,11 @@ def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise ReviewError(f"{FILE}: sections with keys are needed (title: ...), not {shown(given)}")
     filled: dict[str, Any] = _filled(given, schema())
-    errors = [*_unprintable(given), *_renamed(given), *_errors(filled, schema())]
+    renamed = list(_renamed(given))
+    errors = [*_unprintable(given), *renamed, *_errors(filled, schema())]
     if errors:
-        raise ReviewError("\n".join(f"{FILE}, {error}" for error in errors))
+        way = ["Written for an earlier version; `small-evidence migrate` brings it to this one."] if renamed else []
+        raise ReviewError("\n".join([*(f"{FILE}, {error}" for error in errors), *way]))
     return filled
 
 

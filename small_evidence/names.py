@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+SCHEMA_VERSION = (
+    2  # of the columns and choices of a review; `small-evidence migrate` brings a review of an earlier one here
+)
+
 # Extraction tables, in the order of forms and checks
 EXTRACTED = (
     "studies", "responses", "adverse_events", "therapies", "diseases", "published_review", "published_claims",

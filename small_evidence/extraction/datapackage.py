@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from small_evidence.extraction.defaults import slug
 from small_evidence.extraction.schema import TABLES, allowed_words, check_cell, describe
+from small_evidence.names import SCHEMA_VERSION
 
 
 def data_package(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -38,5 +40,11 @@ def data_package(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
         about = {"name": table.replace("_", "-"), "profile": "tabular-data-resource"}
         resources.append(about | {"description": f"One row per {row}.", "schema": schema, "data": rows})
     name = slug(title).replace("_", "-") or "review"
-    package = {"name": name, "title": title, "profile": "tabular-data-package", "resources": resources}
+    package: dict[str, Any] = {
+        "name": name,
+        "title": title,
+        "profile": "tabular-data-package",
+        "x-schema-version": SCHEMA_VERSION,
+    }
+    package["resources"] = resources
     return json.dumps(package, ensure_ascii=False, indent=1) + "\n"

@@ -160,7 +160,7 @@ def _with_gradient(
 
 
 class _Arms(NamedTuple):
-    """Log-likelihood of each arm at log odds eta of its study, with slope and curvature in eta, and slope in tau_arm."""
+    """Log-likelihood of each arm at log odds eta of its study, with slope and curvature in eta and slope in tau_arm."""
 
     ll: np.ndarray  # each (arms, m)
     slope: np.ndarray

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from small_evidence import __version__
+from small_evidence.names import SCHEMA_VERSION
 from small_evidence.places import PACKAGE, WORKFLOW, changed, sha256
 
 PACKAGES = (
@@ -32,6 +33,7 @@ def provenance(
     """
     return {
         "small_evidence": __version__,
+        "schema_version": SCHEMA_VERSION,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in PACKAGES},
         "config": config,

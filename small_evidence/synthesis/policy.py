@@ -163,7 +163,7 @@ def _summed_over_diseases(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _each_once(cells: Iterable[str], groups: Iterable[int], between: str) -> list[str]:
-    """The different cells of each group in their order, joined; a loop, since pandas would make a column of each group."""
+    """The different cells of each group in their order, joined; pandas would make a column of each group."""
     parts: dict[int, dict[str, None]] = defaultdict(dict)
     for group, cell in zip(groups, cells, strict=True):
         parts[group][cell] = None
