@@ -56,7 +56,8 @@ def migrate(folder: Path) -> list[Step]:
     """
     from pandas import DataFrame
 
-    from small_evidence.review import save_bytes, save_csv
+    from small_evidence.review import save_csv
+    from small_evidence.saving import save_bytes
 
     path = folder / FILE
     old = path.read_text(encoding="utf-8") if path.exists() else ""
