@@ -27,7 +27,7 @@ from small_evidence.names import FOUND, RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
 from small_evidence.saving import at_once, save_bytes
 from small_evidence.standards import Standards, standards_of
-from small_evidence.wording import class_label, labels_of, short_labels, study_labels
+from small_evidence.wording import NO_SUBJECT, Subject, class_label, labels_of, short_labels, study_labels, subject_of
 
 PROCESSED = Path("data/processed")
 RESULTS = Path("results/tables")
@@ -274,6 +274,11 @@ class Review:
         name = str(self.config["review"]["follows"])
         return "" if name.lower() == "none" else name
 
+    @cached_property
+    def subject(self) -> Subject:
+        """What the therapies of the review are called by their kinds: treatments, tests, exposures."""
+        return subject_of(self["therapies"]["kind"])
+
     @property
     def condition(self) -> str:
         """The condition of the patients, for captions."""
@@ -369,6 +374,13 @@ class Review:
     def analysis_of(self, scope: str, therapy: str, disease: str = ALL) -> Analysis | None:
         """The analysis of a therapy or class in a disease, None where no study is in it."""
         return self.analyses.get(analysis_id(scope, therapy, disease))
+
+    @cached_property
+    def studied(self) -> Sequence[Analysis]:
+        """The single therapies over all diseases, without placebo and no treatment."""
+        compared = set(self["therapies"].loc[self["therapies"]["kind"] == NO_SUBJECT, "therapy"])
+        whole = [one for one in self.analyses.values() if (one.scope, one.disease) == ("therapy", ALL)]
+        return [one for one in whole if one.therapy not in compared]
 
     def level_of(self, scope: str, therapy: str, disease: str = ALL) -> Mapping[str, Any]:
         """The row of `therapy_levels`; empty where no study is about it."""

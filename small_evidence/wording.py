@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -37,12 +37,34 @@ COMPARISON_METHOD_LABELS = {
     "beta_binomial": "Beta-binomial",
     "exact": "Exact, one odds ratio for all",
 }
+# What therapies of a kind are called, one and several; those of any other kind are treatments
+SUBJECTS = {"treatment": "treatments", "test": "tests", "exposure": "exposures"}
+NO_SUBJECT = "none"  # the kind of what therapies are only compared with
 # Signs of risk-of-bias judgements, as robvis draws them, and letters for the answers of a checklist. From good to bad:
 # of several judgements the last one here is the gravest.
 SIGNS = {
     "low": "+", "yes": "Y", "probably_yes": "PY", "not_applicable": "/", "some_concerns": "−", "moderate": "−",
     "unclear": "?", "no_information": "?", "probably_no": "PN", "no": "N", "high": "×", "serious": "×", "critical": "!",
 }  # fmt: skip
+
+
+class Subject(NamedTuple):
+    """What the therapies of a review are called, one and several."""
+
+    singular: str
+    plural: str
+
+
+def subject_of(kinds: Iterable[str]) -> Subject:
+    """Words for what is studied by the kinds of the therapies; where they differ, each of them.
+
+    >>> subject_of(["drug", "surgery", "none"]).plural, subject_of(["test"]).singular, subject_of(["test", "NR"]).plural
+    ('treatments', 'test', 'treatments or tests')
+    """
+    found = {kind if kind in SUBJECTS else "treatment" for kind in kinds if kind != NO_SUBJECT} or {"treatment"}
+    named = [one for one in SUBJECTS if one in found]
+    return Subject(" or ".join(named), " or ".join(SUBJECTS[one] for one in named))
+
 
 # Numbers ---------------------------------------------------------------------------------------------------
 
@@ -430,11 +452,11 @@ NOTES = {  # remarks on a pooled result
     "no_upper_limit": "the data set no upper limit",
     "no_tau2_limit": "tau² has no upper limit below 10,000",
     "tau2_limit_not_found": "a limit of tau² was not found",
-    "prior_upper": "all patients responded: the upper limit is the prior's",
-    "prior_lower": "no patient responded: the lower limit is the prior's",
+    "prior_upper": "all patients had the outcome: the upper limit is the prior's",
+    "prior_lower": "no patient had the outcome: the lower limit is the prior's",
     "prior_tau": "the data say nothing of tau, which is the prior's",
     "prior_overruled": "the data contradict the prior of tau by more than can be computed",
-    "corrected": "0.5 was added to studies with only responders or none",
+    "corrected": "0.5 was added to studies in which all or none had the outcome",
     "common_effect": "tau² is taken to be 0",
     "tau2_interval_empty": "the interval of tau² is empty: effects are nearly the same",
     "tau2_outside_interval": "tau² lies outside its interval, which does not depend on the estimator",
@@ -452,8 +474,8 @@ VARIANTS = {
     "complete_only": "Complete responses only",
     "without_overlap": "Without overlapping reports",
     "other_report": "With the other report of the same patients",
-    "worst_case": "Without response in patients not evaluated",
-    "best_case": "With response in patients not evaluated",
+    "worst_case": "Patients not evaluated counted without the outcome",
+    "best_case": "Patients not evaluated counted with the outcome",
     "three_level": "With arms within studies (three levels)",
 }
 FACTORS = {
@@ -472,6 +494,11 @@ def variant_label(variant: str, change: str = "") -> str:
     ('With arms of 5 or more', 'Complete responses only')
     """
     return f"With arms of {change} or more" if variant == "arm_size" and change else VARIANTS[variant]
+
+
+def capital(words: str) -> str:
+    """Words with a capital at their beginning, as a label or a sentence has it."""
+    return words[:1].upper() + words[1:]
 
 
 def plural(label: str) -> str:

@@ -493,7 +493,7 @@ def test_checklists_are_texts_with_a_table_each(checklists, review):
 def test_where_of_an_item_names_a_heading_of_the_texts(checklists, texts, checklist):
     headings = {name: {b.words for b in text.blocks if isinstance(b, Heading)} for name, text in texts.items()}
     for item in checklists[checklist]["items"]:
-        for place in item.get("where", "").split("; "):
+        for place in item.get("where", "").format(subject="treatment").split("; "):
             text, _, heading = place.partition(", ")
             assert text not in headings or heading in headings[text], place
 

@@ -10,6 +10,11 @@ from hypothesis import strategies as st
 from small_evidence import wording
 from small_evidence.config import complete_config
 from small_evidence.extraction.schema import LABELS, TABLES, empty_table
+from small_evidence.figures.adverse_events import adverse_event_plot
+from small_evidence.figures.evidence_map import evidence_map
+from small_evidence.figures.summary import summary_forest
+from small_evidence.presentation.manuscript import manuscript
+from small_evidence.presentation.summary import plain_summary
 from small_evidence.review import Analysis, Review, read_result, save_csv
 from small_evidence.synthesis.analyses import synthesise
 from small_evidence.synthesis.patients import treated
@@ -178,6 +183,39 @@ def test_words_of_the_outcome_are_heads_and_notes():
         ]
     )
     assert not re.search(r"[Rr]esponders|responded", everything)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "word"),
+    [
+        (("drug", "surgery"), "treatment"), (("test", "test"), "test"), (("exposure", "none"), "exposure"),
+        (("test", "NR"), "treatment or test"),
+    ],
+)  # fmt: skip
+def test_what_is_studied_is_called_by_its_kind(kinds, word):
+    """In heads, titles, notes, texts and figures; the words for other kinds are nowhere."""
+    therapies = ("a", "b")
+    rows = [(f"s{at}", {"therapy": therapies[at % 2], "n": "2000", "responders": str(at)}) for at in range(6)]
+    one = review(
+        {f"s{at}": {} for at in range(6)}, rows, dict.fromkeys(therapies, "k"), dict(zip(therapies, kinds, strict=True))
+    )
+    one = synthesise(one)
+    assert one.subject.singular == word
+    texts = [block for text in manuscript(one, {"small_evidence": "0", "python": "0"}) for block in text.blocks]
+    words = [
+        *(c.title for table in evidence_tables(one) for c in table.columns),
+        *(" ".join([table.caption, *table.footnotes]) for table in evidence_tables(one)),
+        *(block if isinstance(block, str) else block.words for block in texts), *plain_summary(one),
+        *(drawing.alt_text for drawing in (summary_forest(one), evidence_map(one), adverse_event_plot(one))),
+    ]  # fmt: skip
+    assert word in " ".join(words).lower()
+    others = {"treatment", "test", "exposure"} - set(word.split(" or "))
+    others_words = re.compile(rf"\b({'|'.join(others)})s?\b")
+    ours = ("no treatment", "physical treatment", "exact test", "heterogeneity test", "does this treatment help")
+    told = [re.sub("|".join(ours), "", line.lower()) for line in words]
+    assert [line for line in told if others_words.search(line)] == []
+    printed = [cell for _, rows in tables_of(one)["table_iv"].sections() for cells, _ in rows for cell in cells]
+    assert "6,000" in printed
 
 
 def test_what_sums_outcomes_says_which():

@@ -192,7 +192,8 @@ def _merge(sheet: Any, row: int, first: int, last: int, text: str, style: Any) -
 
 
 def _aligned(column: Column, position: int) -> dict[str, Any]:
-    return {"align": column.align} | ({"indent": 1} if _indented(column, position) else {})
+    grouped = {"num_format": "#,##0"} if column.thousands else {}
+    return {"align": column.align} | ({"indent": 1} if _indented(column, position) else {}) | grouped
 
 
 def _indented(column: Column, position: int) -> bool:

@@ -18,12 +18,10 @@ from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import counts_text, estimate_column, estimate_text
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.review import Review
-from small_evidence.wording import cell, counted
-
-TITLE = "Adverse events by treatment"
+from small_evidence.wording import capital, cell, counted
 
 
-def adverse_event_plot(review: Review, style: Style = SCREEN, *, title: str = TITLE) -> Drawing:
+def adverse_event_plot(review: Review, style: Style = SCREEN, *, title: str = "") -> Drawing:
     """Dot plot of the patients with each adverse event that a source states.
 
     A dot where both counts are known; "0" only where the source states that there was none; words where a count is not
@@ -34,12 +32,13 @@ def adverse_event_plot(review: Review, style: Style = SCREEN, *, title: str = TI
     ----------
     review : Review
     style : Style
-    title : str; printed only by presets that print titles
+    title : str; names what is studied if empty (printed only by presets that print titles)
 
     Returns
     -------
     Drawing with one axis (none when no count is known), of the patients watched
     """
+    title = title or f"Adverse events by {review.subject.singular}"
     status = review["studies"].set_index("study_id")["status"]
     events = review["adverse_events"]
     kept = events[events["study_id"].map(status) != "excluded"]
@@ -52,7 +51,7 @@ def adverse_event_plot(review: Review, style: Style = SCREEN, *, title: str = TI
         own = kept[kept["therapy"] == slug]
         if own.empty:
             continue
-        heading = review.labels.therapy.get(slug) or "Treatment not reported"
+        heading = review.labels.therapy.get(slug) or f"{capital(review.subject.singular)} not reported"
         rows.append(Row({"event": heading}, bold=True, span="count", gap=0.2 if rows else 0.0))
         rows += [_event_row(event, review, style) for event in own.to_dict("records")]
     included = review["responses"][review["responses"]["study_id"].map(status).isin(["included", "awaiting"])]

@@ -17,7 +17,7 @@ from small_evidence.figures.layout import absent, draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet, TooNarrowError
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.figures.words import capital, counts_text
+from small_evidence.figures.words import counts_text
 from small_evidence.pooling.comparisons import (
     COMPARISON_METHODS,
     COMPARISON_STATUSES,
@@ -28,7 +28,7 @@ from small_evidence.pooling.comparisons import (
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
 from small_evidence.synthesis.comparisons import compared_studies
-from small_evidence.wording import COMPARISON_METHOD_LABELS, coverage, effect_number, missing, variance
+from small_evidence.wording import COMPARISON_METHOD_LABELS, capital, coverage, effect_number, missing, variance
 
 RATIO_ENDS = {  # upper end of the axis of a ratio, which begins at its inverse: ratios with ticks
     4.0: (0.25, 0.5, 1, 2, 4),

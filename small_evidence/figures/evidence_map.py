@@ -12,11 +12,11 @@ from small_evidence.figures.layout import absent, draw_sheet
 from small_evidence.figures.marks import Glyph
 from small_evidence.figures.page import Column, Row, Sheet
 from small_evidence.figures.style import SCREEN, Style
-from small_evidence.figures.words import capital, count_text, level_note, short_level
+from small_evidence.figures.words import count_text, level_note, short_level
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import over_all
 from small_evidence.synthesis.patients import treated
-from small_evidence.wording import NOTHING, counted, missing
+from small_evidence.wording import NOTHING, capital, counted, missing
 
 UNGRADED = "?"
 UNNAMED = "NR"  # the column of studies that do not report the disease
@@ -36,7 +36,7 @@ def evidence_map(review: Review, style: Style = SCREEN, *, title: str = "Evidenc
     """
     cells = _cells(review)
     if not cells:
-        return absent(title, "No treatment has a study", style)
+        return absent(title, f"No {review.subject.singular} has a study", style)
     largest = max(*(cell.patients for cell in cells.values()), 1)
     labels, short = review.labels, {**review.labels.disease_short, UNNAMED: "disease NR"}
     shown = [slug for slug in (*review.diseases, UNNAMED) if any(disease == slug for _, disease in cells)]
@@ -49,7 +49,7 @@ def evidence_map(review: Review, style: Style = SCREEN, *, title: str = "Evidenc
         parts = [f"{short[disease]} {glyphs[disease].sign}, {_known(cell.patients)}" for disease, cell in here.items()]
         words.append(f"{labels.therapy[therapy]}: {'; '.join(parts)}")
     columns = [
-        Column("therapy", "Treatment"),
+        Column("therapy", capital(review.subject.singular)),
         *(Column(slug, _lines(capital(short[slug])), "center", least=3.6 * style.size) for slug in shown),
         Column("level", "Level,\noverall", "center", spare=3),
         Column("studies", "Studies", "right", spare=2),
@@ -57,7 +57,7 @@ def evidence_map(review: Review, style: Style = SCREEN, *, title: str = "Evidenc
     ]
     scale = list(review.scheme["order"])
     sheet = Sheet(title=title, keys=_keys(rows, scale), notes=_notes(review, rows, shown, int(largest)))
-    described = f"{title}: level and patients of each treatment by disease. {'. '.join(words)}."
+    described = f"{title}: level and patients of each {review.subject.singular} by disease. {'. '.join(words)}."
     return describe(draw_sheet(columns, rows, sheet, style), title, described)
 
 

@@ -20,7 +20,6 @@ from small_evidence.figures.scale import span_note, span_of
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import (
     axis_label,
-    capital,
     count_column,
     counts_text,
     estimate_column,
@@ -38,6 +37,7 @@ from small_evidence.review import Analysis, Review
 from small_evidence.wording import (
     NOTHING,
     VARIANTS,
+    capital,
     counted,
     ids_in,
     joined,
@@ -242,7 +242,7 @@ def _columns(arms: _Arms, factor: str, style: Style) -> list[Column]:
     several_diseases = len(review.diseases) > 1
     columns = [Column("study", "Study")]
     if one.scope == "class":
-        columns.append(Column("therapy", "Treatment", wrap=0.2))
+        columns.append(Column("therapy", capital(review.subject.singular), wrap=0.2))
     if arms.years:
         columns.append(Column("year", "Year", "center", spare=1))
     if one.scope != "class" and factor != "disease" and one.disease == ALL and several_diseases:

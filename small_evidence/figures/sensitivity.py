@@ -23,7 +23,6 @@ from small_evidence.figures.scale import span_note, span_of
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import (
     axis_label,
-    capital,
     count_column,
     count_text,
     counts_text,
@@ -40,6 +39,7 @@ from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.analyses import ARM_SIZE, SMALL_STUDIES
 from small_evidence.wording import (
     NOTHING,
+    capital,
     counted,
     interval_label,
     measure_label,

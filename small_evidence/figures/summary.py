@@ -16,7 +16,6 @@ from small_evidence.figures.scale import span_note, span_of
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import (
     axis_label,
-    capital,
     count_column,
     counts_text,
     estimate_column,
@@ -28,7 +27,7 @@ from small_evidence.figures.words import (
     threshold_note,
 )
 from small_evidence.review import Analysis, Review
-from small_evidence.wording import NOTHING, VARIANTS, all_of, level_text
+from small_evidence.wording import NOTHING, VARIANTS, Subject, all_of, capital, level_text
 
 INDENT = 1.2  # of the members of a class, in type sizes
 WITHOUT_WORDS = VARIANTS[WITHOUT].lower()
@@ -54,11 +53,11 @@ def summary_forest(review: Review, style: Style = SCREEN, *, title: str = "") ->
     -------
     Drawing with one axis (none when no arm entered anywhere)
     """
-    title = title or f"{capital(review.response.noun_plural)} by treatment"
-    rows, others = _rows(review, style), _others(review)
+    title = title or f"{capital(review.response.noun_plural)} by {review.subject.singular}"
+    rows, others, subject = _rows(review, style), _others(review), review.subject
     waiting = any(row.cells.get("awaiting", NOTHING) != NOTHING for row in rows)
     columns = [
-        Column("therapy", "Treatment"),
+        Column("therapy", capital(subject.singular)),
         Column("level", "Level", "center", spare=1),
         Column("studies", "Studies", "right", spare=2),
         *([Column("awaiting", "Awaiting\ncounts", "right", spare=3)] if waiting else []),
@@ -67,9 +66,9 @@ def summary_forest(review: Review, style: Style = SCREEN, *, title: str = "") ->
         estimate_column(review, style),
     ]
     headings = (
-        "Only arms too small to enter: treatment (level) counts of each arm",
-        "Counts left out, for the reasons given in the tables: treatment (level) counts of each arm",
-        "No usable counts yet: treatment (level; studies awaiting counts)",
+        f"Only arms too small to enter: {subject.singular} (level) counts of each arm",
+        f"Counts left out, for the reasons given in the tables: {subject.singular} (level) counts of each arm",
+        f"No usable counts yet: {subject.singular} (level; studies awaiting counts)",
     )
     span = span_of(review, rows)
     sheet = Sheet(
@@ -81,9 +80,9 @@ def summary_forest(review: Review, style: Style = SCREEN, *, title: str = "") ->
         closing=[(head, "; ".join(names) + ".") for head, names in zip(headings, others, strict=True) if names],
         notes=[*_notes(review, rows, waiting), *span_note(span, rows)],
     )
-    words = _words(rows, others, title)
+    words = _words(rows, others, title, subject)
     if not rows:
-        rows = [Row({"therapy": "No treatment has usable counts"}, span="count", quiet=True)]
+        rows = [Row({"therapy": f"No {subject.singular} has usable counts"}, span="count", quiet=True)]
     return describe(draw_sheet(columns, rows, sheet, style), title, words)
 
 
@@ -195,7 +194,7 @@ def _notes(review: Review, rows: list[Row], waiting: bool) -> list[str]:
     return [" ".join(words), f"Level of evidence: {level_note(review)}"]
 
 
-def _words(rows: list[Row], others: tuple[list[str], list[str], list[str]], title: str) -> str:
+def _words(rows: list[Row], others: tuple[list[str], list[str], list[str]], title: str, subject: Subject) -> str:
     """The figure in words, for readers who cannot see it."""
     kinds = {"pooled_row": "Pooled", "crude_row": "Crude only", "without_row": "Pooled without secondary sources"}
     values: dict[str, list[str]] = {name: [] for name in kinds.values()}
@@ -208,8 +207,10 @@ def _words(rows: list[Row], others: tuple[list[str], list[str], list[str]], titl
         label = f"{treatment} {WITHOUT_WORDS}" if without else treatment
         values[kinds[row.mark.kind]].append(f"{label} {row.cells['count']}, {row.cells['estimate']}")
     small, held, none = others
-    words = [f"{title}: forest plot of all treatments."]
+    words = [f"{title}: forest plot of all {subject.plural}."]
     words += [f"{name}, per cent: {'; '.join(found)}." for name, found in values.items() if found]
-    words += [f"Treatments with counts that did not enter: {len(small + held)}."] if small or held else []
-    words += [f"Treatments without usable counts: {len(none)}."] if none else []
+    words += (
+        [f"{capital(subject.plural)} with counts that did not enter: {len(small + held)}."] if small or held else []
+    )
+    words += [f"{capital(subject.plural)} without usable counts: {len(none)}."] if none else []
     return " ".join(words)

@@ -12,6 +12,7 @@ from small_evidence.figures.style import Style
 from small_evidence.review import Review
 from small_evidence.wording import (
     NOTHING,
+    capital,
     interval_label,
     level_text,
     method_label,
@@ -21,11 +22,6 @@ from small_evidence.wording import (
 )
 
 WIDEST_HEAD = 9.0  # of the column of counts, in type sizes
-
-
-def capital(words: str) -> str:
-    """Words with a capital at their beginning, as a label or a sentence has it."""
-    return words[:1].upper() + words[1:]
 
 
 def count_text(value: float) -> str:

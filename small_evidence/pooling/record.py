@@ -43,11 +43,11 @@ STATUSES = {
     "ok": "the model was fitted and every parameter lies inside its range",
     "tau2_zero": "the model was fitted; its estimate of tau2 is 0, the edge of the range",
     "tau2_unbounded": (
-        "every study has only responders or none, and both kinds occur: the likelihood grows as tau2 goes to "
-        "infinity; given is the share of studies in which all responded"
+        "all or none had the outcome in every study, and both kinds occur: the likelihood grows as tau2 goes to "
+        "infinity; given is the share of studies in which all had it"
     ),
-    "all_responders": "every patient of every study responded: 1, with the exact bound of the summed counts",
-    "no_responders": "no patient of any study responded: 0, with the exact bound of the summed counts",
+    "all_responders": "every patient of every study had the outcome: 1, with the exact bound of the summed counts",
+    "no_responders": "no patient of any study had the outcome: 0, with the exact bound of the summed counts",
     "single_study": "one study: its own proportion and exact interval, nothing is pooled",
     "tau_not_identified": (
         "every study has one patient, so tau2 cannot be estimated: the summed counts with their exact interval, "

@@ -18,7 +18,6 @@ from small_evidence.extraction.screening import COUNTED, flow_shown
 from small_evidence.presentation.manuscript import interval_words
 from small_evidence.presentation.records import record_facts
 from small_evidence.review import Review
-from small_evidence.synthesis.analyses import over_all
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.parts import appraisal_words, extraction_words
 from small_evidence.tables.table import Column, Table
@@ -66,7 +65,7 @@ def checklist_table(checklist: Mapping[str, Any], known: Mapping[str, str]) -> T
             "Requirement": item["label"],
             "Answered": ANSWERED[who_answers(item, known)],
             "Reported": item["says"].format_map(known) if "says" in item else known.get(item.get("record")) or NOTHING,
-            "Where": item.get("where", NOTHING),
+            "Where": item.get("where", NOTHING).format_map(known),
         }
         for item in checklist["items"]
     ]
@@ -89,14 +88,15 @@ def who_answers(item: Mapping[str, Any], known: Mapping[str, str]) -> str:
 def facts(review: Review) -> dict[str, str]:
     """What the results answer, in words, by the names that the checklists use."""
     policy, studies = review.policy, review["studies"]
-    single = over_all(review["pooled"])
-    done, sizes = int((single["pooled"] == "yes").sum()), Counter(studies["status"])
+    single = review.studied
+    done, sizes = sum(one.pooled for one in single), Counter(studies["status"])
     unit, units = policy["unit"], LABELS["unit"][policy["unit"]]
     apart = [review.labels.of("class", slug) for slug in policy["classes_not_combined"]]
     analysed = set(review["arms"].query("entered == 'yes'")["study_id"])
     appraised = set(review["appraisal"].query("appraised == 'yes'")["study_id"])
     return {
         "title": review.config["review"]["title"],
+        "subject": review.subject.singular,
         "issues": _issues(review),
         "event": review.response.event_plural,
         "outcome": f"Proportion of {units} who {review.response.event_plural}; one primary outcome for each study",
@@ -112,9 +112,10 @@ def facts(review: Review) -> dict[str, str]:
         "excluded": f"{counted(sizes['excluded'], 'study', 'studies')} excluded, each with the reason",
         "studies": f"{counted(len(studies), 'study', 'studies')}: {sizes['included']} included, "
         f"{sizes['awaiting']} awaiting counts, {sizes['excluded']} excluded",
-        "pooled": f"{done} of {counted(len(single), 'treatment')} pooled; the others with their counts or the reason",
+        "pooled": f"{done} of {counted(len(single), *review.subject)} pooled; the others with their counts "
+        "or the reason",
         "not_pooled": f"Fewer than {policy['min_studies']} studies are shown side by side and not pooled: "
-        f"{len(single) - done} of {counted(len(single), 'treatment')}",
+        f"{len(single) - done} of {counted(len(single), *review.subject)}",
         "awaiting": f"{missing_counts_words(review)} They were not imputed.",
         "appraisal": appraisal_words(review["appraisal"]),
         "analysed": f"{len(analysed & appraised)} of {counted(len(analysed), 'analysed study', 'analysed studies')} "

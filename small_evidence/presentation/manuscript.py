@@ -24,13 +24,14 @@ from small_evidence.presentation.records import record_facts
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
-from small_evidence.synthesis.analyses import ARM_SIZE, choices, over_all
+from small_evidence.synthesis.analyses import ARM_SIZE, choices
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES
 from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words, tau2_words, verification_words
 from small_evidence.wording import (
     all_of,
+    capital,
     cell,
     counted,
     coverage,
@@ -118,7 +119,7 @@ def results_text(review: Review) -> Text:
         *_studies(review),
         Heading("Synthesis"),
         _pooled_or_not(review),
-        Heading("Results by treatment"),
+        Heading(f"Results by {review.subject.singular}"),
         *_by_class(review, cites),
         *_abbreviations(review),
     ]
@@ -163,7 +164,9 @@ def _outcome(review: Review) -> str:
         parts.append("Only complete responses, as defined in each study, were counted.")
     elif review.complete_reported:
         parts.append("Complete and partial responses, as defined in each study, were counted.")
-    parts.append("One primary outcome was used for each study, treatment, disease and unit of analysis.")
+    parts.append(
+        f"One primary outcome was used for each study, {review.subject.singular}, disease and unit of analysis."
+    )
     if numbers(review["responses"]["time_point_months"]).notna().any():
         which = review.policy["time_point"]
         chosen = which if isinstance(which, str) else f"time point nearest to {which:g} months"
@@ -202,8 +205,8 @@ def _grading(review: Review, cites: Citations) -> str:
     if review.scheme["note"]:
         parts.append(sentence(review.scheme["note"]))
     parts.append(
-        "The level of a treatment is the highest level among its eligible studies, whether or not their counts could "
-        "be analysed; a treatment whose analysis includes no study of that level is marked."
+        f"The level of each {review.subject.singular} is the highest level among its eligible studies, whether or not "
+        "their counts could be analysed; it is marked where the analysis includes no study of that level."
     )
     if by_authors:
         parts.append(f"The authors set the level of {_studies_of(by_authors)}, with the reason given in Table II.")
@@ -235,12 +238,12 @@ def _selection(review: Review) -> str:
     if policy["verified_only"]:
         parts.append("Only counts verified by a second person were included.")
     parts.append(
-        "Missing counts were not imputed; the studies concerned are listed as awaiting counts. Treatments were "
-        "analysed across all diseases and by disease, individually and by class."
+        "Missing counts were not imputed; the studies concerned are listed as awaiting counts. "
+        f"{capital(review.subject.plural)} were analysed across all diseases and by disease, individually and by class."
     )
     apart = [review.labels.of("class", slug) for slug in policy["classes_not_combined"]]
     if apart:
-        parts.append(f"Classes whose treatments were considered too different to be combined: {'; '.join(apart)}.")
+        parts.append(f"Classes whose members were considered too different to be combined: {'; '.join(apart)}.")
     return " ".join(parts)
 
 
@@ -302,7 +305,7 @@ def _model_details(review: Review) -> str:
     done = review["pooled"].query("pooled == 'yes'")
     scales = [f"{measure_label(slug)} scale" for slug in done["measure"].unique() if slug]
     estimators = [f"{name} estimate of tau²" for name in done["tau2_method"].unique() if name]
-    details = [*scales, *estimators, "0.5 added only to studies in which all or none responded"]
+    details = [*scales, *estimators, "0.5 added only to studies in which all or none had the outcome"]
     return f" ({', '.join(details)})"
 
 
@@ -324,8 +327,8 @@ def _certainty(review: Review, cites: Citations) -> str:
         "proposed by rules from the numbers, which do not ask whether the proportion is high or low: evidence without "
         f"a comparison group started low; a concern was raised if studies with {MAJORITY:.0%} of the patients were at "
         "high risk of bias, not appraised or not read in full, if the exact test of one proportion had "
-        f"P < {Q_P:.2f}, if outcomes or treatments were counted together, if there were fewer than {ENOUGH_PATIENTS} "
-        f"patients, if the interval included {review.response_threshold * 100:g}% or was wider than "
+        f"P < {Q_P:.2f}, if outcomes or members of a class were counted together, if there were fewer than "
+        f"{ENOUGH_PATIENTS} patients, if the interval included {review.response_threshold * 100:g}% or was wider than "
         f"{WIDE * 100:.0f} percentage points, if half of the study arms had fewer than {SMALL_ARM} patients, or if "
         f"counts of half of the studies were missing. The authors confirmed {confirmed} of "
         f"{counted(len(overall), 'rating')}; the others are proposals. The summary of findings also notes fewer than "
@@ -402,34 +405,36 @@ def _box_words(row: Mapping[Hashable, Any]) -> str:
 
 
 def _pooled_or_not(review: Review) -> str:
-    policy, single = review.policy, over_all(review["pooled"]).query("reason != 'comparator'")
-    done = single[single["pooled"] == "yes"]
-    few = single[(single["pooled"] != "yes") & (single["k"] > 0)]
-    none = single[single["k"] == 0]
+    policy, single = review.policy, review.studied
+    done = [one for one in single if one.pooled]
+    few = [one for one in single if not one.pooled and one.result["k"]]
+    none = [one for one in single if not one.result["k"]]
     of_these = []
-    if len(done):
-        names = f" ({_listed(review.labels.therapy[slug] for slug in done['therapy'])})" if len(done) <= LISTED else ""
+    if done:
+        names = f" ({_listed(one.label for one in done)})" if len(done) <= LISTED else ""
         of_these.append(f"{len(done)} could be pooled{names}")
-    if len(few):
+    if few:
         least = _studies_of(policy["min_studies"])
         of_these.append(f"{len(few)} had counts from fewer than {least} and {_were(len(few))} not pooled")
-    if len(none):
-        reasons = Counter(not_pooled_reason(review.analyses[name].result, review) for name in none["analysis"])
+    if none:
+        reasons = Counter(not_pooled_reason(one.result, review) for one in none)
         why = "; ".join(f"{reason}, {number}" for reason, number in reasons.most_common())
         of_these.append(f"{len(none)} had no study arm that could be analysed ({why})")
-    parts = [f"Eligible studies were found for {counted(len(single), 'treatment')}."]
+    parts = [f"Eligible studies were found for {counted(len(single), *review.subject)}."]
     if of_these:
         parts.append(f"Of these, {'; '.join(of_these)}.")
     if not len(done):
-        parts.append("No treatment could be pooled.")
+        parts.append(f"No {review.subject.singular} could be pooled.")
     if len(review["awaiting"]):
         parts.append(missing_counts_words(review))
     by_disease = review["pooled"].query("disease != 'all' and scope == 'therapy' and pooled == 'yes'")
+    if len(review.diseases) < 2:
+        return " ".join(parts)
     if len(by_disease):
         within = [review.labels.of("therapy", row["therapy"], row["disease"]) for _, row in by_disease.iterrows()]
         parts.append(f"By disease, {_listed(within)} could be pooled.")
     elif len(done):
-        parts.append("No treatment could be pooled within a single disease.")
+        parts.append(f"No {review.subject.singular} could be pooled within a single disease.")
     return " ".join(parts)
 
 
@@ -474,7 +479,7 @@ def _finding(analysis: Analysis, review: Review, cites: Citations) -> str:
         for part in by_disease
         if part is not None and part.result["k"]
     ]
-    if shares:
+    if shares and len(review.diseases) > 1:
         parts.append(f"By disease: {'; '.join(shares)}.")
     parts += [_level(analysis)] * bool(analysis.level)
     if result["k_left_out"]:
@@ -554,7 +559,7 @@ def _sensitivity_results(review: Review) -> list[str]:
     """
     if "sensitivity" not in review:
         return []
-    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    single = review.studied
     found = []
     for analysis in single:
         ranges = [
@@ -628,7 +633,7 @@ def _harms(review: Review) -> str:
             f"The other {_studies_of(silent) if silent > 1 else 'study'} did not mention them, which does not show "
         )
         words += "that there were none. "
-    return words + "Adverse events are listed by treatment in the table of adverse events."
+    return words + f"Adverse events are listed by {review.subject.singular} in the table of adverse events."
 
 
 # Words -----------------------------------------------------------------------------------------------------

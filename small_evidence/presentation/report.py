@@ -22,7 +22,6 @@ from markupsafe import Markup
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, linked
 from small_evidence.extraction.checks import fault_lines
-from small_evidence.extraction.schema import ALL
 from small_evidence.extraction.screening import flow_shown
 from small_evidence.figures import FOREST, bubble_names, review_figure
 from small_evidence.figures.page import TooNarrowError
@@ -58,6 +57,7 @@ from small_evidence.tables.table import Column, Table
 from small_evidence.tables.trace import row_table, sensitivity_table
 from small_evidence.wording import (
     NOTHING,
+    capital,
     counted,
     coverage,
     coverage_of,
@@ -76,7 +76,7 @@ from small_evidence.wording import (
 PAGE = "report.html.j2"
 SCRIPTS = ("report_page.js", "report_model.js", "report_arms.js", "report.js", "report_whatif.js")  # in this order
 PLACES = {  # of the page, and what a link there is called
-    "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings", "treatments": "Treatments",
+    "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings",
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
 }  # fmt: skip
 PLAIN = ("Outcome", LIMITS, "Published verdict", "What is changed", "To", "Interval")  # of an analysis, without links
@@ -136,7 +136,9 @@ def report(
         table=lambda table: Markup(fragment(table, links, role="group")),
         link=lambda words, links=None: Markup(linked(words, sources_in(words) if links is None else links)),
         overview=overview(review),
-        places=PLACES,
+        places=PLACES | {"treatments": capital(review.subject.plural)},
+        subject=review.subject,
+        outcome=review.response,
         changes=_blocks(changes_text(review["changes"], release)) if "changes" in review else None,
         summary=_for_phone("summary_forest", review),
         tables=by_name,
@@ -148,7 +150,7 @@ def report(
         map=evidence_map_table(review),
         about=about_review(review, release, versions),
         plain=plain_summary(review),
-        others=row_table(review, others, name="rows-others", title="Rows that name no treatment"),
+        others=row_table(review, others, name="rows-others", title=f"Rows that name no {review.subject.singular}"),
         sensitivity=sensitivity_table(review),
         warnings=_warnings(review["extraction_issues"]),
         methods=_blocks(methods_text(review, versions)),
@@ -283,7 +285,7 @@ def _with_warnings(table: Table, review: Review) -> Table:
         *(review.analyses[one].therapy for one in warned["analysis"] if one in review.analyses),
     }
     about = tuple({**row, "against": "yes" if row["therapy"] in against else "no"} for row in table.about)
-    notes = ("Sorted by level, treatments that the published review advises against come last.",) * bool(against)
+    notes = ("Sorted by level, what the published review advises against comes last.",) * bool(against)
     return replace(table, about=about, footnotes=(*table.footnotes, *notes))
 
 
@@ -309,17 +311,19 @@ def overview(review: Review) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _known(review: Review) -> list[tuple[str, str]]:
-    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    single = review.studied
     done = [one for one in single if one.pooled]
     few = [one for one in single if not one.pooled and one.result["k"]]
     entered, units = _entered(review), word("unit", review.policy["unit"])
-    words = f"{len(done)} of {counted(len(single), 'treatment')} could be pooled"
+    words = f"{len(done)} of {counted(len(single), *review.subject)} could be pooled"
     if 0 < len(done) <= NAMED:
         words += f" ({'; '.join(_pooled_words(one, review) for one in done)})"
     words += f". Intervals against {_threshold(review)}: {_directions(done)}." if done else "."
     sentences = [(words, "forest")]
     if few:
-        words = f"{counted(len(few), 'treatment')} with too few studies to pool {'has' if len(few) == 1 else 'have'} "
+        words = (
+            f"{counted(len(few), *review.subject)} with too few studies to pool {'has' if len(few) == 1 else 'have'} "
+        )
         words += f"summed counts; intervals against {_threshold(review)}: {_directions(few)}."
         sentences.append((words, "findings"))
     studies, sizes = counted(entered["study_id"].nunique(), "study", "studies"), Counter(review["studies"]["status"])
@@ -347,7 +351,12 @@ def _certain(review: Review) -> list[tuple[str, str]]:
     levels, entered = over_all(review["therapy_levels"]), _entered(review)
     sizes = Counter(levels["level"].map(level_text))
     best = [f"{level}, {sizes[level]}" for level in (*review.scheme["order"], level_text("")) if sizes[level]]
-    sentences = [(f"Treatments by their highest level of evidence: {'; '.join(best) or 'none'}.", "table-iv")]
+    sentences = [
+        (
+            f"{capital(review.subject.plural)} by their highest level of evidence: {'; '.join(best) or 'none'}.",
+            "table-iv",
+        )
+    ]
     if len(entered):
         bases = Counter(basis for ids in entered["evidence_basis"] for basis in ids_in(ids))
         read = [f"{word('evidence_basis', basis)}, {number}" for basis, number in bases.most_common()]
@@ -358,8 +367,7 @@ def _certain(review: Review) -> list[tuple[str, str]]:
         controlled = review["studies"].set_index("study_id")["controlled"].reindex(entered["study_id"].unique())
         total = counted(len(controlled), "study", "studies")
         sentences.append((f"With a comparison group: {(controlled == 'yes').sum()} of {total}.", "studies"))
-    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL and one.pooled]
-    predicted = [one for one in single if not missing(one.result["pi_lb"])]
+    predicted = [one for one in review.studied if one.pooled and not missing(one.result["pi_lb"])]
     if 0 < len(predicted) <= NAMED:
         bounds = [f"{one.label}, {interval(one.result['pi_lb'], one.result['pi_ub'])}%" for one in predicted]
         sentences.append((f"Expected in a further study: {'; '.join(bounds)}.", "findings"))
@@ -367,12 +375,12 @@ def _certain(review: Review) -> list[tuple[str, str]]:
 
 
 def _missing(review: Review) -> list[tuple[str, str]]:
-    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    single = review.studied
     sentences = [(missing_counts_words(review), "missing")]
     none = [one for one in single if not one.result["k"]]
     if none:
         reasons = Counter(not_pooled_reason(one.result, review) for one in none)
-        words = f"Without an arm that can be analysed: {len(none)} of {counted(len(single), 'treatment')}"
+        words = f"Without an arm that can be analysed: {len(none)} of {counted(len(single), *review.subject)}"
         listed = "; ".join(f"{reason}, {number}" for reason, number in reasons.most_common())
         sentences.append((f"{words} ({listed}).", "table-iv"))
     active = set(review["studies"].loc[review["studies"]["status"] != "excluded", "study_id"])

@@ -30,7 +30,7 @@ PARTS = (
     ("Table IV", ("table_iv",)),
     ("Summary of findings", ("findings",)),
     ("Evidence by clinical scenario", ("scenarios", "caveats")),
-    ("Responses by treatment", ("table_iii",)),
+    ("Table III", ("table_iii",)),
     ("Adverse events", ("adverse_events",)),
     ("Comparisons within studies", ("comparisons",)),
     ("Studies", ("table_ii",)),
@@ -78,7 +78,7 @@ def report_blocks(
     yield from plain_summary(review)
     yield Heading("About this review")
     yield from (f"{term}: {words}" for term, words in about_review(review, release, versions))
-    yield Heading("Response of all treatments")
+    yield Heading("Forest plot")
     yield review_figure(review, "summary_forest")
     yield Heading("Evidence map")
     yield evidence_map_table(review)

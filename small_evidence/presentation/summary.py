@@ -5,14 +5,14 @@ Every sentence is made from numbers by one rule, whichever way they point; none 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from small_evidence.extraction.schema import ALL, SILENT
 from small_evidence.presentation.records import record_facts
 from small_evidence.review import Analysis, Review
-from small_evidence.tables.parts import counts_head, treatments, verification_words
+from small_evidence.tables.parts import counts_head, subject_column, treatments, verification_words
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import NOTHING, counted, fraction, ids_in, joined, level_text
 
@@ -22,16 +22,16 @@ MAP = "evidence_map"
 
 def plain_summary(review: Review) -> list[str]:
     """Sentences for patients and for authors of guidelines: how much was found, how certain, and what is not known."""
-    single = [one for one in review.analyses.values() if one.scope == "therapy"]
-    whole = [one for one in single if one.disease == ALL]
+    whole = review.studied
     used = [one for one in whole if one.result["k"]]
     condition = f" for {review.condition}" if review.condition else ""
-    of = f"{len(used)} of {counted(len(whole), 'treatment')}{condition}"
-    sentences = [f"Counts of responders are available for {of}."]
+    of = f"{len(used)} of {counted(len(whole), *review.subject)}{condition}"
+    sentences = [f"Counts of {review.response.noun_plural} are available for {of}."]
     if used:
         sentences.append(_best_level(whole, review))
-        sentences.append(f"Of the treatments over all diseases, {_against_the_line(used, review)}.")
-    by_disease = [one for one in single if one.disease != ALL and one.result["k"]]
+        sentences.append(f"Of the {review.subject.plural} over all diseases, {_against_the_line(used, review)}.")
+    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease != ALL]
+    by_disease = [one for one in single if one.result["k"]]
     if by_disease:
         sentences.append(f"Looked at in one disease at a time, {_against_the_line(by_disease, review)}.")
     return [*sentences, *_not_known(whole, used, review)]
@@ -41,10 +41,11 @@ def _best_level(whole: Iterable[Analysis], review: Review) -> str:
     levels = {one.label: level_text(one.level.get("level", "")) for one in whole}
     best = next((level for level in review.scheme["order"] if level in levels.values()), "")
     if not best:
-        return "No treatment has a study that can be given a level of evidence."
+        return f"No {review.subject.singular} has a study that can be given a level of evidence."
     names = [label for label, level in levels.items() if level == best]
     meaning = review.scheme["levels"][best]["meaning"]
-    return f"The highest level of evidence of any treatment is {best} ({meaning.lower()}): {_named(names)}."
+    found = f"{best} ({meaning.lower()}): {_named(names)}"
+    return f"The highest level of evidence of any {review.subject.singular} is {found}."
 
 
 def _against_the_line(analyses: Iterable[Analysis], review: Review) -> str:
@@ -54,7 +55,7 @@ def _against_the_line(analyses: Iterable[Analysis], review: Review) -> str:
         direction = one.result["direction"] if one.result["direction"] in parts else ""
         parts[direction].append(f"{one.label} {fraction(one.result['events'], one.result['n'])}")
     line = f"{review.response_threshold * 100:g}%"
-    words = f"the interval of the response lies above {line} for {_named(parts['above'])}; below {line} for "
+    words = f"the interval lies above {line} for {_named(parts['above'])}; below {line} for "
     words += f"{_named(parts['below'])}; and on both sides, so that neither is shown, for {len(parts['across'])}"
     return words + f"; {len(parts[''])} have no interval" * bool(parts[""])
 
@@ -65,7 +66,7 @@ def _named(names: list[str]) -> str:
     return joined(names, "; ") if len(names) <= MOST_NAMED else str(len(names))
 
 
-def _not_known(whole: list[Analysis], used: list[Analysis], review: Review) -> list[str]:
+def _not_known(whole: Sequence[Analysis], used: list[Analysis], review: Review) -> list[str]:
     studies = review["studies"].set_index("study_id")
     entered = {study for one in used for study in one.entered["study_id"]}
     controlled = studies.loc[list(entered), "controlled"].eq("yes").sum() if entered else 0
@@ -73,18 +74,23 @@ def _not_known(whole: list[Analysis], used: list[Analysis], review: Review) -> l
     if entered and not any("full_text" in bases for one in used for bases in one.entered["evidence_basis"].map(ids_in)):
         sentences.append("No count was read in the full text of a study.")
     if entered:
-        sentences.append(
-            f"Not known: how many patients would have improved without the treatment. {controlled} of the "
-            f"{counted(len(entered), 'study', 'studies')} with counts had a comparison group."
-        )
+        if review.subject.singular != "test":
+            sentences.append(f"Not known: what the proportion would have been without the {review.subject.singular}.")
+        with_counts = counted(len(entered), "study", "studies")
+        sentences.append(f"{controlled} of the {with_counts} with counts had a comparison group.")
     active = set(studies.index[studies["status"] != "excluded"])
     silent = active - set(review["adverse_events"]["study_id"])
-    sentences.append(
-        f"Also not known: harms in {len(silent)} of {counted(len(active), 'study', 'studies')}, of which nothing was "
-        f"read on harm; how many responded in {counted(len(review['awaiting']), 'study', 'studies')} whose counts are "
-        f"missing or not verified; any response under {counted(len(whole) - len(used), 'treatment')}."
-    )
-    return sentences
+    event, waiting = review.response.event_plural, len(review["awaiting"])
+    unknown = [
+        f"harms in {len(silent)} of {counted(len(active), 'study', 'studies')}, of which nothing was read on harm"
+    ]
+    if waiting:
+        unknown.append(
+            f"how many {event} in {counted(waiting, 'study', 'studies')} whose counts are missing or not verified"
+        )
+    if without := len(whole) - len(used):
+        unknown.append(f"how many {event} in any study of {counted(without, *review.subject)}")
+    return [*sentences, f"Also not known: {joined(unknown)}."]
 
 
 # Map -------------------------------------------------------------------------------------------------------------
@@ -104,7 +110,7 @@ def evidence_map_table(review: Review) -> Table:
         about.append({"analysis": whole.name, "therapy": treatment.slug})
     short = review.labels.disease_short
     columns = (
-        Column("Treatment", 18),
+        subject_column(review, 18),
         Column("All diseases", 12),
         *(Column(slug, 12, heading=short[slug], over="By disease") for slug in shown),
     )
@@ -114,7 +120,7 @@ def evidence_map_table(review: Review) -> Table:
         f"No counts: there are studies, none with counts that can be used. {NOTHING}: no study was found."
     )
     return Table(
-        MAP, "", "Evidence map: treatments by disease", frame, columns, group="Class", footnotes=(note,),
+        MAP, "", f"Evidence map: {review.subject.plural} by disease", frame, columns, group="Class", footnotes=(note,),
         about=tuple(about),
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from small_evidence.tables.parts import level_note
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
     NOTE_NR,
+    capital,
     cell,
     counted,
     ids_in,
@@ -25,7 +26,6 @@ from small_evidence.wording import (
 )
 
 FIELDS = {
-    "therapy": "treatment",
     "disease": "disease",
     "n": "number of patients",
     "responders": "number of responders",
@@ -42,9 +42,9 @@ def awaiting_table(review: Review) -> Table:
         Column("Study", 20),
         Column("Year", 6, "center"),
         Column("Level", 8),
-        Column("Treatments", 20),
+        Column("Treatments", 20, heading=capital(review.subject.plural)),
         Column("Diseases", 18),
-        Column("Patients", 8, "center"),
+        Column("Patients", 8, "center", thousands=True),
         Column("What is missing", 34),
         Column("Where it may be found", 28),
         Column("What it would add", 34),
@@ -103,13 +103,14 @@ def missing_words(rows: pd.DataFrame, review: Review) -> str:
     """What the rows of one study lack, of `rows_without_counts`; therapy and disease only where they differ."""
     labels = {"therapy": review.labels.therapy, "disease": review.labels.disease}
     counts = review["responses"].set_index("response_id")[["responders", "n"]]
+    names = FIELDS | {"therapy": review.subject.singular}
     told = []
     for row in rows.to_dict("records"):
         fields = ids_in(row["missing"])
         if row["kind"] == "no_response_row":
-            told.append("a response row: " + ", ".join(FIELDS[name] for name in fields))
+            told.append("a response row: " + ", ".join(names[name] for name in fields))
             continue
-        words = ", ".join(FIELDS[name] for name in fields)
+        words = ", ".join(names[name] for name in fields)
         if "verification" in fields:
             words += " ({responders}/{n})".format(**counts.loc[row["response_id"]])
         places = [
@@ -134,7 +135,7 @@ def adds_words(study: Row, review: Review) -> str:
     """What the counts of a study would add, of its row of `awaiting`."""
     least, adds = review.policy["min_studies"], study["adds"]
     if adds == "therapy_unknown":
-        return "not assessable: treatment not reported"
+        return f"not assessable: {review.subject.singular} not reported"
     if adds == "nothing":
         return "nothing: it is in these analyses already"
     analyses = [review.analyses[name] for name in ids_in(study["analyses"])]

@@ -17,7 +17,7 @@ from small_evidence.appraisal.certainty import (
 )
 from small_evidence.extraction.schema import LABELS
 from small_evidence.review import Review
-from small_evidence.tables.parts import treatments
+from small_evidence.tables.parts import subject_column, treatments
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import NOTHING, cell, counted, ids_in, joined, p_value
 
@@ -40,9 +40,9 @@ GROUNDS: Mapping[str, Callable[[float], str]] = {
     "differ": lambda p: f"test of one proportion P {_equal(p)}",
     "differ_widely": lambda width: f"prediction interval {_points(width)} wide",
     "several_outcomes": lambda number: f"{number:.0f} outcomes counted as one",
-    "several_therapies": lambda number: f"{number:.0f} treatments counted as one",
+    "several_therapies": lambda number: f"{number:.0f} members of the class counted as one",
     "few_patients": lambda n: f"{counted(int(n), 'patient')}, fewer than {ENOUGH_PATIENTS}",
-    "across_threshold": lambda _: "the interval includes the response threshold",
+    "across_threshold": lambda _: "the interval includes the threshold",
     "wide_interval": lambda width: f"interval {_points(width)} wide",
     "small_arms": lambda n: f"half of the arms with {n:.0f} patients or fewer",
     "counts_missing": lambda share: f"counts of {share:.0%} of the studies missing",
@@ -92,7 +92,7 @@ def certainty_table(review: Review) -> Table:
                 | _row({line["domain"]: line for line in lines.to_dict("records")})
             )
     columns = (
-        Column("Treatment", 17),
+        subject_column(review),
         *(Column(_head(domain), 15) for domain in DOMAINS),
         Column("Proposed", 9, over="Certainty"),
         Column("Confirmed", 10, over="Certainty"),
@@ -149,8 +149,8 @@ def _notes() -> tuple[str, ...]:
         "by two; nothing raises it unless the authors do (GRADE; Balshem 2011, Guyatt 2011).",
         f"A concern begins where: studies with {MAJORITY:.0%} of the patients are at high risk of bias, not appraised "
         f"or not read in full; the exact test of one proportion has P < {Q_P:.2f}, very serious with a prediction "
-        f"interval wider than {_points(WIDE)}; outcomes or treatments are counted together; there are fewer than "
-        f"{ENOUGH_PATIENTS} patients, the interval includes the response threshold or is wider than {_points(WIDE)}; "
+        f"interval wider than {_points(WIDE)}; outcomes or members of a class are counted together; there are fewer "
+        f"than {ENOUGH_PATIENTS} patients, the interval includes the threshold or is wider than {_points(WIDE)}; "
         f"half of the arms have fewer than {SMALL_ARM} patients, or counts of half of the studies are missing. No rule "
         "asks whether the proportion is high or low.",
     )

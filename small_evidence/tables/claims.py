@@ -44,7 +44,7 @@ CAUSES = {
     "outside_our_interval": "The published value lies outside our interval.",
     "outside_their_interval": "Our value lies outside the published interval.",
     "judgement": "A recommendation is a judgement of its authors and is not judged here.",
-    "other_quantity": "Another quantity than the response that these tables count.",
+    "other_quantity": "Another quantity than these tables count.",
     "other_scope": "{review} covers other studies; these tables follow {follows}.",
     "no_review_followed": "These tables follow no published review.",
     "not_recorded": "These tables do not give this number.",
@@ -56,7 +56,7 @@ CAUSES = {
     "counts_missing": "Counts of these studies are not available: {studies}.",
     "counts_not_found": "No row of these tables has these counts.",
     "no_denominator": "The number of patients is not reported.",
-    "no_study": "No study of this treatment is in these tables.",
+    "no_study": "No study of this {subject} is in these tables.",
     "not_gradable": "None of the studies can be graded.",
 }
 REMARKS = {
@@ -164,9 +164,9 @@ def contradictions_table(review: Review) -> Table:
     rows.sort(key=lambda row: list(KINDS.values()).index(row["Kind"]))
     frame = pd.DataFrame(rows, columns=["Kind", *(column.name for column in columns)])
     notes = (
-        "Listed are claims of different publications about the same treatment, disease and quantity with different "
-        "values, recommendations in different words, and claims of fewer trials than another source shows. The list "
-        "does not say which of them is right.",
+        f"Listed are claims of different publications about the same {review.subject.singular}, disease and quantity "
+        "with different values, recommendations in different words, and claims of fewer trials than another source "
+        "shows. The list does not say which of them is right.",
         NOTE_NR,
     )
     title = "Published sources that contradict each other"
@@ -189,7 +189,7 @@ def about_words(claim: Row, review: Review) -> str:
     """Treatment and disease that a claim is about."""
     therapy, disease = claim["therapy"], claim["disease"]
     labels = review.labels
-    what = "All treatments" if therapy == ALL else labels.therapy.get(therapy) or humanise(therapy)
+    what = f"All {review.subject.plural}" if therapy == ALL else labels.therapy.get(therapy) or humanise(therapy)
     return what if disease == ALL else f"{what}: {labels.disease.get(disease) or humanise(disease)}"
 
 
@@ -257,6 +257,7 @@ def reason_words(claim: Row, review: Review) -> str:
     names = "; ".join(review.labels.study[study] for study in ids_in(claim["studies"]))
     unit = LABELS["unit"].get(review.policy["unit"], review.policy["unit"])
     given = {**claim, "studies": names, "follows": followed_name(review), "unit": unit}
+    given["subject"] = review.subject.singular
     parts = [CAUSES[claim["cause"]], *(REMARKS[code] for code in ids_in(claim["remarks"]))]
     if claim["verdict"] != "not_assessable":
         parts.append(INDEPENDENCE[claim["independence"]])

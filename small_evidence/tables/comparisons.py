@@ -11,10 +11,11 @@ from small_evidence.extraction.schema import LABELS
 from small_evidence.pooling.comparisons import MEASURES
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
-from small_evidence.tables.parts import counts_head, level_note
+from small_evidence.tables.parts import counts_head, level_note, subject_column
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import (
     NOTHING,
+    capital,
     coverage,
     effect_number,
     fraction,
@@ -48,10 +49,10 @@ def comparison_table(review: Review) -> Table:
         )
     conf = coverage(review.conf_level)
     columns = (
-        Column("Treatment", 18),
+        subject_column(review, 18),
         Column("Compared with", 16),
         Column("Studies", 7, "center"),
-        Column("Treated", 13, "right", over=counts_head(review)),
+        Column("Treated", 13, "right", over=counts_head(review), heading=capital(review.subject.singular)),
         Column("Comparison", 13, "right", over=counts_head(review)),
         Column("OR", 15, "right", heading=f"Odds ratio [{conf} CI]"),
         Column("RR", 15, "right", heading=f"Risk ratio [{conf} CI]"),
@@ -62,14 +63,15 @@ def comparison_table(review: Review) -> Table:
     )
     notes = [
         "Groups of different patients within one study, over all diseases. An odds or risk ratio above 1 and a risk "
-        f"difference above 0 mean that more of the treated {review.response.event_plural}.",
+        f"difference above 0 mean that more of the first group {review.response.event_plural}.",
         "One study: exact odds ratio, score interval of the risk ratio, Newcombe's interval of the risk difference. "
         "Several: odds ratio of the hypergeometric-normal model; risk ratio and risk difference by Mantel-Haenszel.",
         *level_note(review),
     ]
     frame = pd.DataFrame(rows, columns=[column.name for column in columns])
+    title = f"{capital(review.subject.plural)} compared within studies"
     return Table(
-        "comparisons", "", "Treatments compared within studies", frame, columns, footnotes=tuple(notes), listed=True,
+        "comparisons", "", title, frame, columns, footnotes=tuple(notes), listed=True,
         about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 

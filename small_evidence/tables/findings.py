@@ -26,6 +26,7 @@ from small_evidence.tables.parts import (
     pooled_column,
     response_cell,
     response_column,
+    subject_column,
     tau2_words,
     treatments,
 )
@@ -131,10 +132,10 @@ def _mean(result: Mapping[str, Any]) -> str:
 def _columns(review: Review) -> tuple[Column, ...]:
     conf = coverage(review.conf_level)
     return (
-        Column("Treatment", 17),
+        subject_column(review),
         Column("Outcome", 14),
         Column("Studies", 7, "center"),
-        Column("Patients", 8, "center"),
+        Column("Patients", 8, "center", thousands=True),
         response_column(review),
         pooled_column(review),
         Column(MEAN, 10, heading=f"Mean study, % [{conf} CI]"),
@@ -151,9 +152,9 @@ def _columns(review: Review) -> tuple[Column, ...]:
 
 def _notes(review: Review) -> list[str]:
     return [
-        f"Single-arm evidence: the share of treated patients who {review.response.event_plural}. Without a comparison "
-        "it does not show what would have happened without treatment. Studies and patients are those included in the "
-        "analysis.",
+        f"Single-arm evidence: the share of {word('unit', review.policy['unit'])} who {review.response.event_plural}. "
+        f"Without a comparison it shows no effect of the {review.subject.singular}. Studies and patients are those "
+        "included in the analysis.",
         *model_notes(review),
         "Median study: the proportion of a study in the middle of the distribution of studies; mean study: the average "
         "over that distribution. They differ where studies differ.",

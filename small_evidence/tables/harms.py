@@ -58,7 +58,7 @@ def adverse_event_table(review: Review) -> Table:
                     "Patients (%)": "NR",
                     "Serious": "NR",
                     "Statement": NO_STATEMENT,
-                    "Note": "the other studies of this treatment" if some else NOTHING,
+                    "Note": f"the other studies of this {review.subject.singular}" if some else NOTHING,
                 }
             )
     columns = (
@@ -81,6 +81,6 @@ def adverse_event_table(review: Review) -> Table:
         notes.append(f"Not shown: {counted(len(left), 'statement')} of excluded studies.")
     notes.append(NOTE_NR)
     return Table(
-        "adverse_events", "", "Adverse events by treatment", frame, columns, group="Treatment",
+        "adverse_events", "", f"Adverse events by {review.subject.singular}", frame, columns, group="Treatment",
         footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pandas as pd
 from small_evidence.extraction.schema import ALL
 from small_evidence.reasons import agreement_words, therapy_level_words
 from small_evidence.review import Review
-from small_evidence.tables.parts import level_cell, level_note, treatments
+from small_evidence.tables.parts import level_cell, level_note, subject_column, treatments
 from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import (
     NOTE_NR,
@@ -58,7 +58,7 @@ def level_table(review: Review) -> Table:
                 }
             )
     columns = (
-        Column("Treatment", 20),
+        subject_column(review, 20),
         Column("Disease", 18),
         Column("Level", 7),
         Column("Studies of this level", 36),
@@ -69,7 +69,8 @@ def level_table(review: Review) -> Table:
     )
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
     notes = [
-        "The level of a treatment is the best level among its studies that are not excluded, with or without counts.",
+        f"The level of each {review.subject.singular} is the best level among its studies that are not excluded, with "
+        "or without counts.",
         *level_note(review),
         f"Other schemes: {joined(schemes[name]['title'] for name in others)}.",
         "Best and lower levels: whether the summed counts at the best level lie on the same side of the threshold "
@@ -78,7 +79,7 @@ def level_table(review: Review) -> Table:
         NOTE_NR,
     ]
     return Table(
-        "levels", "", "Level of evidence by treatment and disease", frame, columns, group="Class",
+        "levels", "", f"Level of evidence by {review.subject.singular} and disease", frame, columns, group="Class",
         emphasised=tuple(emphasised), footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 

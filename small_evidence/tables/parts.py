@@ -21,6 +21,7 @@ from small_evidence.tables.table import Column, Marks
 from small_evidence.wording import (
     NOTHING,
     all_of,
+    capital,
     cell,
     counted,
     coverage,
@@ -43,7 +44,7 @@ from small_evidence.wording import (
 PROGRAM = "program:"  # begins who extracted a row where that was no person
 WIDE_INTERVAL = 0.80  # a pooled interval wider than this leaves nearly every response possible; it has a note
 ESTIMANDS = {"median": "median study", "mean": "mean study", "common": "one proportion for all studies"}
-EVERYBODY = {"all_responders": "Every patient", "no_responders": "No patient"}
+EVERYBODY = {"all_responders": "Every", "no_responders": "No"}
 RECOMMENDATIONS = {"against": "should not be used"}  # words for what publications are extracted to say
 NOT_IN_NUMBER = "Level not of the studies in this number: no study of that level has counts that are included."
 STUDIES_NOTE = (
@@ -105,8 +106,12 @@ def published_verdicts(review: Review) -> Mapping[tuple[str, str], str]:
 
 def counts_head(review: Review) -> str:
     """Heading of a column of counts in the words of the review: "Responders/n (%)"."""
-    noun = review.response.noun_plural
-    return f"{noun[:1].upper()}{noun[1:]}/n (%)"
+    return f"{capital(review.response.noun_plural)}/n (%)"
+
+
+def subject_column(review: Review, width: float = 17) -> Column:
+    """The column of treatments, tests or exposures."""
+    return Column("Treatment", width, heading=capital(review.subject.singular))
 
 
 def response_column(review: Review, width: float = 15) -> Column:
@@ -148,25 +153,27 @@ def outcome_label(outcomes: str, review: Review) -> str:
 def pooled_cell(analysis: Analysis, review: Review, marks: Marks) -> str:
     """Pooled estimate and interval with the marks of its notes, or why there is none."""
     if analysis.pooled:
-        return pooled_value(analysis.result, marks)
+        return pooled_value(analysis.result, review, marks)
     return f"not pooled: {not_pooled_reason(analysis.result, review)}"
 
 
-def pooled_value(result: Mapping[str, Any], marks: Marks) -> str:
+def pooled_value(result: Mapping[str, Any], review: Review, marks: Marks) -> str:
     """Pooled estimate and interval with the marks of its notes."""
-    return estimate(result["estimate"], result["ci_lb"], result["ci_ub"]) + "".join(pooled_marks(result, marks))
+    return estimate(result["estimate"], result["ci_lb"], result["ci_ub"]) + "".join(pooled_marks(result, review, marks))
 
 
-def pooled_marks(result: Mapping[str, Any], marks: Marks) -> list[str]:
+def pooled_marks(result: Mapping[str, Any], review: Review, marks: Marks) -> list[str]:
     """Marks of what must be known of a pooled value: an interval over nearly everything, an answer on the boundary."""
     notes = []
     if result["ci_ub"] - result["ci_lb"] > WIDE_INTERVAL:
-        notes.append("The interval covers nearly the whole scale: these data are compatible with almost any response.")
+        notes.append(
+            "The interval covers nearly the whole scale: these data are compatible with almost any proportion."
+        )
     status = result["status"]
     if status in EVERYBODY:
         notes.append(
-            f"{EVERYBODY[status]} responded: the interval is the exact one of the summed counts; the variance between "
-            "studies cannot be estimated."
+            f"{EVERYBODY[status]} {review.policy['unit']} {review.response.event_singular}: the interval is the exact "
+            "one of the summed counts; the variance between studies cannot be estimated."
         )
     elif status == "tau2_zero":
         notes.append("The variance between studies is estimated as zero, the boundary of its range.")
@@ -187,13 +194,13 @@ def level_cell(level: Mapping[str, Any], marks: Marks) -> str:
     return words + marks.mark(NOT_IN_NUMBER) if level["level_in_number"] == "no" else words
 
 
-def disease_cell(analysis: Analysis, marks: Marks) -> str:
+def disease_cell(analysis: Analysis, review: Review, marks: Marks) -> str:
     """Studies, counts, pooled value and level of a treatment in one disease, and how many studies are not included."""
     result, parts = analysis.result, []
     if result["k"]:
         parts.append(f"{counted(int(result['k']), 'study', 'studies')}; {fraction(result['events'], result['n'])}")
     if analysis.pooled:
-        parts.append(f"pooled {pooled_value(result, marks)}")
+        parts.append(f"pooled {pooled_value(result, review, marks)}")
     if result["k_left_out"]:
         parts.append(f"{int(result['k_left_out'])} not included")
     if result["k_awaiting"]:

@@ -33,6 +33,7 @@ from small_evidence.tables.parts import (
     response_column,
     spread,
     studies_of,
+    subject_column,
     tau2_words,
     treatments,
 )
@@ -40,6 +41,7 @@ from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import (
     NOTE_NR,
     NOTHING,
+    capital,
     cell,
     counted,
     coverage,
@@ -54,6 +56,7 @@ from small_evidence.wording import (
     word,
 )
 
+DEFINED = "Outcome defined as"
 BOUNDS = "Interval"  # name of a column; its heading has the coverage
 SECONDARY = "Based wholly or partly on counts known from a secondary source only (see Table III)."
 STARRED = "* Study of which no arm is included in the analysis of all diseases."
@@ -97,7 +100,7 @@ def table_iii(review: Review) -> Table:
         Column("Study", 21),
         Column("Disease", 10),
         Column("Outcome", 12),
-        Column("Response defined as", 30),
+        Column(DEFINED, 30),
         Column("Follow-up", 14),
         Column("Known from", 10),
         Column(RESPONSE, 14, "right", heading=counts_head(review)),
@@ -106,6 +109,7 @@ def table_iii(review: Review) -> Table:
     )
     frame = pd.DataFrame(rows, columns=["Treatment", *(column.name for column in columns)])
     named = {disease for row in rows for disease in row["diseases"]}
+    events = capital(review.response.noun_plural)
     notes = [
         *model_notes(review),
         f"{columns[7].title}: exact (Clopper-Pearson) for arms and sums, of the model for pooled values.",
@@ -116,7 +120,7 @@ def table_iii(review: Review) -> Table:
         NOTE_NR,
     ]
     return Table(
-        "table_iii", "Table III", "Responses by treatment", frame, columns, group="Treatment",
+        "table_iii", "Table III", f"{events} by {review.subject.singular}", frame, columns, group="Treatment",
         emphasised=tuple(emphasised), footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
     )  # fmt: skip
 
@@ -148,7 +152,7 @@ def analysis_table(review: Review, analysis: Analysis) -> Table:
         )
         result = _result_rows(first, review, marks)
         for row in result:  # the spread of a pooled value
-            row["In the analysis"] = row["Response defined as"]
+            row["In the analysis"] = row[DEFINED]
         result[-1]["about"] = {"response": ";".join(first.entered["response_ids"])}
         result[0]["about"] = result[0]["about"] | {"id": " ".join(f"analysis-{one.name}" for one in group)}
         emphasised += range(len(rows), len(rows) + len(result))
@@ -195,7 +199,7 @@ def _arm_row(
         "Study": review.labels.study.get(study, study),
         "Disease": joined(short.get(row["disease"], cell(row["disease"])) for row in used),
         "Outcome": joined(outcome_label(row["outcome"], review) for row in used),
-        "Response defined as": joined(cell(row["response_definition"]) for row in used),
+        DEFINED: joined(cell(row["response_definition"]) for row in used),
         "Follow-up": joined(cell(row["follow_up"]) for row in used),
         "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in used),
         RESPONSE: "NR" if missing(x) and missing(n) else fraction(x, n),
@@ -216,7 +220,7 @@ def _result_rows(analysis: Analysis, review: Review, marks: Marks) -> list[Row]:
     k = counted(int(result["k"]), "study", "studies")
     summed = {
         "Study": f"Summed, {k}" if analysis.pooled else f"Not pooled: {not_pooled_reason(result, review)}",
-        "Response defined as": NOTHING,
+        DEFINED: NOTHING,
         RESPONSE: fraction(result["events"], result["n"]) if result["k"] else NOTHING,
         BOUNDS: interval(result["crude_ci_lb"], result["crude_ci_ub"]) if result["k"] else NOTHING,
     }
@@ -224,8 +228,8 @@ def _result_rows(analysis: Analysis, review: Review, marks: Marks) -> list[Row]:
     if analysis.pooled:
         pooled = {
             "Study": f"Pooled, {k}",
-            "Response defined as": spread(result),
-            RESPONSE: percent(result["estimate"]) + "".join(pooled_marks(result, marks)),
+            DEFINED: spread(result),
+            RESPONSE: percent(result["estimate"]) + "".join(pooled_marks(result, review, marks)),
             BOUNDS: interval(result["ci_lb"], result["ci_ub"]),
         }
         lines = [pooled, summed]
@@ -241,7 +245,7 @@ def _spread_note(review: Review) -> list[str]:
         return []
     return [
         "Between-study variance (tau², with its interval) is on the logit scale; a prediction interval shows the "
-        "response expected in a further study."
+        "proportion expected in a further study."
     ]
 
 
@@ -281,9 +285,8 @@ def table_iv(review: Review) -> Table:
         *abbreviations(diseases, review["diseases"]),
         NOTE_NR,
     ]
-    title = "Level of evidence and response by treatment and disease" + (
-        f": {review.condition}" if review.condition else ""
-    )
+    title = f"Level of evidence and {review.response.noun_plural} by {review.subject.singular} and disease"
+    title += f": {review.condition}" * bool(review.condition)
     return Table(
         "table_iv", "Table IV", title, frame, columns, group="Class", emphasised=tuple(emphasised),
         footnotes=tuple(notes), about=tuple(row["about"] for row in rows),
@@ -328,21 +331,21 @@ def _treatment_row(
     }
     for disease, found in here.items():
         only_level = level_text(levels[disease]["level"]) if levels[disease] else NOTHING
-        row[disease] = disease_cell(found, marks) if found else only_level
+        row[disease] = disease_cell(found, review, marks) if found else only_level
     return row
 
 
 def _table_iv_columns(review: Review, diseases: Iterable[str], verdicts: bool) -> tuple[Column, ...]:
     short = review.labels.disease_short
     return (
-        Column("Treatment", 17),
+        subject_column(review),
         Column("Level", 6),
         *([Column("Published verdict", 10)] if verdicts else []),
         Column("Direction", 8.5),
         Column("Included", 7.5, "center", over="Studies"),
         Column("Not included", 7.5, "center", over="Studies"),
         Column("Without counts", 7.5, "center", over="Studies"),
-        Column("Patients", 7.5, "center"),
+        Column("Patients", 7.5, "center", thousands=True),
         response_column(review, 14),
         pooled_column(review),
         *(Column(disease, 11.5, over="By disease", heading=short[disease]) for disease in diseases),
@@ -352,7 +355,7 @@ def _table_iv_columns(review: Review, diseases: Iterable[str], verdicts: bool) -
 
 def _table_iv_notes(review: Review, verdicts: bool) -> list[str]:
     """What the reader of Table IV must know, in the order in which the columns raise the question."""
-    single = [one for one in review.analyses.values() if one.scope == "therapy" and one.disease == ALL]
+    single = review.studied
     done = [one for one in single if one.pooled]
     only = sum(not one.result["k"] and not one.result["k_left_out"] for one in single)
     notes = [
@@ -375,5 +378,5 @@ def _table_iv_notes(review: Review, verdicts: bool) -> list[str]:
         notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{unknown}")
     words = missing_counts_words(review)
     if only:
-        words += f" {counted(only, 'treatment')} {'has' if only == 1 else 'have'} only such studies."
+        words += f" {counted(only, *review.subject)} {'has' if only == 1 else 'have'} only such studies."
     return [*notes, f"{words} Missing counts are not taken as zero."]

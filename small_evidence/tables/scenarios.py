@@ -21,6 +21,7 @@ from small_evidence.tables.parts import (
     pooled_column,
     response_cell,
     response_column,
+    subject_column,
 )
 from small_evidence.tables.table import Column, Marks, Table
 from small_evidence.wording import NOTE_NR, NOTHING, cell, counted, ids_in, joined, word
@@ -55,7 +56,7 @@ def scenario_table(review: Review) -> Table:
             }
         )
     columns = (
-        Column("Treatment", 18),
+        subject_column(review, 18),
         Column("Suggested", 9),
         Column("Rationale of the source", 30),
         Column(OWN, 30),
@@ -95,7 +96,7 @@ def _evidence(therapy: str, diseases: list[str], review: Review, marks: Marks) -
     for disease in diseases:
         found = review.analysis_of("therapy", therapy, disease)
         # commas within a disease, since semicolons separate the diseases
-        words = disease_cell(found, marks).replace("; ", ", ") if found else "no study"
+        words = disease_cell(found, review, marks).replace("; ", ", ") if found else "no study"
         own.append(f"{short.get(disease, cell(disease))}: {words}")
     return {
         OWN: joined(own) if diseases not in ([], [ALL]) else "not limited to a disease",
@@ -126,7 +127,7 @@ def _notes(frame: pd.DataFrame, review: Review) -> list[str]:
     notes += [
         "What is suggested, and why, is taken from the source; nothing is recommended here.",
         f"{OWN}: patients with these diseases, whatever else the scenario says of them. All diseases: all patients "
-        "with the treatment.",
+        f"with the {review.subject.singular}.",
         STUDIES_NOTE,
         *model_notes(review),
         *level_note(review),

@@ -28,6 +28,7 @@ class Column:
     align : "left", "center" or "right"
     over : str; heading shared with the neighbours that have the same one ("" = none)
     heading : str; what is printed, when it is not the name
+    thousands : bool; whether whole numbers are printed with separated thousands, which years are not
     """
 
     name: str
@@ -35,11 +36,16 @@ class Column:
     align: str = "left"
     over: str = ""
     heading: str = ""
+    thousands: bool = False
 
     @property
     def title(self) -> str:
         """The heading as printed."""
         return self.heading or self.name
+
+    def printed(self, cell: Any) -> Any:
+        """A cell as documents print it."""
+        return f"{cell:,}" if self.thousands and isinstance(cell, int) else cell
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,8 @@ class Table:
             group = str(row[self.group]) if self.group else ""
             if not made or made[-1][0] != group:
                 made.append((group, []))
-            made[-1][1].append(([row[column.name] for column in self.columns], position in self.emphasised))
+            cells = [column.printed(row[column.name]) for column in self.columns]
+            made[-1][1].append((cells, position in self.emphasised))
         return made
 
 

@@ -11,7 +11,7 @@
     if (NOTHING.test(words)) return null;
     const share = /^\d/.test(words) && /([\d,]+)\/([\d,]+)/.exec(words)?.slice(1).map((text) => Number(text.replaceAll(",", "")));
     if (share && share[1]) return share[0] / share[1];
-    const number = /^[<>]?(-?\d+(?:\.\d+)?)(?![\d.]*[\w-])/.exec(words);
+    const number = /^[<>]?(-?\d+(?:\.\d+)?)(?![\d.]*[\w-])/.exec(words.replace(/^\d{1,3}(,\d{3})+/, (count) => count.replaceAll(",", "")));
     return number ? Number(number[1]) : words.toLowerCase();
   }
 
