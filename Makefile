@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: docs run test fuzz wheel-test lint bench lock clean
+.PHONY: docs pictures walk run test fuzz wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -17,10 +17,18 @@ FUZZ_EXAMPLES ?= 500
 fuzz: .venv/ready
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -n 2 tests/test_extraction.py -k random_damage
 
-# The site in site/: every page, links checked. Serve it with: .venv/bin/mkdocs serve
-docs: .venv/ready
+# The site in site/: every page, notebooks with their outputs, links checked. Serve it with: .venv/bin/mkdocs serve
+docs: run
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r pyproject.toml --extra docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# The pictures of the README and the docs, from the results of the bundled review; needs Chromium
+pictures: run
+	@$(BIN)/python docs/draw_gallery.py
+
+# docs/walk.md: a review of ten studies from an empty folder, as it was typed and printed
+walk: .venv/ready
+	@$(BIN)/python docs/make_walk.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

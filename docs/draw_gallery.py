@@ -1,6 +1,6 @@
 """Draw the pictures of docs/gallery.md and of the README again from the results of the bundled review.
 
-Run as ``python docs/draw_gallery.py`` after `make run`.
+`make pictures` runs the review and then this.
 """
 
 from dataclasses import replace
@@ -39,12 +39,12 @@ def shrink(path: Path) -> None:
     small.save(path, optimize=True)
 
 
-def photograph(page: Path, path: Path) -> None:
-    """Write what the first screen of a page shows; needs a browser."""
+def photograph(page: Path, path: Path, width: int = 1180, height: int = 860) -> None:
+    """Write what the first screen of a page shows, so many pixels wide and high; needs a browser."""
     browser = which("chromium") or which("chromium-browser") or which("google-chrome")
     with sync_playwright() as running:
         chromium = running.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        tab = chromium.new_page(viewport={"width": 1180, "height": 860})
+        tab = chromium.new_page(viewport={"width": width, "height": height})
         tab.goto(page.as_uri())
         tab.screenshot(path=path)
         chromium.close()
@@ -68,7 +68,7 @@ def main() -> None:
     figure = forest_plot(review, "diltiazem", screen, subgroups="disease")
     save(figure, GALLERY / "forest_subgroups.png")
     photograph(PROJECT / "results/report.html", GALLERY / "report.png")
-    (PROJECT / "docs/summary_forest.png").write_bytes((GALLERY / "summary_forest.png").read_bytes())
+    photograph(PROJECT / "results/tables/table_iv.html", GALLERY / "table_iv.png", width=1640, height=620)
 
 
 if __name__ == "__main__":

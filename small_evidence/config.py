@@ -17,6 +17,7 @@ import yaml
 
 from small_evidence import ReviewError, shown, unprintable
 from small_evidence.places import WORKFLOW
+from small_evidence.standards import Standards
 
 FILE = "config/config.yaml"
 SCHEMA = WORKFLOW / "schemas/config.schema.yaml"
@@ -25,6 +26,13 @@ SCHEMA = WORKFLOW / "schemas/config.schema.yaml"
 RENAMED_KEYS = {
     "grading": {"reference_line": "response_threshold"},
     "synthesis": {"least_studies": "min_studies", "least_arm": "min_arm_size", "level": "conf_level"},
+}
+# Words for a rule of the schema whose own message names no reader's term
+MISSING = {
+    "minLength": "empty; a text is needed",
+    "minItems": "empty; at least one is needed",
+    "uniqueItems": "one of the list is there twice",
+    "required": "without a name",
 }
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -57,7 +65,7 @@ def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
         raise ReviewError(f"{FILE}: sections with keys are needed (title: ...), not {shown(given)}")
     filled: dict[str, Any] = _filled(given, schema())
     renamed = list(_renamed(given))
-    errors = [*_unprintable(given), *renamed, *_errors(filled, schema())]
+    errors = [*_unprintable(given), *renamed, *_errors(filled, schema()), *_wrong_figures(filled["figures"])]
     if errors:
         way = ["Written for an earlier version; `small-evidence migrate` brings it to this one."] if renamed else []
         raise ReviewError("\n".join([*(f"{FILE}, {error}" for error in errors), *way]))
@@ -150,11 +158,34 @@ def _errors(config: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterator[str
             near = _nearest(error.instance, allowed)
             yield f"{place}: {shown(error.instance)} is not allowed{near}; allowed: {', '.join(map(str, allowed))}"
         elif error.validator == "pattern":
-            yield f"{place}: {shown(error.instance)} is not of the form 0000-0000-0000-0000 of an ORCID"
+            yield f"{place}: {shown(error.instance)} is not of the form {error.schema['description']}"
+        elif error.validator in MISSING:
+            yield f"{place}: {MISSING[error.validator]}"
         elif error.validator == "type":
             yield f"{place}: {shown(error.instance)} is not of type {error.validator_value}"
         else:
             yield f"{place}: {error.message}"
+
+
+def _wrong_figures(choices: object) -> Iterator[str]:
+    """A preset that is not there, and an axis that ends where it begins or before."""
+    if not isinstance(choices, Mapping):
+        return
+    preset, axis = choices.get("preset"), choices.get("axis")
+    presets = Standards().journals
+    allowed = [*presets, *(f"{name}/{width}" for name in presets for width in _widths(presets, name))]
+    if isinstance(preset, str) and preset not in allowed:
+        near = _nearest(preset, allowed)
+        yield f"figures: preset: {shown(preset)} is not allowed{near}; allowed: {', '.join(allowed)}"
+    ends = axis if isinstance(axis, list) and all(isinstance(end, (int, float)) for end in axis) else []
+    if len(ends) == 2 and not ends[0] < ends[1]:
+        yield f"figures: axis: {axis} does not begin below its end; allowed: such as [0, 20]"
+
+
+def _widths(presets: Mapping[str, Any], name: str) -> Mapping[str, float]:
+    """Widths of a preset, or of the one that it is made from."""
+    widths: Mapping[str, float] = presets[name].get("widths_mm") or _widths(presets, presets[name]["inherits"])
+    return widths
 
 
 def _nearest(value: object, allowed: Iterable[object]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 # What each rule did, in words
 STEPS = {
     "check": "tables checked",
-    "compare_extractions": "second extraction compared, if there is one",
+    "compare_extractions": "",  # prints what is to be decided itself, where there is a second extraction
     "synthesise": "studies graded and pooled",
     "present": "tables, texts and report written",
     "draw": "figures drawn",
@@ -74,8 +74,9 @@ class Screen(logging.Handler):
             self.finished = STEPS.get(rule, rule.replace("_", " "))
         elif event == LogEvent.PROGRESS:
             self.is_complete = fields["done"] == fields["total"]
-            seconds = time.time() - self.since
-            self.show(f"{fields['done']} of {fields['total']}: {self.finished} ({seconds:.0f} s)")
+            if self.finished:
+                seconds = time.time() - self.since
+                self.show(f"{fields['done']} of {fields['total']}: {self.finished} ({seconds:.0f} s)")
         elif event == LogEvent.JOB_ERROR:
             self.logs += map(str, fields["log"])
         elif event == LogEvent.GROUP_ERROR:

@@ -52,3 +52,43 @@ def test_marks_of_order_and_halves_of_signs_are_refused_with_the_key():
     assert found == [
         f"{FILE}, {place}" for place in ("review: title", "review: class_labels: drugs", "figures: columns")
     ]
+
+
+# A wrong value of every key that has a closed list or a form, and the hint that its message gives
+@pytest.mark.parametrize(
+    ("section", "key", "value", "hint"),
+    [
+        ("review", "title", "", "empty; a text is needed"),
+        ("review", "titel", "x", "nearest is title"),
+        ("publication", "authors", [{"name": "A", "orcid": "1"}], "0000-0000-0000-0000"),
+        ("publication", "authors", [{"orcid": "0000-0000-0000-0000"}], "without a name"),
+        ("publication", "authors", [{"name": "A", "roles": ["Methodolgy"]}], "nearest is Methodology"),
+        ("publication", "databases", "PubMed", "not of type array"),
+        ("extraction", "require_adjudication", "maybe", "not of type boolean"),
+        ("grading", "scheme", "modified_oxfrod", "nearest is modified_oxford"),
+        ("synthesis", "method", "glm", "nearest is glmm"),
+        ("synthesis", "interval", "hk", "profile_student"),  # of another method
+        ("synthesis", "priors", {"bsd": 1}, "nearest is b_sd"),
+        ("synthesis", "response", "compleet", "nearest is complete"),
+        ("synthesis", "unit", "patients", "nearest is patient"),
+        ("synthesis", "secondary_sources", "exlude", "nearest is exclude"),
+        ("synthesis", "verified_only", "yes", "not of type boolean"),
+        ("synthesis", "covariates", ["Dose mg"], "small letters"),
+        ("synthesis", "covariates", ["dose", "dose"], "twice"),
+        ("figures", "preset", "jaaad", "nearest is jaad"),
+        ("figures", "preset", "bmj/singel", "nearest is bmj/single"),
+        ("figures", "formats", ["jpg"], "nearest is png"),
+        ("figures", "formats", [], "at least one"),
+        ("figures", "order", "yaer", "nearest is year"),
+        ("figures", "axis", [20, 0], "does not begin below its end"),
+        ("figures", "columns", ["doses"], "nearest is dose"),
+        ("figures", "flow_hide", ["database"], "nearest is databases"),
+    ],
+)
+def test_a_wrong_choice_is_one_sentence_with_the_nearest(section, key, value, hint):
+    with pytest.raises(ReviewError) as error:
+        complete_config({section: {key: value}})
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"{FILE}, {section}: ")
+    assert key in line
+    assert hint in line

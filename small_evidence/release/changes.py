@@ -12,12 +12,15 @@ from typing import Any
 
 import pandas as pd
 
+from small_evidence.config import with_defaults
 from small_evidence.extraction.schema import ALL, LABELS, SILENT
+from small_evidence.release.triggers import due
 from small_evidence.wording import missing, per_cent
 
 CHANGES = ["kind", "about", "id", "column", "before", "after", "cause"]
 # Every kind of change, most important first
 KINDS = (
+    "update_due",
     "direction", "newly_pooled", "no_longer_pooled", "treatment_added", "treatment_removed", "level", "study_level",
     "study_added", "study_removed", "study_status", "row_added", "row_removed",
     "pooled_result", "sum_of_counts", "prediction_interval", "analysis_added", "analysis_removed", "arm_entered",
@@ -44,7 +47,7 @@ EVENT_CELLS = ("reporting", "n_patients", "n_at_risk", "serious")
 # Cells on which a number or a level can depend
 STUDY_DATA = ("status", *STUDY_CELLS[1:])
 RESPONSE_DATA = RESPONSE_CELLS
-NOT_COMPARED = ("figures", "publication", "review.class_labels")  # choices of how results look
+NOT_COMPARED = ("figures", "publication", "review.class_labels", "update")  # choices of how results look
 
 Row = Mapping[Any, Any]
 Cell = tuple[str, str, str]  # column, before, after
@@ -75,8 +78,9 @@ def compare_results(before: Release, now: Release) -> pd.DataFrame:
     -------
     DataFrame with the columns CHANGES, a row a changed cell, most important first: kind (of KINDS), about (the table,
     or "choices"), id (of the study, response row, analysis, claim or choice; parts joined by ":"), column, before and
-    after (as in the tables; empty with column "" where the whole row is new or gone), cause (codes of CAUSES). No row:
-    nothing changed. Without any table in `before` nothing is compared.
+    after (as in the tables; empty with column "" where the whole row is new or gone), cause (codes of CAUSES; "" of a
+    trigger of a new version, whose id is trigger:analysis). No row: nothing changed.
+    Without any table in `before` nothing is compared.
     """
     if not before.frames:
         return pd.DataFrame(columns=CHANGES)
@@ -138,10 +142,12 @@ class _Comparison:
         renamed = _named_as_now(before.frames, now.frames)
         self.both = {name: (renamed[name], now.frames[name]) for name in now.frames if name in renamed}
         self.choices = list(_choices(before.config, now.config))
+        self.triggers = with_defaults(now.config)["update"]
         self.altered = self._altered_studies()
         self.touched = self._touched_analyses()
 
     def changes(self) -> Iterator[Change]:
+        yield from self._due()
         yield from self._pooled()
         yield from self._levels()
         yield from self._studies()
@@ -203,6 +209,13 @@ class _Comparison:
         chosen = any(not sections or name.startswith(sections) for name, _, _ in self.choices)
         found = ["data"] * touched + ["choices"] * chosen
         return ";".join(found) or "program"
+
+    def _due(self) -> Iterator[Change]:
+        """Triggers of a new version; `before` is the share from which one is due, `after` what was reached."""
+        before, now = ({name: pair[side] for name, pair in self.both.items()} for side in (0, 1))
+        for one in due(before, now, self.triggers):
+            cell = (one.trigger, _text(one.least), _text(one.reached))
+            yield _change("update_due", "choices", f"{one.trigger}:{one.about}", cell, "")
 
     # Results -----------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from small_evidence.wording import (
 
 # Heading -> its kinds of change, in the order of the text, with what one and several of a kind are called
 HEADINGS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "New version": {"update_due": ("reason for a new version", "reasons for a new version")},
     "Conclusions": {
         "direction": ("direction changed", "directions changed"),
         "newly_pooled": ("result newly pooled", "results newly pooled"),
@@ -94,6 +95,7 @@ CELLS = {
     "reporting": "reporting", "n_at_risk": "patients at risk", "serious": "serious",
 }  # fmt: skip
 CAUSES = {
+    "": "",
     "data": "",
     "data;choices": " Choices of the review changed too.",
     "choices": " No study of it changed; choices of the review did.",
@@ -136,6 +138,8 @@ def changes_text(changes: pd.DataFrame, release: str) -> Text:
         return Text("changes", "What changed", (f"Nothing changed since release {release}.",))
     told = changes[changes["words"] != ""]
     blocks: list[Any] = [summary(told)]
+    if "update_due" not in set(told["kind"]):
+        blocks.append("No new version is due by the criteria of the review (section update of its configuration).")
     for heading, kinds in HEADINGS.items():
         sentences = told.loc[told["kind"].isin(list(kinds)), "words"]
         blocks += [Heading(heading), *map(Item, sentences)] if len(sentences) else []
@@ -168,6 +172,7 @@ class _Sentences:
 
     def sentence(self, kind: str, name: str, cells: list[Row]) -> str:
         makers: Mapping[str, Callable[[str, list[Row]], str]] = {
+            "update_due": self._due,
             "direction": self._direction, "newly_pooled": self._pooling, "no_longer_pooled": self._pooling,
             "treatment_added": self._analysis, "treatment_removed": self._analysis,
             "analysis_added": self._analysis, "analysis_removed": self._analysis,
@@ -232,6 +237,18 @@ class _Sentences:
         return result_words(row) + (f" ({reason})" if reason else "")
 
     # Results -----------------------------------------------------------------------------------------------
+
+    def _due(self, name: str, cells: list[Row]) -> str:
+        """Why a new version is due, by the choice that says so."""
+        trigger, about = name.split(":", 1)
+        if trigger == "level_changed":
+            label = self._of_analysis(self._rows("therapy_levels", ("scope", "therapy", "disease"), about)[1])
+            return f"A new version is due: the level of evidence of {label} changed."
+        reached, least = (percent(float(cells[0][side])) for side in ("after", "before"))
+        if trigger == "interval_narrowed":
+            label = self._of_analysis(self._rows("pooled", ("analysis",), about)[1])
+            return f"A new version is due: the interval of {label} is narrower by {reached} (due from {least})."
+        return f"A new version is due: {reached} of the analysed studies are new (due from {least})."
 
     def _direction(self, name: str, cells: list[Row]) -> str:
         lines = [f"{review.response_threshold:.0%}" for review in self.reviews]
