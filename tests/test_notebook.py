@@ -1,29 +1,53 @@
-"""The notebooks run as they stand, on a review that was run."""
+"""The notebooks run as they stand, on the tables and results of the bundled review."""
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from small_evidence.review import read_review
+from small_evidence.names import RESULT_TABLES
+from small_evidence.review import PROCESSED, RESULTS, save_results, save_tables
+from tests.conftest import PROJECT
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = PROJECT / "notebooks"
 
 
-@pytest.fixture
-def cells(calcinosis):
+@pytest.fixture(scope="module")
+def folder(synthesised, tmp_path_factory):
+    """What a run leaves of the bundled review and the notebooks read: tables, choices and results."""
+    folder = tmp_path_factory.mktemp("calcinosis")
+    for name in ("data/raw", "config", "notebooks"):
+        shutil.copytree(PROJECT / name, folder / name)
+    save_tables(synthesised.tables, folder / PROCESSED)
+    save_results(synthesised, [folder / RESULTS / f"{name}.csv" for name in RESULT_TABLES])
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Contents of every file below a folder, by name."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def cells(folder):
     """Function that runs a notebook: what each of its code cells shows, by the kind of it."""
 
     def run(name: str) -> list[dict]:
         notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
-        folder = {"metadata": {"path": calcinosis.path("notebooks")}}
-        NotebookClient(notebook, timeout=120, resources=folder).execute()
-        outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-        return [shown[0].get("data", {"text": shown[0].get("text")}) if shown else {} for shown in outputs]
+        place = {"metadata": {"path": folder / "notebooks"}}
+        NotebookClient(notebook, timeout=120, resources=place).execute()
+        return [shown(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
 
     return run
+
+
+def shown(outputs: list) -> dict[str, str]:
+    """What a cell shows; printed text, which comes in one part or several, as "text"."""
+    printed = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
+    return {"text": printed} if printed else dict(outputs[0].get("data", {})) if outputs else {}
 
 
 def rows(cell: dict) -> dict[str, list[str]]:
@@ -65,16 +89,16 @@ def test_sensitivity_shows_what_every_choice_does_and_its_words_hold(cells):
     assert [high - low for low, high in spans] == sorted(high - low for low, high in spans)
 
 
-def test_the_middle_of_the_answer_is_where_the_sensitivity_notebook_says(calcinosis):
-    found = read_review(calcinosis.folder)["sensitivity"].query("analysis == 'diltiazem' and pooled == 'yes'")
+def test_the_middle_of_the_answer_is_where_the_sensitivity_notebook_says(synthesised):
+    found = synthesised["sensitivity"].query("analysis == 'diltiazem' and pooled == 'yes'")
     assert found["estimate"].between(0.45, 0.65).all()
     differing = found.query("tau2 != 0")
     assert (differing["ci_lb"] < 0.4).all()
     assert (differing["ci_ub"] > 0.6).all()
 
 
-def test_a_study_is_added_to_a_copy_refused_mended_graded_and_pooled(calcinosis, cells):
-    before = calcinosis.files("data/raw", "results")
+def test_a_study_is_added_to_a_copy_refused_mended_graded_and_pooled(folder, cells):
+    before = files(folder)
     _, _, _, slip, mended, level, both, plot, _ = cells("03_add_a_study.ipynb")
     assert slip["text"].splitlines()[0] == "1 error in data/raw; nothing was changed:"
     assert re.fullmatch(
@@ -87,4 +111,4 @@ def test_a_study_is_added_to_a_copy_refused_mended_graded_and_pooled(calcinosis,
     assert rows(both)["Before"][:3] == ["4", "21/41 (51.2%)", "54.8"]
     assert rows(both)["After"][:3] == ["5", "34/62 (54.8%)", "55.5"]
     assert "image/svg+xml" in plot
-    assert calcinosis.files("data/raw", "results") == before
+    assert files(folder) == before
