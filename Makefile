@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: docs pictures walk run test fuzz wheel-test lint bench lock clean
+.PHONY: archive docs pictures walk run test fuzz wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -16,6 +16,13 @@ wheel-test: .venv/ready
 FUZZ_EXAMPLES ?= 500
 fuzz: .venv/ready
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -n 2 tests/test_extraction.py -k random_damage
+
+# The archive of the review, checked by the validator of RO-Crate, which has an environment of its own
+archive: .venv/ready
+	$(BIN)/snakemake results/archive.zip
+	@test -x .venv/archive/bin/python || $(PYTHON) -m venv .venv/archive
+	@$(BIN)/uv pip install --quiet --python .venv/archive/bin/python "roc-validator>=0.13,<0.14" "rocrate>=0.16,<0.17"
+	.venv/archive/bin/python tests/validate_archive.py results/archive.zip
 
 # The site in site/: every page, notebooks with their outputs, links checked. Serve it with: .venv/bin/mkdocs serve
 docs: run

@@ -83,3 +83,26 @@ rule publish_site:
         "../../environment.yml"
     script:
         "../scripts/publish_site.py"
+
+
+# Tables, choices, code, results and their record in one RO-Crate: snakemake results/archive.zip
+rule archive:
+    input:
+        CHECKED,
+        PROCESSED,
+        RESULTS,
+        DOCUMENTS,
+        CHANGES,
+        FIGURES,
+        REPORT,
+        REPORT_PDF,
+        provenance=PROVENANCE,
+        library=PRINTING,
+    output:
+        archive=update("results/archive.zip"),
+    log:
+        "results/logs/archive.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/archive.py"
