@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: archive docs pictures walk run test fuzz wheel-test lint bench lock clean
+.PHONY: archive docs pictures walk run test faults fuzz wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -12,10 +12,17 @@ test: .venv/ready
 wheel-test: .venv/ready
 	WHEEL_TEST=1 $(BIN)/pytest -n0 tests/test_packaging.py
 
-# random damage to tables and files, new at each run: `make fuzz FUZZ_EXAMPLES=5000`
-FUZZ_EXAMPLES ?= 500
+# Random inputs, new at each run, counted: `make fuzz FUZZ_EXAMPLES=1600` tries 100,000.
+FUZZ_EXAMPLES ?= 100
 fuzz: .venv/ready
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest -n 2 tests/test_extraction.py -k random_damage
+	@rm -f fuzz.csv
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_RECORD=fuzz.csv $(BIN)/pytest -n0 tests/test_fuzz.py tests/test_extraction.py -k "fuzz or random_damage"; \
+	  status=$$?; awk -F, '{print; all += $$2} END {print all " inputs"}' fuzz.csv; exit $$status
+
+# A run killed at 60 seeded moments, and full disks, other users, clocks and places
+FAULTS_KILLS ?= 60
+faults: .venv/ready
+	FAULTS_ALL=1 FAULTS_KILLS=$(FAULTS_KILLS) FAULTS_TARGETS= $(BIN)/pytest -n0 tests/faults
 
 # The archive of the review, checked by the validator of RO-Crate, which has an environment of its own
 archive: .venv/ready

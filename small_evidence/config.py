@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,7 @@ MISSING = {
     "uniqueItems": "one of the list is there twice",
     "required": "without a name",
 }
+LIMITS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -121,7 +123,7 @@ def _filled(given: Any, part: Mapping[str, Any]) -> Any:
 
 
 def _unprintable(given: Any, place: str = "") -> Iterator[str]:
-    """Keys and texts that cannot be printed, by place in the file."""
+    """Keys and texts that cannot be printed and numbers without end, by place in the file."""
     if isinstance(given, Mapping):
         for key, value in given.items():
             if words := unprintable(str(key)):
@@ -132,6 +134,8 @@ def _unprintable(given: Any, place: str = "") -> Iterator[str]:
             yield from _unprintable(value, place)
     elif isinstance(given, str) and (words := unprintable(given)):
         yield f"{place}: {words}"
+    elif isinstance(given, float) and not math.isfinite(given):
+        yield f"{place}: {given} is not a number to compute with"
 
 
 def _renamed(config: Mapping[str, Any]) -> Iterator[str]:
@@ -163,6 +167,10 @@ def _errors(config: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterator[str
             yield f"{place}: {MISSING[error.validator]}"
         elif error.validator == "type":
             yield f"{place}: {shown(error.instance)} is not of type {error.validator_value}"
+        elif error.validator in LIMITS:
+            yield f"{place}: {error.instance} is not allowed; allowed: {_range(error.schema)}"
+        elif error.validator == "anyOf":
+            yield f"{place}: {shown(error.instance)} is not allowed; allowed: {_values('', error.schema)}"
         else:
             yield f"{place}: {error.message}"
 
@@ -269,8 +277,7 @@ def _range(rules: Mapping[str, Any]) -> str:
     >>> _range({"type": "integer", "minimum": 2}), _range({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
     ('whole number, at least 2', 'number, above 0, at most 1')
     """
-    limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    parts = [f"{words} {rules[key]:g}" for key, words in limits.items() if key in rules]
+    parts = [f"{words} {rules[key]:g}" for key, words in LIMITS.items() if key in rules]
     return ", ".join(["whole number" if rules["type"] == "integer" else "number", *parts])
 
 

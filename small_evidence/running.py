@@ -35,7 +35,22 @@ def run_review(folder: Path, targets: Sequence[str] = (), cores: int | None = No
     read_config(folder)
     snakefile = (folder / "Snakefile").resolve() if (folder / "Snakefile").exists() else SNAKEFILE
     with chdir(folder):
+        _find_cache()
         return int(not _execute(snakefile, targets, cores or os.cpu_count() or 1))
+
+
+def _find_cache() -> None:
+    """Take a folder of the review for Snakemake's cache where that of the user cannot be written."""
+    from snakemake.common import get_appdirs  # type: ignore[import-untyped]  # has no types
+
+    cache = Path(get_appdirs().user_cache_dir)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(cache, os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        os.environ["XDG_CACHE_HOME"] = str(Path(".snakemake/cache").resolve())
 
 
 def _execute(snakefile: Path, targets: Sequence[str], cores: int) -> bool:

@@ -92,3 +92,30 @@ def test_a_wrong_choice_is_one_sentence_with_the_nearest(section, key, value, hi
     assert line.startswith(f"{FILE}, {section}: ")
     assert key in line
     assert hint in line
+
+
+# Values that once hung or broke a run, and their neighbours; each is refused with the range that is allowed.
+@pytest.mark.parametrize(
+    ("section", "key", "value", "allowed"),
+    [
+        ("synthesis", "conf_level", 0.9999999999999999, "at least 0.5, at most 0.9999"),
+        ("synthesis", "conf_level", 0.49, "at least 0.5, at most 0.9999"),
+        ("synthesis", "conf_level", float("nan"), "nan is not a number"),
+        ("synthesis", "min_studies", 1, "whole number, at least 2"),
+        ("synthesis", "min_arm_size", 0, "whole number, at least 1"),
+        ("synthesis", "time_point", float("inf"), "number, at least 0, at most 1200"),
+        ("synthesis", "time_point", "lats", "`first`, `last` or number"),
+        ("grading", "response_threshold", 1, "above 0, below 1"),
+        ("grading", "response_threshold", 0, "above 0, below 1"),
+        *(
+            ("synthesis", "priors", {key: value}, "at least 0.01, at most 100")
+            for key in ("b_sd", "tau_scale")
+            for value in (1e6, 1e308, float("inf"), 0, 1e-300, -1)
+        ),
+    ],
+)
+def test_a_number_beyond_its_range_is_refused_with_the_range(section, key, value, allowed):
+    with pytest.raises(ReviewError) as error:
+        complete_config({section: {key: value}})
+    assert f"{section}: {key}" in str(error.value)
+    assert allowed in str(error.value)

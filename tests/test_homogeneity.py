@@ -57,6 +57,13 @@ def test_two_studies_of_one_size_are_fishers_test(sizes, data):
     assert homogeneity_p(x, [n, n]) == pytest.approx(fisher_exact([x, [n - x[0], n - x[1]]]).pvalue, abs=1e-9)
 
 
+def test_arms_of_many_thousands_with_none_or_nearly_all():
+    """The probability of the observed table of the small arms is less than the smallest number there is."""
+    found = homogeneity_test([0, 0, 0, 68646], [15984, 21677, 10, 71137])
+    assert found.how == "random_tables"
+    assert 0 < found.p < 0.01
+
+
 def test_minocycline():
     assert homogeneity_p([8, 34], [9, 78]) == pytest.approx(fisher_exact([[8, 1], [34, 44]]).pvalue, abs=1e-12)
 

@@ -150,7 +150,8 @@ def _p_of_random_tables(
     p, p_se = 1.0, 1.0
     while tails.size <= MOST_DRAWS and p_se > max(PRECISION[0] * p, PRECISION[1]):
         far, whole = _tails(drawn.sum(1), _distance(drawn, n, share).sum(1), second, edge)
-        tails = np.append(tails, far / whole)
+        # of a table so unlikely that no digit of its probability is left, all that complete it count as far
+        tails = np.append(tails, np.divide(far, whole, out=np.ones_like(far), where=whole > 0))
         if tails.size > 1:
             p, p_se = float(tails.mean()), float(tails.std() / np.sqrt(tails.size))
         drawn = random.multivariate_hypergeometric(groups, events, size=DRAWS, method="marginals")[:, :-1]
