@@ -532,7 +532,15 @@ def check_extraction(
     """
     tables, faults = _read(Path(folder), covariates)
     second, found = _read_second(Path(folder))
-    return _check(tables, faults + found, shown_folder(folder), year, second, require_adjudication, instruments)
+    return _check(
+        tables,
+        faults + found,
+        shown_folder(folder),
+        year,
+        second=second,
+        require_adjudication=require_adjudication,
+        instruments=instruments,
+    )
 
 
 def refuse_changed(content: Mapping[str, str]) -> None:
@@ -631,6 +639,7 @@ def _check(
     faults: list[Fault],
     where: str,
     year: int | None,
+    *,
     second: Tables | None = None,
     require_adjudication: bool = False,
     instruments: Mapping[str, appraisals.Instrument] | None = None,

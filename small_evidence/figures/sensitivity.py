@@ -134,7 +134,7 @@ def _variants_forest(
 
 
 def _beside_primary(
-    review: Review, one: Analysis, title: str, columns: list[Column], rows: list[Row], style: Style, note: str = ""
+    review: Review, one: Analysis, title: str, columns: list[Column], rows: list[Row], style: Style, *, note: str = ""
 ) -> Drawing:
     """Rows drawn on the band of the primary analysis, with its model named below."""
     span = span_of(review, rows)
@@ -183,7 +183,7 @@ def methods_forest(review: Review, analysis: str, style: Style = SCREEN) -> Draw
         "Paule-Mandel; REML, restricted maximum likelihood; ML, maximum likelihood; EB, empirical Bayes; HE, Hedges; "
         "SJ, Sidik-Jonkman."
     )
-    return _beside_primary(review, one, title, columns, rows, style, note)
+    return _beside_primary(review, one, title, columns, rows, style, note=note)
 
 
 def _method_words(variant: Mapping[Any, Any]) -> str:

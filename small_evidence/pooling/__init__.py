@@ -80,7 +80,7 @@ def pool_responses(
     """
     x, n = _check_counts(xi, ni)
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
-    columns = _pool(x, n, np.zeros(x.size, int), 1, method, conf_level, options)
+    columns = _pool(x, n, np.zeros(x.size, int), 1, method, conf_level, options=options)
     return pd.Series({name: columns[name][0] for name in RECORD}, dtype=object)
 
 
@@ -136,7 +136,9 @@ def pool_many(
     else:
         number, keys = np.zeros(xi.size, int), pd.DataFrame(index=range(1))
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
-    columns = _pool(xi, ni, number, len(keys), method, conf_level, options, prediction, homogeneity)
+    columns = _pool(
+        xi, ni, number, len(keys), method, conf_level, options=options, prediction=prediction, homogeneity=homogeneity
+    )
     both = set(by) & set(RECORD)
     if both:
         raise ValueError(f"columns of the result cannot be grouped by: {', '.join(sorted(both))}")
@@ -170,6 +172,7 @@ def _pool(
     size: int,
     method: str,
     conf_level: float,
+    *,
     options: Mapping[str, Any],
     prediction: bool = True,
     homogeneity: bool = True,
