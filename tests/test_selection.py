@@ -136,7 +136,7 @@ def test_unpublished_in_the_model_and_its_limit():
         with_m = pool_responses([*xi, *[0] * m], [*ni, *[1] * m], **pool)[column]
         with_fewer = pool_responses([*xi, *[0] * (m - 1)], [*ni, *[1] * (m - 1)], **pool)[column]
         assert with_m < 0.5 <= with_fewer
-        assert found.result == with_m
+        assert found.result == pytest.approx(with_m, rel=1e-12)  # pooled in one batch with other numbers of patients
 
 
 def test_unpublished_without_an_answer():

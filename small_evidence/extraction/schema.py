@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, LiteralString, NamedTuple
 
 import pandas as pd
@@ -892,6 +893,11 @@ def reference(table: str, column: str) -> tuple[str, tuple[str, ...]]:
 
 def empty_table(table: str) -> pd.DataFrame:
     """The table without rows."""
+    return _empty(table).copy()
+
+
+@cache
+def _empty(table: str) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="str") for name in columns(table)})
 
 

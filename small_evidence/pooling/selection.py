@@ -13,6 +13,8 @@ from small_evidence.pooling.sensitivity import pool_scenarios
 MIN_ARM_SIZES = (1, 3, 5, 10)
 CASE_REPORT_SIZE = 2  # patients of the largest arm that counts as a case report
 MOST_UNPUBLISHED = 4096
+POWERS = [0, *(2**power for power in range(MOST_UNPUBLISHED.bit_length()))]  # numbers that are tried first
+AT_ONCE = 7  # numbers between two of them that are tried in one call
 
 UNPUBLISHED_CODES = {
     "": "so many would bring the result to the other side of the line",
@@ -164,26 +166,30 @@ def unpublished_needed(
     # every interval has the same estimate beside it, and this one is had for nothing
     cheap = {"interval": "wald_z"} if of == "estimate" and options["method"] == "glmm" else {}
 
-    def result_with(patients: int) -> float:
-        reports = np.ones(patients)
-        if options["method"] == "crude":
-            reports = reports.sum(keepdims=True)
-        arms = {"responders": np.append(xi, reports * (not above)), "n": np.append(ni, reports)}
-        pooled = pool_many(pd.DataFrame(arms), prediction=False, homogeneity=False, **options | cheap)
-        return float(pooled[column].iloc[0])
+    def results_with(numbers: Sequence[int]) -> np.ndarray:
+        """The result with each of these numbers of further patients, in one call."""
+        parts = []
+        for patients in numbers:
+            reports = np.full(1, patients) if options["method"] == "crude" else np.ones(patients)
+            arms = {"responders": np.append(xi, reports * (not above)), "n": np.append(ni, reports)}
+            parts.append(pd.DataFrame(arms).assign(patients=patients))
+        pooled = pool_many(pd.concat(parts), by="patients", prediction=False, homogeneity=False, **options | cheap)
+        return pooled[column].to_numpy(float)
 
-    def beyond(value: float) -> bool:
-        return value < threshold if above else value > threshold
-
-    low, high = -1, 0
-    while not beyond(result_with(high)):
-        if high >= MOST_UNPUBLISHED:
-            return UnpublishedNeeded(np.nan, not above, np.nan, "more_than_counted")
-        low, high = high, max(1, 2 * high)
+    low, high, result = -1, MOST_UNPUBLISHED + 1, np.nan  # low is not enough, high is
+    numbers = POWERS[:7]
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if beyond(result_with(middle)) else (middle, high)
-    return UnpublishedNeeded(float(high), not above, result_with(high), "")
+        results = results_with(numbers)
+        enough = results < threshold if above else results > threshold
+        first = int(np.argmax(np.append(enough, True)))
+        if first < len(numbers):
+            high, result = numbers[first], results[first]
+        low = numbers[first - 1] if first else low
+        if low == MOST_UNPUBLISHED:
+            return UnpublishedNeeded(np.nan, not above, np.nan, "more_than_counted")
+        between = np.linspace(low + 1, high - 1, AT_ONCE).round().astype(int)
+        numbers = POWERS[7:] if high > MOST_UNPUBLISHED else sorted(set(between.tolist()))
+    return UnpublishedNeeded(float(high), not above, float(result), "")
 
 
 def least_arm_sensitivity(
