@@ -35,12 +35,13 @@ rerun-incomplete: true
 """
 PAGE = """# {title}
 
-1. Fill in `data/raw/extraction.xlsx`: a row a study in the sheet `studies`, a row a result in the sheet `responses`.
-   Five facts are enough: study, therapy, disease, patients (`n`) and responders. Delete the rows marked EXAMPLE.
-2. `small-evidence check` names every error in the tables, without a run.
-3. `small-evidence run` (or `snakemake`) pools, grades and draws. Open `results/report.html`.
+1. Fill in `data/raw/extraction.xlsx`: one row for each study in the sheet `studies`, one row for each result in the
+   sheet `responses`; list therapies and diseases once in their sheets. Five facts are enough: study, therapy, disease,
+   patients (`n`) and responders. Write `NR` for a year or design that is not reported. Delete the rows marked EXAMPLE.
+2. `small-evidence check` reports every error in the tables, without a run.
+3. `small-evidence run` (or `snakemake`) grades, pools and draws. Open `results/report.html`.
 
-The title and what counts as a response are in `config/config.yaml`. For doses, outcomes, sources, adverse events
+Title, condition and what counts as a response are in `config/config.yaml`. For doses, outcomes, sources, adverse events
 and risk of bias, `snakemake results/forms/extraction_form.xlsx` writes the full form with your rows; save it as
 `data/raw/extraction.xlsx`.
 """

@@ -143,7 +143,7 @@ def made_columns(table: str, absent: list[str]) -> str:
         name for name in absent if (default_cell(table, name) or is_made(table, name)) and not is_quiet(table, name)
     ]
     words = [f"{name} ({default_cell(table, name) or 'made from the rows'})" for name in taken]
-    return f"taken for columns that are not there: {', '.join(words)}" if words else ""
+    return f"defaults of columns that are not there: {', '.join(words)}" if words else ""
 
 
 # ---------------------------------------------------------------------------------------------- whole tables
