@@ -1,9 +1,9 @@
 """How often each interval holds the truth, how it misses, and how wide it is, for few small studies.
 
-Run as ``python benchmarks/coverage.py`` (an hour on one core); writes ``benchmarks/coverage.md``. The truth of the
-median is p; that of the mean is the mean of the studies' proportions; that of prediction is the proportion of one
-more study. Analyses in which all or no patients respond count, with the interval they are given. Seeded; every method
-sees the same data.
+Run as ``python benchmarks/coverage.py`` (an hour on one core); writes ``benchmarks/coverage.md``, of which ``--only``
+replaces single sections. The truth of the median is p; that of the mean is the mean of the studies' proportions; that
+of prediction is the proportion of one more study. Analyses in which all or no patients respond count, with the interval
+they are given. Seeded; every method sees the same data.
 """
 
 import argparse
@@ -42,10 +42,8 @@ CANDIDATES = {
 LOW, LEAST, HIGH = 93.0, 92.0, 97.5  # asked of the default: LOW in the first grid, LEAST in the wide one
 SIZES = {"2-5": (2, 5), "5-12": (5, 12), "10-30": (10, 30), "20-200": (20, 200)}  # patients, each as likely
 FEW = "mean 8"  # negative binomial, at least 3
-HARDEST, AGAIN = 12, 2  # cells of the wide grid that are simulated again, so many times as often
-
-
-MANY_STUDIES = 20  # so many studies are simulated a twentieth as often: they cost more
+HARDEST = 12  # cells that are shown; those of the wide grid are simulated again
+MANY_STUDIES = 20  # so many studies cost more, and are simulated less often
 
 
 class Cell(NamedTuple):
@@ -129,10 +127,10 @@ def share(held: np.ndarray) -> float:
     return 100 * float(held.mean()) if held.size else np.nan
 
 
-def measure(cell: Cell, repeats: int, options: dict) -> dict[str, float]:
+def measure(cell: Cell, repeats: int, options: dict, prediction: bool = False) -> dict[str, float]:
     """Coverage and misses in per cent, and mean width; an interval that is not given covers, with width 1."""
     arms, true = simulate(cell, repeats)
-    pooled = pool_many(arms, by="analysis", homogeneity=False, **options)
+    pooled = pool_many(arms, by="analysis", homogeneity=False, prediction=prediction, **options)
     numbers = {name: pooled[name].to_numpy(float) for name in pooled.columns if name.endswith(("_lb", "_ub", "tau2"))}
     lower, upper = np.nan_to_num(numbers["ci_lb"], nan=0.0), np.nan_to_num(numbers["ci_ub"], nan=1.0)
     held = (lower <= true["median"]) & (true["median"] <= upper)
@@ -150,6 +148,9 @@ def measure(cell: Cell, repeats: int, options: dict) -> dict[str, float]:
         "boundary": share(held[boundary]),
         "share boundary": share(boundary),
         "mean": share(mean[with_mean]),
+        "mean width": float(np.mean((numbers["mean_ci_ub"] - numbers["mean_ci_lb"])[with_mean]))
+        if prediction
+        else np.nan,
         "further": share(further[with_further]),
         "share further": share(with_further),
     }
@@ -181,6 +182,7 @@ def summarise_others(found: pd.DataFrame) -> dict[str, str]:
         "mean: average": f"{found['mean'].mean():.1f}",
         "mean: least": f"{found['mean'].min():.1f}",
         f"mean: under {LEAST:g}": str(int((found["mean"] < LEAST).sum())),
+        "mean: width": f"{found['mean width'].mean():.3f}",
         "prediction: average": f"{predicted['further'].mean():.1f}",
         "prediction: least": f"{predicted['further'].min():.1f}",
         "prediction: given in": f"{found['share further'].mean():.0f} %",
@@ -204,85 +206,118 @@ def worst_cells(cells: list[Cell], found: pd.DataFrame, count: int) -> str:
     return markdown(pd.concat([rows[["cell", "effects"]], text], axis=1))
 
 
-def run(repeats: int) -> str:
-    """All tables as one Markdown text."""
+def error(times: int) -> str:
+    """Standard error of a simulated 95 %, with so many analyses a cell, in words."""
+    return f"{times} analyses a cell, standard error of 95 %: {100 * np.sqrt(0.95 * 0.05 / times):.1f}"
+
+
+def simulated(cells: list[Cell], times: int, name: str = DEFAULT, prediction: bool = False) -> pd.DataFrame:
+    """Measures of every cell."""
     start = time.perf_counter()
+    found = pd.DataFrame([measure(cell, times, CANDIDATES[name], prediction) for cell in cells])
+    print(f"{time.perf_counter() - start:5.0f} s  {name}: {summarise(found)}", file=sys.stderr, flush=True)
+    return found
 
-    def simulated(cells: list[Cell], times: int, name: str = DEFAULT) -> pd.DataFrame:
-        found = pd.DataFrame(
-            [
-                measure(cell, times // 20 if cell.k >= MANY_STUDIES and cell in WIDE_GRID else times, CANDIDATES[name])
-                for cell in cells
-            ]
-        )
-        print(f"{time.perf_counter() - start:5.0f} s  {name}: {summarise(found)}", file=sys.stderr, flush=True)
-        return found
 
-    precise = simulated(FIRST_GRID, 8 * repeats)
-    wide = simulated(WIDE_GRID, repeats)
-    small = np.array([cell.k < MANY_STUDIES for cell in WIDE_GRID])
-    order = wide["coverage"].where(small).argsort(kind="stable")[:HARDEST]
-    hardest = [WIDE_GRID[i] for i in order]
-    again = simulated(hardest, AGAIN * repeats)
-    other = simulated(OTHER_GRID, repeats // 5)
-    methods = {name: simulated(FIRST_GRID, repeats // 10, name) for name in CANDIDATES}
-
-    def error(times: int) -> str:
-        return f"{100 * np.sqrt(0.95 * 0.05 / times):.2f}"
-
-    sets = {
-        f"first grid, {8 * repeats} analyses a cell": precise,
-        f"wide grid, k 2 to 10, {repeats}": wide[small],
-        f"wide grid, k 20 and 40, {repeats // 20}": wide[~small],
-        f"its {HARDEST} worst cells again, {AGAIN * repeats}": again,
-    }
-    by_effects = {
-        f"{name} effects, {repeats // 5}": other[[cell.effects == name for cell in OTHER_GRID]]
-        for name in OTHER_EFFECTS
-    }
-    sets |= {label: part.reset_index(drop=True) for label, part in by_effects.items()}
+def first_grid(repeats: int) -> str:
+    """k 3, 5, 8, 15; n negative binomial of mean 8, at least 3; p 0.5, 0.8, 0.95; tau 0, 0.6, 1.2."""
+    found = simulated(FIRST_GRID, repeats)
     table = pd.DataFrame({"k": sorted({cell.k for cell in FIRST_GRID})})
     for p, tau in dict.fromkeys((cell.p, cell.tau) for cell in FIRST_GRID):
-        column = precise["coverage"][[(cell.p, cell.tau) == (p, tau) for cell in FIRST_GRID]]
+        column = found["coverage"][[(cell.p, cell.tau) == (p, tau) for cell in FIRST_GRID]]
         table[f"p {p:g}, tau {tau:g}"] = [f"{value:.1f}" for value in column]
-    parts = [
-        "# Coverage of the intervals",
-        f"Made by `python benchmarks/coverage.py --repeats {repeats}` with version {version('small-evidence')}, seed "
-        f"{SEED}. Per cent of 95 % intervals that hold the truth. First grid: k 3, 5, 8, 15; n negative binomial of "
-        "mean 8, at least 3; p 0.5, 0.8, 0.95; tau 0, 0.6, 1.2. Wide grid: k 2, 4, 6, 10, 20, 40; n uniform on 2-5, "
-        "5-12, 10-30, 20-200; p 0.5, 0.7, 0.9, 0.95, 0.98; tau 0, 0.3, 0.6, 1, 1.5, 2. Other effects than normal ones, "
-        "with their "
-        "median at logit(p) and standard deviation tau: skewed (exponential), t3, bimodal, and size (correlation -0.5 "
-        "between effect and rank of n); k 3, 5, 10, 20; n as in the first grid; p 0.5, 0.8, 0.95; tau 0.6, 1.2. A "
-        f"simulated 95 % has a standard error of {error(repeats)} with {repeats} analyses a cell and of "
-        f"{error(8 * repeats)} with {8 * repeats}; the least of many cells is that of the cell "
-        "that had the worst luck, and with few analyses says nothing.",
-        f"## The default interval, `{DEFAULT.split()[1]}`: proportion of the median study",
-        "Too low: the whole interval lies below the truth.",
-        markdown(pd.DataFrame([{"data": label} | summarise(found) for label, found in sets.items()])),
-        "## Worst cells of the wide grid",
-        "Boundary: all or no patients respond, and the interval is the exact one of the summed counts.",
-        worst_cells(hardest, again, HARDEST),
-        "## Worst cells of other effects",
-        worst_cells(OTHER_GRID, other, 12),
-        f"## First grid, {8 * repeats} analyses a cell",
-        markdown(table),
-        "## Intervals of the mean study's proportion and of a further study's",
-        markdown(pd.DataFrame([{"data": label} | summarise_others(found) for label, found in sets.items()])),
-        f"## All intervals in the first grid, {repeats // 10} analyses a cell",
-        "Beta-binomial and arcsine intervals are of a mean, so part of what they miss is that they answer another "
-        "question.",
-        markdown(pd.DataFrame([{"interval": name} | summarise(found) for name, found in methods.items()])),
+    return f"{markdown(pd.DataFrame([summarise(found)]))}\n\n{markdown(table)}"
+
+
+def wide_grid(repeats: int) -> str:
+    """k 2, 4, 6, 10; n uniform on 2-5, 5-12, 10-30, 20-200; p 0.5 to 0.98; tau 0 to 2. Its worst cells are simulated
+    again with twice as many analyses: the least of many cells is that of the cell that had the worst luck."""
+    cells = [cell for cell in WIDE_GRID if cell.k < MANY_STUDIES]
+    found = simulated(cells, repeats)
+    hardest = [cells[i] for i in found["coverage"].argsort(kind="stable")[:HARDEST]]
+    again = simulated(hardest, 2 * repeats)
+    rows = [{"cells": "all"} | summarise(found), {"cells": f"{HARDEST} worst, again"} | summarise(again)]
+    return f"{markdown(pd.DataFrame(rows))}\n\n{worst_cells(hardest, again, HARDEST)}"
+
+
+def many_studies(repeats: int) -> str:
+    """k 20 and 40; n, p and tau as in the wide grid."""
+    cells = [cell for cell in WIDE_GRID if cell.k >= MANY_STUDIES]
+    found = simulated(cells, repeats)
+    return f"{markdown(pd.DataFrame([summarise(found)]))}\n\n{worst_cells(cells, found, HARDEST)}"
+
+
+def other_effects(repeats: int) -> str:
+    """Effects with their median at logit(p) and standard deviation tau: skewed (exponential), t3, bimodal, and size
+    (correlation -0.5 between effect and rank of n); k 3, 5, 10, 20; n as in the first grid; p 0.5, 0.8, 0.95; tau 0.6,
+    1.2."""
+    found = simulated(OTHER_GRID, repeats)
+    rows = [
+        {"effects": name} | summarise(found[[cell.effects == name for cell in OTHER_GRID]].reset_index(drop=True))
+        for name in OTHER_EFFECTS
     ]
-    print(f"{time.perf_counter() - start:5.0f} s  done", file=sys.stderr)
-    return "\n\n".join(parts) + "\n"
+    return f"{markdown(pd.DataFrame(rows))}\n\n{worst_cells(OTHER_GRID, found, HARDEST)}"
+
+
+def mean_and_prediction(repeats: int) -> str:
+    """Mean study's proportion, and that of a further study, in cells in which there is an interval."""
+    sets = {
+        "first grid": FIRST_GRID,
+        "wide grid, k 2": [cell for cell in WIDE_GRID if cell.k == 2],
+        "wide grid, k 4, 6, 10": [cell for cell in WIDE_GRID if 2 < cell.k < MANY_STUDIES],
+        "other effects": OTHER_GRID,
+    }
+    rows = []
+    for label, cells in sets.items():
+        found = simulated(cells, repeats, prediction=True)
+        worst = f"{cells[found['mean'].argmin()]} ({found['mean'].min():.1f})"
+        rows.append({"data": label, "cells": len(cells)} | summarise_others(found) | {"worst cell of the mean": worst})
+    return markdown(pd.DataFrame(rows))
+
+
+def all_methods(repeats: int) -> str:
+    """First grid. Beta-binomial and arcsine intervals are of a mean, so part of what they miss is that they answer
+    another question."""
+    found = {name: simulated(FIRST_GRID, repeats, name) for name in CANDIDATES}
+    return markdown(pd.DataFrame([{"interval": name} | summarise(one) for name, one in found.items()]))
+
+
+SECTIONS = {  # heading, what makes it, analyses a cell
+    "first": ("First grid", first_grid, 4000),
+    "wide": ("Wide grid, 2 to 10 studies", wide_grid, 500),
+    "many": ("Wide grid, 20 and 40 studies", many_studies, 200),
+    "other": ("Other effects than normal ones", other_effects, 400),
+    "mean": ("Intervals of the mean study's proportion and of a further study's", mean_and_prediction, 150),
+    "methods": ("All intervals in the first grid", all_methods, 50),
+}
+HEADING = """# Coverage of the intervals
+
+Made by `python benchmarks/coverage.py`. Per cent of 95 % intervals that hold the truth; without another word, of
+the default interval and the median study's proportion. Too low: the whole interval lies below the truth. Boundary: all
+or no patients respond, and the interval is the exact one of the summed counts.
+"""
+
+
+def section(name: str) -> str:
+    """One section of the text, with its heading."""
+    title, make, repeats = SECTIONS[name]
+    words = " ".join(make.__doc__.split())
+    made = f"Version {version('small-evidence')}, seed {SEED}, {error(repeats)}."
+    return f"## {title}\n\n{words} {made}\n\n{make(repeats)}\n"
+
+
+def replace_sections(text: str, names: list[str]) -> str:
+    """The text with the named sections simulated anew, in the order of SECTIONS."""
+    kept = {part.split("\n", 1)[0]: f"## {part.strip()}\n" for part in text.split("\n## ")[1:]}
+    made = {SECTIONS[name][0]: section(name) for name in names}
+    parts = [(kept | made).get(title) for title, _, _ in SECTIONS.values()]
+    return "\n".join([HEADING, *(part for part in parts if part)])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=500, help="analyses a cell of the wide grid")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections to simulate")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     arguments = parser.parse_args()
-    text = run(arguments.repeats)
-    arguments.output.write_text(text, encoding="utf-8")
-    print(text)
+    before = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
+    arguments.output.write_text(replace_sections(before, arguments.only), encoding="utf-8")

@@ -446,6 +446,8 @@ NOTES = {  # remarks on a pooled result
     "giant_arm": "one study has four fifths of the patients or more",
     "wide_interval": "the interval leaves almost every proportion possible",
     "wide_prediction": "a further study could have almost any proportion",
+    "no_mean": "the proportion of the mean study is not estimated",
+    "no_mean_interval": "the proportion of the mean study has no interval",
     "no_maximum": "the likelihood has no maximum with tau below 1000",
     "limit_not_found": "a limit of the interval was not found",
     "no_lower_limit": "the data set no lower limit",

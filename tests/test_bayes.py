@@ -106,6 +106,19 @@ def test_quantiles_agree_with_brute_force(xi, ni, priors):
     assert ours["b"] == pytest.approx(logit(ours["estimate"]), abs=1e-12)
 
 
+@pytest.mark.parametrize(("xi", "ni", "priors"), [CASES[0], CASES[5]])
+def test_limits_of_the_mean_agree_with_a_plain_grid(xi, ni, priors):
+    """The grid's own error is 2e-4 of probability."""
+    ours = pool_responses(xi, ni, method="bayes", priors=priors)
+    brute = Rectangles(xi, ni, **priors)
+    b = np.linspace(-6, 6, 1001) * brute.b_sd
+    tau = (np.arange(100) + 0.5) / 20 * brute.tau_scale
+    weight = np.exp(brute._log_density(b, tau))
+    mean = np.array([expit(b[:, None] + one * Z) @ Z_WEIGHTS for one in tau])
+    for key, share in (("mean_ci_lb", 0.025), ("mean_ci_ub", 0.975)):
+        assert weight[mean < ours[key]].sum() / weight.sum() == pytest.approx(share, abs=5e-4)
+
+
 def test_no_spread_and_flat_prior_is_the_beta_distribution():
     """tau_scale to 0 and b_sd to infinity: Haldane's prior, whose posterior for 14 of 23 is Beta(14, 9)."""
     ours = fit_one([5, 7, 2], [8, 9, 6], b_sd=1e4, tau_scale=1e-5)

@@ -245,6 +245,9 @@ def _pool(
     for name in ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"):
         out[name][failed] = np.nan
     wide = out["ci_ub"] - out["ci_lb"] > UNINFORMATIVE
+    # Of the mean study something is expected wherever several studies were pooled for the median one.
+    pooled = (METHODS[method].estimand == "median") & (k >= 2) & ~failed
+    without_mean = np.isnan(out["mean_proportion"])
     largest = np.zeros(size)
     np.maximum.at(largest, group, ni)
     common = {
@@ -252,6 +255,8 @@ def _pool(
         "giant_arm": (k > 1) & (largest >= GIANT * np.maximum(total, 1)),
         "wide_interval": wide,
         "wide_prediction": vacuous,
+        "no_mean": pooled & without_mean,
+        "no_mean_interval": pooled & ~without_mean & np.isnan(out["mean_ci_lb"]) & prediction,
     }
     both = zip(join_codes(common), out["note"], strict=True)
     out["note"] = np.array([";".join(codes for codes in pair if codes) for pair in both], object)

@@ -11,7 +11,7 @@ one study, one patient a study); there the answer leans on the priors, and the n
 All functions of a logit are held as values on one grid of equal steps, symmetric around 0. The integral over theta_i is
 a convolution with a normal density, which multiplies the coefficients of the cosine transform by exp(-tau² w² / 2);
 so is the prediction of a new study. Sums over such grids converge exponentially (Trefethen & Weideman 2014, SIAM Rev
-56:385). Limits of proportions are right to 1e-6.
+56:385). Limits of proportions are right to 1e-6, those of the mean study to 5e-4 of probability.
 
 References
 ----------
@@ -42,9 +42,10 @@ DROP = 18.0  # log density below the peak where the range ends: exp(-18) = 2e-8
 MOST_LOGIT = 60.0  # the grid ends there at the latest: expit(-60) is 1e-26
 ROUNDING = 1e-14  # of a study's likelihood: what is smaller is lost in the cosine transform
 LOST = 1e-5  # probability of points with such a likelihood, above which there is no answer
+FINER = 8  # points of b for each of the grid, where those of one mean are sought
 NUMBERS = 2**21  # in the largest array
 VALUES = (
-    *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "mean_proportion"),
+    *("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "mean_proportion", "mean_ci_lb", "mean_ci_ub"),
     *("b", "se", "tau2", "tau2_lb", "tau2_ub", "nodes"),
 )
 
@@ -72,9 +73,9 @@ def fit(
     Returns
     -------
     dict of arrays (a,): interval; estimate (posterior median of expit(b)), ci_lb, ci_ub, pi_lb, pi_ub (proportion of
-    a new study; from three studies on), mean_proportion (posterior mean of a new study's proportion); b (posterior
-    median), se (posterior standard deviation of b); tau2 (squared posterior median of tau), tau2_lb, tau2_ub (squared
-    limits of tau); nodes (points of the grid); status, note
+    a new study; from three studies on), mean_proportion (posterior mean of a new study's proportion), mean_ci_lb,
+    mean_ci_ub (of the mean study's); b (posterior median), se (posterior standard deviation of b); tau2 (squared
+    posterior median of tau), tau2_lb, tau2_ub (squared limits of tau); nodes (points of the grid); status, note
 
     Raises
     ------
@@ -250,6 +251,23 @@ def _quantiles(series: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
     return (low + high) / 2
 
 
+def _mean_limits(weight: np.ndarray, waves: np.ndarray, logits: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+    """Quantiles (shares, a) of the mean study's proportion.
+
+    Posterior and mean are taken from their cosine series to a finer grid of b, and its points sorted by their mean.
+    waves (a, TAUS, points) is what the spread between studies leaves of each wave.
+    """
+    found = []
+    for density, damping, each in zip(dct(weight), waves, logits, strict=True):
+        finer = FINER * each.size
+        means = idct(dct(expit(each)) * damping, n=finer).ravel() * FINER
+        parts = np.maximum(idct(density, n=finer).ravel(), 0)
+        order = means.argsort()
+        parts = parts[order] / parts.sum()
+        found.append(np.interp(shares, parts.cumsum() - parts / 2, means[order]))
+    return np.array(found).T
+
+
 def _summarise(found: Posterior, conf_level: float) -> tuple[np.ndarray, ...]:
     """The values named in VALUES, arrays (a,)."""
     weight, reach, s, low, high, lost = found
@@ -259,13 +277,15 @@ def _summarise(found: Posterior, conf_level: float) -> tuple[np.ndarray, ...]:
     b, lb, ub = reach * (2 * _quantiles(_coefficients(of_b), shares) - 1)
     tau = s[:, None] * np.sinh(_middles(low, high, taus))
     frequency = np.pi * np.arange(points) / (2 * reach[:, None])
-    new = (dct(weight) * np.exp(-((tau[:, :, None] * frequency[:, None]) ** 2) / 2)).sum(axis=1)
+    waves = np.exp(-((tau[:, :, None] * frequency[:, None]) ** 2) / 2)
+    new = (dct(weight) * waves).sum(axis=1)
     mean = (idct(new) * expit(logits)).sum(axis=1)
+    mean_lb, mean_ub = _mean_limits(weight, waves, logits, shares[1:])
     new[:, 0] /= 2
     new_lb, new_ub = reach * (2 * _quantiles(new / new[:, :1], shares[1:]) - 1)
     se = np.sqrt((of_b * (logits - (of_b * logits).sum(axis=1, keepdims=True)) ** 2).sum(axis=1))
     u = low + (high - low) * _quantiles(_coefficients(weight.sum(axis=2)), shares)
     tau2, tau2_lb, tau2_ub = (s * np.sinh(u)) ** 2
     limits = (expit(value) for value in (b, lb, ub, new_lb, new_ub))
-    values = (*limits, mean, b, se, tau2, tau2_lb, tau2_ub, np.full(size, taus * points))
+    values = (*limits, mean, mean_lb, mean_ub, b, se, tau2, tau2_lb, tau2_ub, np.full(size, taus * points))
     return tuple(np.where(lost, np.nan, value) for value in values)

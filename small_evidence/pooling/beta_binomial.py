@@ -97,9 +97,9 @@ def fit(
 
     Returns
     -------
-    dict of arrays (a,): interval; estimate, ci_lb, ci_ub, pi_lb, pi_ub, mean_proportion as proportions (estimate and
-    mean_proportion are both mu); b = logit(mu) and its se; rho; loglik; status. There is
-    no tau2 in this model: rho is on another scale.
+    dict of arrays (a,): interval; estimate, ci_lb, ci_ub, pi_lb, pi_ub as proportions (estimate is mu, so
+    mean_proportion, mean_ci_lb and mean_ci_ub repeat it and its limits); b = logit(mu) and its se; rho; loglik; status.
+    There is no tau2 in this model: rho is on another scale.
 
     Raises
     ------
@@ -169,7 +169,8 @@ def fit(
         for name, values in found.items():
             result[name][rows] = values
         status[rows[at_zero]] = "tau2_zero"
-    result["mean_proportion"] = result["estimate"].copy()
+    for name, of_mean in (("estimate", "mean_proportion"), ("ci_lb", "mean_ci_lb"), ("ci_ub", "mean_ci_ub")):
+        result[of_mean] = result[name].copy()
     result["interval"] = np.full(size, interval, dtype=object)
     result["interval"][np.isin(status, ["all_responders", "no_responders", "tau2_unbounded"])] = "clopper_pearson"
     result["status"] = status

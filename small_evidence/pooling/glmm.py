@@ -14,10 +14,10 @@ Hamza, van Houwelingen & Stijnen (2008), J Clin Epidemiol 61:41; Stijnen, Hamza 
 import numpy as np
 from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, make_arms, mean_proportion
+from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, mean_proportion
 from small_evidence.pooling.maximum import Maximum, maximise
 from small_evidence.pooling.methods import METHODS
-from small_evidence.pooling.prediction import mean_limits, posterior_mixture, standard_deviation_of_tau, study_limits
+from small_evidence.pooling.prediction import posterior_mixture, standard_deviation_of_tau, study_limits
 from small_evidence.pooling.profile import profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
@@ -72,8 +72,8 @@ def fit(
 
     Notes
     -----
-    Prediction from three studies on and the interval of the mean are those of `prediction`; the first contains the
-    interval of the median.
+    The interval of the mean is that of the default for the median, whatever the interval of the median. The interval of
+    a further study, from three studies on, is that of `prediction`, and contains the interval of the median.
     """
     interval = interval or METHODS["glmm"].default_interval
     check_choice("interval", interval, METHODS["glmm"].intervals)
@@ -185,13 +185,26 @@ def _fill_predictions(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, 
     row = row[held.converged[row]]
     if row.size == 0:
         return
-    mixture = posterior_mixture(arms, row, held.tau[row], standard_deviation_of_tau(held.take(row)))
-    lb, ub = mean_limits(mixture, conf_level)
+    k = arms.weight[row].sum(1)
+    lb, ub = profile_mean(arms, row, held.take(row), student_likelihood_ratio(conf_level, k))
     out["mean_ci_lb"][row] = np.minimum(expit(lb), out["mean_proportion"][row])
     out["mean_ci_ub"][row] = np.maximum(expit(ub), out["mean_proportion"][row])
-    wide = arms.weight[row].sum(1) >= MIN_K_PREDICTION
-    lb, ub = study_limits(mixture.take(wide), conf_level)
-    out["pi_lb"][row[wide]], out["pi_ub"][row[wide]] = expit(lb), expit(ub)
+    row = row[k >= MIN_K_PREDICTION]
+    mixture = posterior_mixture(arms, row, held.tau[row], standard_deviation_of_tau(held.take(row)))
+    lb, ub = study_limits(mixture, conf_level)
+    out["pi_lb"][row], out["pi_ub"][row] = expit(lb), expit(ub)
+
+
+def profile_mean(arms: Arms, row: np.ndarray, held: Maximum, critical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of the logit of the mean study's proportion by the penalised profile; arrays (a,).
+
+    held is the maximum of the penalised likelihood, of which the limits of the median are made as well.
+    """
+    arms = _penalised(arms)._replace(of_mean=True)
+    mean = logit(mean_proportion(held.b, held.tau))
+    point = evaluate(arms, row, mean, held.tau)
+    top = held._replace(b=mean, point=point._replace(ll=held.point.ll))
+    return profile_b(arms, row, top, np.sqrt(-1 / point.h_bb), critical)
 
 
 _FITTED = (

@@ -45,6 +45,7 @@ class Arms(NamedTuple):
     widest: np.ndarray  # shape (a,): the largest curvature n/4 an arm can have
     constant: np.ndarray  # shape (a,): sum of peaks and of log binomial coefficients
     ridge: float = 0.0  # tau2 times half of this is taken off the log-likelihood
+    of_mean: bool = False  # b is the logit of the mean study's proportion instead of the median study's
 
 
 class Point(NamedTuple):
@@ -165,21 +166,23 @@ def point_at_zero(arms: Arms, row: np.ndarray, b: np.ndarray) -> Point:
     """The point at tau = 0, where the likelihood is that of one common proportion.
 
     In tau the likelihood is even, so g_t and h_bt are 0 and h_tt is twice the derivative in tau2:
-    sum (x - n p)**2 - n p q, the score statistic for tau2 = 0.
+    sum (x - n p)**2 - n p q, the score statistic for tau2 = 0. For a given mean the median moves with tau2, by
+    (p - 1/2) of it.
     """
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     eta = b[:, None]
     p = expit(eta)
     info = n * p * expit(-eta)
     residual = x - n * p
-    zero = np.zeros(b.shape)
+    zero, slope = np.zeros(b.shape), (weight * residual).sum(1)
+    bend = (2 * p[:, 0] - 1) * slope if arms.of_mean else 0.0
     return Point(
         (weight * (x * eta - n * _softplus(eta) - arms.peak[row])).sum(1),
-        (weight * residual).sum(1),
+        slope,
         zero,
         -(weight * info).sum(1),
         zero,
-        (weight * (residual**2 - info)).sum(1) - arms.ridge,
+        (weight * (residual**2 - info)).sum(1) + bend - arms.ridge,
         np.zeros(b.shape, int),
     )
 
@@ -296,6 +299,9 @@ def evaluate(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, refine
     """
     if b.size == 0:
         return blank_point(0)
+    if arms.of_mean:
+        median = median_of_mean(b, tau)
+        return median.change(evaluate(arms._replace(of_mean=False), row, median.b, tau, refine))
     refine = np.broadcast_to(refine, b.shape)
     zero = tau <= 0
     width = np.where(zero, 1.0, tau)
@@ -341,3 +347,71 @@ def mean_proportion(b: np.ndarray, tau: np.ndarray) -> np.ndarray:
         for part in split_rows(where, one):
             out[part] = expit(b[part, None] + tau[part, None] * u) @ columns[:, 0]
     return out
+
+
+class Median(NamedTuple):
+    """Logit b of the median study as a function of that of the mean study, m, and of tau; arrays (a,)."""
+
+    b: np.ndarray
+    m: np.ndarray  # its derivatives
+    t: np.ndarray
+    mm: np.ndarray
+    mt: np.ndarray
+    tt: np.ndarray
+
+    def change(self, point: Point) -> Point:
+        """The point with derivatives in m and tau instead of b and tau."""
+        return Point(
+            point.ll,
+            point.g_b * self.m,
+            point.g_t + point.g_b * self.t,
+            point.h_bb * self.m**2 + point.g_b * self.mm,
+            (point.h_bb * self.t + point.h_bt) * self.m + point.g_b * self.mt,
+            point.h_tt + 2 * point.h_bt * self.t + point.h_bb * self.t**2 + point.g_b * self.tt,
+            point.nodes,
+        )
+
+
+def median_of_mean(m: np.ndarray, tau: np.ndarray) -> Median:
+    """The median study's logit under which the mean study has logit m, by Newton's steps; arrays (a,)."""
+    out = np.empty((6, *m.shape))
+    size = 2 ** np.maximum(np.ceil(np.log2(30 * tau + 1)), 5).astype(int)
+    for one in np.unique(size):
+        where = np.nonzero(size == one)[0]
+        u, columns = normal_grid(int(one))
+        for part in split_rows(where, one):
+            low, spread = -np.abs(m[part]), tau[part]  # below 1/2, where a proportion keeps its digits
+            b = low * np.sqrt(1 + 0.346 * spread**2)
+            for _ in range(50):
+                p = expit(b[:, None] + spread[:, None] * u)
+                mean = p @ columns[:, 0]
+                slope = (p * (1 - p)) @ columns[:, 0] / (mean * (1 - mean))
+                step = (low - logit(mean)) / slope
+                b = b + np.clip(step, -2 - spread, 2 + spread)
+                if np.abs(step).max() < 1e-11 * (1 + np.abs(b).max()):
+                    break
+            side = np.where(m[part] > 0, -1.0, 1.0)
+            out[:, part] = np.array(_low_median(b, spread, u, columns)) * np.where(ODD[:, None], side, 1.0)
+    return Median(*out)
+
+
+ODD = np.array([True, False, True, True, False, True])  # parts of Median whose sign is that of m
+
+
+def _low_median(b: np.ndarray, tau: np.ndarray, u: np.ndarray, columns: np.ndarray) -> Median:
+    """The Median of b and tau, by implicit differentiation of m(b, tau)."""
+    p = expit(b[:, None] + tau[:, None] * u)
+    mean, first = p @ columns[:, 0], p * (1 - p)
+    variance, skew = mean * (1 - mean), 1 - 2 * mean
+    e_b, e_t = ((first @ columns[:, :2]) / variance[:, None]).T
+    second = ((first * (1 - 2 * p)) @ columns[:, :3]) / variance[:, None]
+    e_bb, e_bt, e_tt = (second - skew[:, None] * np.stack([e_b * e_b, e_b * e_t, e_t * e_t], 1)).T
+    by_t = -e_t / e_b
+    return Median(
+        b,
+        1 / e_b,
+        by_t,
+        -e_bb / e_b**3,
+        -(e_bt + e_bb * by_t) / e_b**2,
+        -(e_tt + 2 * e_bt * by_t + e_bb * by_t**2) / e_b,
+    )

@@ -1,4 +1,4 @@
-"""Prediction in the binomial-normal model: a further study, its next patients, and the proportion of the mean study.
+"""Prediction in the binomial-normal model: a further study, and its next patients.
 
 What the studies leave open about b and tau is averaged over: tau has the half-normal density that also penalises the
 default interval, b none (a flat one). For each tau on a grid b is normal around its maximum (nested Laplace), so that
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import comb, expit, logit, ndtr
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, mean_proportion, normal_grid
+from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, normal_grid
 from small_evidence.pooling.maximum import Maximum, maximise, weighted_centre
 
 NODES = 24  # of tau; twice as many change no limit by 0.002
@@ -32,10 +32,6 @@ class Mixture(NamedTuple):
     variance: np.ndarray
     tau: np.ndarray
     weight: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Mixture":
-        """The mixtures of some analyses."""
-        return Mixture(*(part[rows] for part in self))
 
 
 def posterior_mixture(arms: Arms, row: np.ndarray, tau_hat: np.ndarray, se_tau: np.ndarray) -> Mixture:
@@ -78,21 +74,6 @@ def study_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.nd
     sd = np.sqrt(mixture.variance + mixture.tau**2)
     tails = (1 - conf_level) / 2, (1 + conf_level) / 2
     lower, upper = (mixture_quantile(mixture.b, sd, mixture.weight, share) for share in tails)
-    return lower, upper
-
-
-def mean_limits(mixture: Mixture, conf_level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Limits of the logit of the mean study's proportion, arrays (a,).
-
-    For each tau the logit of the mean is nearly straight in b: its slope over one standard deviation is used.
-    """
-    sd = np.sqrt(mixture.variance)
-    at = [
-        logit(mean_proportion((mixture.b + step * sd).ravel(), mixture.tau.ravel())).reshape(sd.shape)
-        for step in (-1, 0, 1)
-    ]
-    tails = (1 - conf_level) / 2, (1 + conf_level) / 2
-    lower, upper = (mixture_quantile(at[1], (at[2] - at[0]) / 2, mixture.weight, share) for share in tails)
     return lower, upper
 
 

@@ -57,12 +57,15 @@ STATUSES = {
     "not_converged": "the maximum was not found; nothing is reported",
 }
 
+MEAN_CODES = ("no_mean", "no_mean_interval")  # beside a pooled median
+
 # Remarks on a result; `wording.NOTES` has the words.
 NOTES = (
     "empty_arms",
     "giant_arm",
     "wide_interval",
     "wide_prediction",
+    *MEAN_CODES,
     *("no_maximum", "limit_not_found", "no_lower_limit", "no_upper_limit", "no_tau2_limit", "tau2_limit_not_found"),
     *("prior_upper", "prior_lower", "prior_tau", "prior_overruled"),
     *("corrected", "common_effect", "tau2_interval_empty", "tau2_outside_interval", "no_width", "cut"),

@@ -501,9 +501,9 @@ def _pooled(result: Mapping[str, Any], review: Review) -> str:
     conf, response, unit = coverage(review.conf_level), review.response, review.policy["unit"]
     name = "CrI" if result["interval"] == "credible" else "CI"
     details = [f"{conf} {name} {_span(result['ci_lb'], result['ci_ub'])}"]
-    if not missing(result["mean_ci_lb"]):
-        mean = f"{per_cent(result['mean_proportion'])}%, {_span(result['mean_ci_lb'], result['mean_ci_ub'])}"
-        details.append(f"mean study {mean}")
+    if POOLING[result["method"]].estimand == "median" and not missing(result["mean_proportion"]):
+        bounds = "" if missing(result["mean_ci_lb"]) else f", {_span(result['mean_ci_lb'], result['mean_ci_ub'])}"
+        details.append(f"mean study {per_cent(result['mean_proportion'])}%{bounds}")
     if not missing(result["pi_lb"]):
         details.append(f"{conf} prediction interval {_span(result['pi_lb'], result['pi_ub'])}")
     if not missing(result["next_lb"]):

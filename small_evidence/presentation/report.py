@@ -29,6 +29,7 @@ from small_evidence.figures.render import svg
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.methods import ESTIMANDS, METHODS
 from small_evidence.pooling.prediction import NEXT_PATIENTS
+from small_evidence.pooling.record import MEAN_CODES
 from small_evidence.presentation.manuscript import methods_text
 from small_evidence.presentation.summary import about_review, evidence_map_table, plain_summary
 from small_evidence.presentation.whatif import whatif_data
@@ -68,6 +69,7 @@ from small_evidence.wording import (
     level_text,
     missing,
     next_patients,
+    note_words,
     percent,
     rounded,
     word,
@@ -497,9 +499,10 @@ def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[st
         pooled = f"{estimate(result['estimate'], result['ci_lb'], result['ci_ub'])}%"
         how = f"{pooled}, {coverage_of(result['conf_level'], result['interval'])}"
         facts.append(("Pooled", f"{how}, {ESTIMANDS[METHODS[result['method']].estimand]}", [(pooled, own)]))
-        if not missing(result["mean_ci_lb"]):
-            mean = f"{estimate(result['mean_proportion'], result['mean_ci_lb'], result['mean_ci_ub'])}%"
-            facts.append(("Mean study", mean, []))
+        if METHODS[result["method"]].estimand == "median":
+            mean = estimate(result["mean_proportion"], result["mean_ci_lb"], result["mean_ci_ub"])
+            lacks = note_words(";".join(code for code in ids_in(result["note"]) if code in MEAN_CODES))
+            facts.append(("Mean study", "; ".join([f"{mean}%"] * (mean != NOTHING) + lacks), []))
         if not missing(result["next_lb"]):
             facts.append(("Predicted", _predicted(result, review), []))
     else:

@@ -5,14 +5,12 @@ The certainty that the rules propose and the one that the authors confirmed are 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from small_evidence.appraisal.certainty import Q_P, SMALL_ARM, WIDE
-from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.review import Analysis, Review
 from small_evidence.tables.certainty import Rating, ratings
@@ -20,6 +18,7 @@ from small_evidence.tables.parts import (
     POOLED,
     RESPONSE,
     level_note,
+    mean_cell,
     model_notes,
     outcome_label,
     pooled_cell,
@@ -36,7 +35,6 @@ from small_evidence.wording import (
     NOTHING,
     counted,
     coverage,
-    estimate,
     ids_in,
     interval,
     joined,
@@ -108,7 +106,7 @@ def _row(analysis: Analysis, review: Review, controlled: set[str], marks: Marks)
         "Patients": number_or_nr(result["n"]),
         RESPONSE: response_cell(analysis, review),
         POOLED: pooled_cell(analysis, review, marks),
-        MEAN: _mean(result) if analysis.pooled else NOTHING,
+        MEAN: mean_cell(result, marks) if analysis.pooled else NOTHING,
         PREDICTION: interval(result["pi_lb"], result["pi_ub"]) if analysis.pooled else NOTHING,
         NEXT: next_patients(result),
         ABOVE: NOTHING if missing(result["further_above"]) else rounded(result["further_above"], 2),
@@ -120,13 +118,6 @@ def _row(analysis: Analysis, review: Review, controlled: set[str], marks: Marks)
 
 def _certainty(rating: Rating) -> dict[str, str]:
     return {PROPOSED: rating.proposed, CONFIRMED: rating.confirmed}
-
-
-def _mean(result: Mapping[str, Any]) -> str:
-    """Proportion of the mean study, where the pooled value is that of the median study."""
-    if METHODS[result["method"]].estimand != "median":
-        return NOTHING
-    return estimate(result["mean_proportion"], result.get("mean_ci_lb", math.nan), result.get("mean_ci_ub", math.nan))
 
 
 def _columns(review: Review) -> tuple[Column, ...]:

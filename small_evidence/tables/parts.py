@@ -13,7 +13,7 @@ from small_evidence.extraction.appraisals import CONSENSUS
 from small_evidence.extraction.schema import ALL, SILENT
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
-from small_evidence.pooling.record import STATUSES
+from small_evidence.pooling.record import MEAN_CODES, STATUSES
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.claims import is_followed
@@ -179,11 +179,20 @@ def pooled_marks(result: Mapping[str, Any], review: Review, marks: Marks) -> lis
         notes.append("The variance between studies is estimated as zero, the boundary of its range.")
     elif status != "ok":
         notes.append(sentence(STATUSES[status]))
-    # a wide interval has its own words above, an interval of prediction its own column
-    said = ("wide_interval", "wide_prediction")
+    # a wide interval has its own words above, an interval of prediction and the mean study their own columns
+    said = ("wide_interval", "wide_prediction", *MEAN_CODES)
     kept = ";".join(code for code in ids_in(result["note"]) if code not in said)
     notes += [sentence(words) for words in note_words(kept)]
     return [marks.mark(note) for note in notes]
+
+
+def mean_cell(result: Mapping[str, Any], marks: Marks) -> str:
+    """Proportion of the mean study with its interval and the marks of what it lacks; nothing beside a pooled mean."""
+    if METHODS[result["method"]].estimand != "median":
+        return NOTHING
+    lacks = ";".join(code for code in ids_in(result["note"]) if code in MEAN_CODES)
+    value = estimate(result["mean_proportion"], result["mean_ci_lb"], result["mean_ci_ub"])
+    return value + "".join(marks.mark(sentence(words)) for words in note_words(lacks))
 
 
 def level_cell(level: Mapping[str, Any], marks: Marks) -> str:

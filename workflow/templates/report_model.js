@@ -164,11 +164,16 @@ const model = (() => {
       point.hbb -= info;
       point.htt += (x - n * p) ** 2 - info;
     });
+    if (arms.ofMean) point.htt += (2 * p - 1) * point.gb; // for a given mean the median moves with tau^2
     return point;
   }
 
   function evaluate(arms, b, tau, refine = 1) {
     if (tau <= 0) return pointAtZero(arms, b);
+    if (arms.ofMean) {
+      const median = medianOfMean(b, tau);
+      return median.change(evaluate({ ...arms, ofMean: false }, median.b, tau, refine));
+    }
     const t = 1 / tau;
     const point = { ll: 0, gb: 0, gt: 0, hbb: 0, hbt: 0, htt: 0 };
     arms.x.forEach((x, i) => {
@@ -184,6 +189,54 @@ const model = (() => {
     point.gt -= tau * arms.ridge;
     point.htt -= arms.ridge;
     return point;
+  }
+
+  // Sums over the standard normal u of a function of expit(b + tau u) and u.
+  function normalMeans(b, tau, terms) {
+    const count = 2 ** Math.max(Math.ceil(Math.log2(60 * tau + 1)), 6);
+    const totals = terms(0, 0).map(() => 0);
+    let weights = 0;
+    for (let i = 0; i < count; i++) {
+      const u = 8.7 * ((2 * i) / (count - 1) - 1);
+      const weight = Math.exp((-u * u) / 2);
+      weights += weight;
+      terms(expit(b + tau * u), u).forEach((term, j) => (totals[j] += weight * term));
+    }
+    return totals.map((total) => total / weights);
+  }
+
+  // Logit b of the median study under which the mean study has logit m, and a point with derivatives in m instead of b.
+  function medianOfMean(m, tau) {
+    const side = m > 0 ? -1 : 1;
+    const low = -Math.abs(m); // below 1/2, where a proportion keeps its digits
+    let b = low * Math.sqrt(1 + 0.346 * tau ** 2);
+    for (let i = 0; i < 50; i++) {
+      const [mean, slope] = normalMeans(b, tau, (p) => [p, p * (1 - p)]);
+      const step = ((low - logit(mean)) * mean * (1 - mean)) / slope;
+      b += clip(step, -2 - tau, 2 + tau);
+      if (Math.abs(step) < 1e-11 * (1 + Math.abs(b))) break;
+    }
+    const [mean, ...sums] = normalMeans(b, tau, (p, u) => {
+      const first = p * (1 - p);
+      const second = first * (1 - 2 * p);
+      return [p, first, first * u, second, second * u, second * u * u];
+    });
+    const [eb, et, bb, bt, tt] = sums.map((one) => one / (mean * (1 - mean)));
+    const skew = 1 - 2 * mean;
+    const byT = -et / eb;
+    const mm = -(bb - skew * eb * eb) / eb ** 3;
+    const mt = -(bt - skew * eb * et + (bb - skew * eb * eb) * byT) / eb ** 2;
+    const second = tt - skew * et * et + 2 * (bt - skew * eb * et) * byT + (bb - skew * eb * eb) * byT ** 2;
+    const by = { m: 1 / eb, t: side * byT, mm: side * mm, mt, tt: (-side * second) / eb };
+    const change = (point) => ({
+      ll: point.ll,
+      gb: point.gb * by.m,
+      gt: point.gt + point.gb * by.t,
+      hbb: point.hbb * by.m ** 2 + point.gb * by.mm,
+      hbt: (point.hbb * by.t + point.hbt) * by.m + point.gb * by.mt,
+      htt: point.htt + 2 * point.hbt * by.t + point.hbb * by.t ** 2 + point.gb * by.tt,
+    });
+    return { b: side * b, change };
   }
 
   // Maximum -----------------------------------------------------------------------------------------------------
@@ -416,26 +469,14 @@ const model = (() => {
   }
 
   // Mean of expit(b + tau u) over the standard normal u.
-  function meanProportion(b, tau) {
-    const count = 2 ** Math.max(Math.ceil(Math.log2(60 * tau + 1)), 6);
-    let total = 0;
-    let weights = 0;
-    for (let i = 0; i < count; i++) {
-      const u = 8.7 * ((2 * i) / (count - 1) - 1);
-      const weight = Math.exp((-u * u) / 2);
-      weights += weight;
-      total += weight * expit(b + tau * u);
-    }
-    return total / weights;
-  }
+  const meanProportion = (b, tau) => normalMeans(b, tau, (p) => [p])[0];
 
-  function meanLimits(mixture, level) {
-    const parts = mixture.map(({ b, variance, tau, weight }) => {
-      const sd = Math.sqrt(variance);
-      const [low, mean, high] = [-1, 0, 1].map((step) => logit(meanProportion(b + step * sd, tau)));
-      return { mean, sd: (high - low) / 2, weight };
-    });
-    return mixtureLimits(parts, level).map(expit);
+  // Limits of the mean study's proportion, by the profile that limits the median study's.
+  function meanLimits(penalised, held, critical) {
+    const arms = { ...penalised, ofMean: true };
+    const b = logit(meanProportion(held.b, held.tau));
+    const top = { b, tau: held.tau, point: { ...evaluate(arms, b, held.tau), ll: held.point.ll } };
+    return [-1, 1].map((side) => expit(profileLimit(arms, side, top, critical)));
   }
 
   function studyLimits(mixture, level) {
@@ -492,11 +533,12 @@ const model = (() => {
       const critical = k * Math.log1p(studentQuantile(k - 1, (1 + level) / 2) ** 2 / (k - 1));
       result.lower = Math.min(expit(profileLimit(penalised, -1, held, critical)), result.estimate);
       result.upper = Math.max(expit(profileLimit(penalised, 1, held, critical)), result.estimate);
-      const mixture = posteriorMixture(arms, held);
-      const [meanLower, meanUpper] = meanLimits(mixture, level);
+      const [meanLower, meanUpper] = meanLimits(penalised, held, critical);
       result.meanLower = Math.min(meanLower, result.mean);
       result.meanUpper = Math.max(meanUpper, result.mean);
-      if (k >= MIN_K_PREDICTION) [result.predictedLower, result.predictedUpper] = studyLimits(mixture, level);
+      if (k >= MIN_K_PREDICTION) {
+        [result.predictedLower, result.predictedUpper] = studyLimits(posteriorMixture(arms, held), level);
+      }
     }
     if (result.tau2 === 0) {
       // never inside the exact interval of the summed counts, which takes one proportion for all
