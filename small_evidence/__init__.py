@@ -30,7 +30,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff\u202a-\u
 
 
 class ReviewError(ValueError):
-    """A fault that the people of a review can mend; its text is all that they need to read."""
+    """An error that the authors of a review can correct; its text is all that they need to read."""
 
 
 def shown(value: object, width: int = 60) -> str:

@@ -231,11 +231,11 @@ def test_category_in_which_all_respond_has_no_finite_slope():
 @pytest.mark.parametrize(
     ("arms", "covariates", "note"),
     [
-        (SIX.assign(x=1.0), "x", "the covariates do not vary, or one tells the other"),
+        (SIX.assign(x=1.0), "x", "the covariates do not vary, or one determines another"),
         (
             SIX.assign(x=SIX["since_2005"] * 2),
             ["since_2005", "x"],
-            "the covariates do not vary, or one tells the other",
+            "the covariates do not vary, or one determines another",
         ),
         (SIX.iloc[:3], "since_2005", "3 studies for 2 coefficients and tau2"),
         (SIX.assign(responders=0), "since_2005", "all or no patients respond"),

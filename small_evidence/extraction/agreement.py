@@ -153,7 +153,7 @@ def disagreements(first: Tables, second: Tables, adjudication: pd.DataFrame | No
     Returns
     -------
     DataFrame with the columns of the table adjudication: both values, both sources, pooled ("yes" where a pooled
-    analysis rests on the cell), state (open, agreed, or out of date: the values have changed since the decision), and
+    analysis depends on the cell), state (open, agreed, or out of date: the values have changed since the decision), and
     agreed, empty while open.
     """
     rows = []
@@ -320,7 +320,7 @@ def settle(
     first, second : dict of DataFrames of str with _row, the row of the spreadsheet; cells in their normal form. second
         holds the tables that were extracted twice, none where there was one person
     adjudication : DataFrame of str with _row; the table adjudication
-    required : bool; whether a difference that a pool rests on is an error while undecided
+    required : bool; whether a difference that a pool depends on is an error while undecided
 
     Returns
     -------
@@ -397,7 +397,7 @@ def _decide(row: Record, found: Place | None, sides: Sides) -> tuple[Change | No
 def _open_differences(
     first: Tables, second: Tables, rows: dict[tuple[str, str], Place], decided: Decisions, required: bool
 ) -> list[RowFault]:
-    """Faults for the differences that a pool rests on and that nobody has decided."""
+    """Faults for the differences that a pool depends on and that nobody has decided."""
     rule = "adjudication_missing" if required else "extractors_differ"
     faults: list[RowFault] = []
     found = disagreements(first, second)

@@ -146,7 +146,7 @@ def _faults_of_design(
 ) -> Iterator[RowFault]:
     first = group.iloc[0].to_dict()
     if design in MISSING:
-        words = f"{instrument['id']}, but the design of the study is {design}: nobody can tell whether it fits"
+        words = f"{instrument['id']}, but the design of the study is {design}: whether it fits is not assessable"
         yield _fault("appraisal_no_design", first, "tool", words)
     elif design is not None and design not in instrument["designs"]:
         words = f"{instrument['id']} is not for {design}; it is for {', '.join(instrument['designs'])}"

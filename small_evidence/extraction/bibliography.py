@@ -237,7 +237,7 @@ def _of_reference(reference: Reference) -> dict[str, str]:
 
 
 def _study(reference: Reference, asked: dict[str, int]) -> dict[str, str]:
-    """A row of studies; a cell that the table would refuse becomes NR and is told in the notes."""
+    """A row of studies; a cell that the table would refuse becomes NR and is named in the notes."""
     surname = reference.authors[0].surname if reference.authors else ""
     name = _free_name(surname, reference.year, asked)
     cells = dict.fromkeys(columns("studies"), "") | {

@@ -515,7 +515,7 @@ def check_extraction(
     ----------
     folder : path of data/raw
     year : the newest year a study may have, by default the present one
-    require_adjudication : whether it is an error that two extractions differ in a count that a pool rests on
+    require_adjudication : whether it is an error that two extractions differ in a count that a pool depends on
         and nobody has decided; a warning otherwise
     instruments : as of `standards.read_instruments`, which the table risk_of_bias is checked against; it is not
         by default

@@ -1,4 +1,4 @@
-"""Records of one report that came from several databases: found with what speaks for it, never merged.
+"""Records of one report that came from several databases: found with the evidence for it, never merged.
 
 The same DOI or PubMed number makes a duplicate. Titles alike make a possible one, which a person decides on. Where two
 or more of first author, year, place in the journal and DOI speak against it, or two

@@ -27,7 +27,7 @@ CANDIDATES = [
 def overlap_candidates(
     studies: pd.DataFrame, responses: pd.DataFrame, overlaps: pd.DataFrame, similar: bool = True
 ) -> pd.DataFrame:
-    """Pairs of studies that may report on the same patients, with what speaks for it and what was decided.
+    """Pairs of studies that may report on the same patients, with the evidence for it and what was decided.
 
     Parameters
     ----------

@@ -661,7 +661,7 @@ def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
 @_rule(
     "pooled_review",
     "warning",
-    "Reviews and opinions are not pooled with the studies they speak of.",
+    "Reviews and opinions are not pooled with the studies that they discuss.",
     "studies",
     "responses",
 )

@@ -700,7 +700,7 @@ class RiskOfBias(Row):
 class Overlap(Row):
     study_a: Reference = _column("A study_id of the table studies.")
     study_b: Reference = _column("The study_id of a study that may report on the same patients.")
-    decision: Decision = _column("Whether the two report on the same patients, as far as anyone can tell.")
+    decision: Decision = _column("Whether the two report on the same patients, as far as is known.")
     keep: Note = _column("The study_id of the report that is pooled; needed for same_patients.", default="")
     reason: Note = _column("What the decision is based on; needed unless undecided.", default="")
     decided_by: Note = _column("Who decided.", default="")

@@ -198,7 +198,7 @@ def _pool(
     status[events == 0] = "no_responders"
     status[k == 1] = "single_study"
     status[k == 0] = "no_data"
-    inside = status == "ok"  # elsewhere heterogeneity cannot be told from the counts
+    inside = status == "ok"  # elsewhere the counts do not identify heterogeneity
     if method in PROPER:
         status[k >= 2] = "ok"
     modelled = status == "ok"

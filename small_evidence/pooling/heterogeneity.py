@@ -47,7 +47,7 @@ SMALL_STUDY_CODES = {
 # Why a regression, or a coefficient of it, has no estimate ("": it has).
 REGRESSION_CODES = {
     "": "",
-    "no_variation": "the covariates do not vary, or one tells the other",
+    "no_variation": "the covariates do not vary, or one determines another",
     "too_few_studies": "{k} studies for {coefficients} coefficients and tau2",
     "all_or_none_respond": "all or no patients respond",
     "only_ends": "every study has only responders or none: tau2 grows without bound",

@@ -37,7 +37,7 @@ class Method(NamedTuple):
 ESTIMANDS = {
     "median": "the median study",
     "mean": "the mean study",
-    "common": "every study, taken to have one proportion",
+    "common": "every study, assumed to be the same",
 }
 
 INTERVALS = {

@@ -61,7 +61,7 @@ def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike) -> Regressio
     candidates = [newton_ascent(arms, columns, beta, start) for start in (0.0, 0.5, 2.0)]
     ll, beta, tau, point, converged = max(candidates, key=lambda found: round(found[0], 9))
     information = _information(columns, point, tau)
-    # A direction without information is that of an infinite coefficient, and has no variance to speak of.
+    # A direction without information is that of an infinite coefficient, and has no finite variance.
     covariance = np.linalg.pinv(information, rcond=1e-9, hermitian=True)[: beta.size, : beta.size]
     invert = np.linalg.inv(back)
     return Regression(
@@ -92,7 +92,7 @@ def profile_limits(
     """
     xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
     others, column = np.delete(design, j, axis=1), design[:, j]
-    # What the other columns can tell of this one is theirs to fit: the likelihood is the same, its ridge is not askew.
+    # The part of this column that the others explain is left to them: the same likelihood, with an upright ridge.
     shared = np.linalg.lstsq(others, column, rcond=None)[0]
     column = column - others @ shared
     arms = make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))

@@ -1,4 +1,4 @@
-"""What a pooled result hangs on: the same pool with a study, a year, a criterion or a method changed.
+"""Sensitivity of a pooled result: the same pool with a study, a year, a criterion or a method changed.
 
 Every function takes study arms (columns responders, n and an identifier), pools all variants in one call of
 `pool_many`, and returns one tidy row a variant with the columns of RECORD.

@@ -24,7 +24,7 @@ THREE_LEVEL = (
 THREE_LEVEL_STATUSES = {
     "ok": "the model was fitted and both variances lie inside their range",
     "tau2_zero": "the model was fitted; one variance or both are 0, the edge of the range",
-    "one_arm_each": "no study has two arms: the two variances cannot be told apart; see the primary model",
+    "one_arm_each": "no study has two arms: the two variances cannot be separated; see the primary model",
     "single_study": "arms of one study: nothing is known of how studies differ; summed counts with exact interval",
     "all_responders": "every patient of every arm responded: 1, with the exact bound of the summed counts",
     "no_responders": "no patient of any arm responded: 0, with the exact bound of the summed counts",
