@@ -233,8 +233,8 @@ SIGNALLED = R + rows(TRIAL, "rob2", {"1.1": "Y", "1.2": "PY", "1.3": "NI"}, resu
         (
             [row | {"study_id": "unidentified_cohort"} for row in M],
             "appraisal_no_design",
-            "row 2, column tool: murad_case_series, but the design of the study is NR: whether it fits is not assessable "
-            "(study unidentified_cohort)",
+            "row 2, column tool: murad_case_series, but the design of the study is NR: whether it fits is not "
+            "assessable (study unidentified_cohort)",
         ),
         (
             changed(R, 7, judgement="low", support=""),
