@@ -103,7 +103,8 @@ def check_folder(folder: Path) -> None:
     raw = folder / RAW
     if raw.is_dir() and any(path.suffix.lower() in (".csv", ".xlsx") for path in raw.iterdir()):
         return
-    lacks = f"{raw} has no table" if raw.is_dir() else f"{folder} has no folder {RAW}"
+    place = "this folder" if folder == Path() else folder
+    lacks = f"{raw} has no table" if raw.is_dir() else f"{place} has no folder {RAW}"
     raise ReviewError(
         f"{lacks}. Start a review in a new folder with: small-evidence new my-review. "
         f"Or put the extraction form ({FORM.name}) or CSV tables into {raw}."

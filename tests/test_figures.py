@@ -651,7 +651,7 @@ class TestBundledReview:
         assert order == sorted(order)
 
     def test_unknown_figure(self):
-        with pytest.raises(ReviewError, match="no figure forest_aspirin"):
+        with pytest.raises(ReviewError, match="no such figure; nearest is"):
             review_figure(bundled_review(), "forest_aspirin")
 
 

@@ -102,10 +102,10 @@ def _drawer(review: Review, name: str) -> Callable[[Style], Drawing]:
     if analysis not in review.analyses:
         near = nearest(name, [*WHOLE, *(f"{kind}{analysis}" for kind in OF_ANALYSIS for analysis in review.analyses)])
         raise ReviewError(
-            f"no figure {name}{f'; nearest is {near}' if near else ''}: its name is one of {', '.join(WHOLE)}, or one "
-            f"of {', '.join(OF_ANALYSIS)} and then an analysis of results/tables/pooled.csv, "
-            f"or {BUBBLE} and then a covariate, a hyphen and an analysis, or {COMPARISON} and then two therapies of "
-            "results/tables/comparisons.csv with a hyphen"
+            f"no such figure{f'; nearest is {near}' if near else ''}. Names are {', '.join(WHOLE)}; "
+            f"{', '.join(OF_ANALYSIS)} followed by an analysis of results/tables/pooled.csv; {BUBBLE} followed by a "
+            f"covariate, a hyphen and an analysis; {COMPARISON} followed by two therapies of "
+            "results/tables/comparisons.csv with a hyphen between them"
         )
     return partial(OF_ANALYSIS[kind], review, analysis)
 
