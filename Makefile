@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: archive docs pictures walk run test faults fuzz wheel-test lint bench lock clean
+.PHONY: archive test-cluster docs pictures walk run test faults fuzz wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -23,6 +23,15 @@ fuzz: .venv/ready
 FAULTS_KILLS ?= 60
 faults: .venv/ready
 	FAULTS_ALL=1 FAULTS_KILLS=$(FAULTS_KILLS) FAULTS_TARGETS= $(BIN)/pytest -n0 tests/faults
+
+# The profiles on a Slurm of two nodes on this machine, one of which is killed; needs root, slurm-wlm and munge
+LOOPBACK := $(CURDIR)/.venv/loopback_slurm
+test-cluster: .venv/ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock -r pyproject.toml --extra cluster
+	@rm -rf $(LOOPBACK) && $(BIN)/python tests/loopback_slurm.py start $(LOOPBACK)
+	PATH=$(LOOPBACK)/bin:$$PATH SLURM_CONF=$(LOOPBACK)/slurm.conf LOOPBACK_SLURM=$(LOOPBACK) \
+	  $(BIN)/pytest -n0 tests/test_cluster.py; code=$$?; \
+	  $(BIN)/python tests/loopback_slurm.py stop $(LOOPBACK); exit $$code
 
 # The archive of the review, checked by the validator of RO-Crate, which has an environment of its own
 archive: .venv/ready

@@ -6,8 +6,10 @@ for byte; figures, documents and the sensitivity analyses are left to such a run
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ WRITTEN = ("study_levels", "arms", "pooled", "comparisons", "therapy_levels")
 RECORD = Path("results/batch.json")  # what the results of one review were made of
 ANALYSES = "batch_analyses.csv"
 REVIEWS = "batch_reviews.csv"
+DONE = ("review", "state", "warnings", "message")
 SHOWN = (
     "analysis", "scope", "therapy", "disease", "pooled", "reason", "k", "k_arms", "events", "n", "estimate", "ci_lb",
     "ci_ub", "mean_proportion", "tau2", "status", "direction",
@@ -69,6 +72,7 @@ def run_batch(
     *,
     workers: int | None = None,
     part: tuple[int, int] = (1, 1),
+    collected: bool = True,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Done]:
     """Check, grade and pool every review below a folder, and collect what they found in two tables there.
@@ -81,6 +85,7 @@ def run_batch(
     folder : holds reviews, folders with data/raw, at any depth
     workers : processes; the cores of this machine if None
     part : (i, m): only every m-th review from the i-th on, and no tables of all, which a call without part makes
+    collected : whether a call without part makes the tables of all
     progress : gets a line now and then
 
     Raises
@@ -90,15 +95,14 @@ def run_batch(
     found = reviews_below(folder)
     if not found:
         raise ReviewError(f"{folder}: no review below it; a review is a folder with {RAW.as_posix()}")
-    number, parts = part
-    chosen = found[number - 1 :: parts]
+    chosen = reviews_of_part(found, part)
     done = []
     for one in _each(folder, chosen, workers or os.cpu_count() or 1):
         done.append(one)
         failed = sum(past.state == "failed" for past in done)
         progress(f"{len(done)} of {len(chosen)} reviews, {failed} with errors: {one.review}")
-    if parts == 1:
-        _collect(folder, done)
+    if part[1] == 1 and collected:
+        collect(folder, done)
     return done
 
 
@@ -108,7 +112,25 @@ def reviews_below(folder: Path) -> list[str]:
     return sorted(path.parent.relative_to(folder).as_posix() for path in raw)
 
 
-def _each(folder: Path, names: list[str], workers: int) -> Iterator[Done]:
+def reviews_of_part(found: Sequence[str], part: tuple[int, int]) -> Sequence[str]:
+    """Every m-th review from the i-th on, of the part (i, m)."""
+    number, parts = part
+    return found[number - 1 :: parts]
+
+
+def content_of_part(folder: Path, names: Iterable[str]) -> str:
+    """One hash of the tables and choices of these reviews and of the version that reads them."""
+    content = {name: _content(folder / name) for name in names}
+    return hashlib.sha256(json.dumps([__version__, content], sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def largest_tables(folder: Path, names: Iterable[str]) -> float:
+    """Megabytes of the raw tables of the largest of these reviews."""
+    sizes = [sum(path.stat().st_size for path in (folder / name / RAW).rglob("*") if path.is_file()) for name in names]
+    return max(sizes, default=0) / 2**20
+
+
+def _each(folder: Path, names: Sequence[str], workers: int) -> Iterator[Done]:
     if workers == 1 or len(names) == 1:
         yield from (_one(folder, name) for name in names)
         return
@@ -149,9 +171,22 @@ def _content(place: Path) -> dict[str, str]:
     return {Path(path).relative_to(place).as_posix(): digest for path, digest in contents(map(str, files)).items()}
 
 
-def _collect(folder: Path, done: list[Done]) -> None:
+def save_part(done: Iterable[Done], path: str | Path) -> None:
+    """Write what became of the reviews of one part, for `collect_parts`."""
+    save_csv(pd.DataFrame(list(done), columns=list(DONE)), path)
+
+
+def collect_parts(folder: Path, paths: Iterable[str | Path]) -> None:
+    """Write the tables of all reviews from the files of all parts."""
+    rows = [row for path in paths for row in read_result(path).to_dict("records")]
+    found = [Done(*(row[name] for name in DONE)) for row in rows]
+    collect(folder, sorted(found, key=lambda one: one.review))
+
+
+def collect(folder: Path, done: Iterable[Done]) -> None:
     """Write what became of each review, and the analyses of those without errors with their levels."""
-    save_csv(pd.DataFrame(done, columns=["review", "state", "warnings", "message"]), folder / REVIEWS)
+    done = list(done)
+    save_csv(pd.DataFrame(done, columns=list(DONE)), folder / REVIEWS)
     parts = []
     for one in done:
         if one.state != "failed":

@@ -8,7 +8,18 @@ import pytest
 import yaml
 
 from small_evidence import ReviewError
-from small_evidence.batch import ANALYSES, REVIEWS, WRITTEN, run_batch
+from small_evidence.batch import (
+    ANALYSES,
+    REVIEWS,
+    WRITTEN,
+    collect_parts,
+    content_of_part,
+    largest_tables,
+    reviews_below,
+    reviews_of_part,
+    run_batch,
+    save_part,
+)
 from small_evidence.config import read_config
 from small_evidence.extraction.checks import check_extraction
 from small_evidence.review import Review, csv_bytes
@@ -73,3 +84,30 @@ def test_only_what_changed_is_computed_again_and_parts_make_the_whole(folder):
 def test_a_folder_without_a_review_says_what_one_is(tmp_path):
     with pytest.raises(ReviewError, match="data/raw"):
         run_batch(tmp_path)
+
+
+def test_parts_of_a_batch_make_the_same_tables(folder):
+    run_batch(folder, workers=1)
+    whole = [(folder / name).read_bytes() for name in (ANALYSES, REVIEWS)]
+    for name in (ANALYSES, REVIEWS):
+        (folder / name).unlink()
+    shutil.rmtree(folder / "first/results")
+    paths = [folder / f"{number}_of_2.csv" for number in (1, 2)]
+    for number, path in enumerate(paths, start=1):
+        save_part(run_batch(folder, workers=1, part=(number, 2)), path)
+    collect_parts(folder, paths)
+    analyses, reviews = ((folder / name).read_bytes() for name in (ANALYSES, REVIEWS))
+    assert analyses == whole[0]
+    assert reviews.replace(b"unchanged", b"done") == whole[1]
+
+
+def test_the_content_of_a_part_is_that_of_its_reviews(folder):
+    found = reviews_below(folder)
+    assert [*reviews_of_part(found, (1, 2)), *reviews_of_part(found, (2, 2))] == ["faulty", "group/second", "first"]
+    before = [content_of_part(folder, [name]) for name in found]
+    assert len(set(before)) == len(found)
+    table = folder / "first/data/raw/responses.csv"
+    table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    after = [content_of_part(folder, [name]) for name in found]
+    assert [name for name, was, now in zip(found, before, after, strict=True) if was != now] == ["first"]
+    assert largest_tables(folder, found) == max(largest_tables(folder, [name]) for name in found) > 0
