@@ -11,6 +11,8 @@ from small_evidence.extraction.defaults import plain, same_word, slug
 from small_evidence.extraction.rules import fisher
 from small_evidence.extraction.schema import TABLES, check_cell, column_name, columns, default_cell, needed_columns
 from small_evidence.review import Review
+from small_evidence.synthesis.analyses import synthesise
+from small_evidence.tables.responses import table_iv
 
 FIVE = "study,therapy,disease,n,responders\n"
 YEAR = 2026
@@ -60,6 +62,18 @@ def test_five_facts_are_enough(start):
     again, _ = check_tables(tables, year=YEAR)
     for table in TABLES:
         pd.testing.assert_frame_equal(again[table], tables[table])
+
+
+def test_five_facts_give_results_that_say_what_they_cannot(start):
+    """cases/model 8: two studies of a, three are needed; no design, no level."""
+    tables, _ = start(FIVE + "doe,a,x,8,5\nroe,a,x,7,7\npoe,b,x,6,0\n")
+    made = synthesise(Review(tables, complete_config({})))
+    a = made.analysis("a")
+    assert [a.result[name] for name in ("k", "events", "n", "pooled", "reason")] == [2, 12, 15, "no", "too_few_studies"]
+    assert (a.level["level"], set(made["study_levels"]["basis"])) == ("", {"design_not_reported"})
+    row = table_iv(made).frame.set_index("Treatment").loc["A"]
+    assert row[["Level", "Pooled"]].tolist() == ["not gradable", "not pooled: 2 studies, 3 needed"]
+    assert row["Responders"].startswith("12/15 (80.0%)")
 
 
 def test_a_missing_count_or_therapy_is_not_pooled_and_says_why(start):

@@ -108,3 +108,4 @@ def test_bubbles_and_the_table_of_covariates(example):
     assert len(drawing.shapes("marks")) == 13
     assert {"1990", "2010"} <= {text.words for text in drawing.texts}
     assert "WASPO 2007 2007: 0.0 of 39" in drawing.alt_text
+    assert not any("arrow" in text.words for text in drawing.texts)  # it draws none

@@ -1,14 +1,25 @@
 """The review's policy: which arms enter, what is pooled, and the reasons."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from small_evidence.pooling import pool_responses
 from small_evidence.pooling.prediction import predict
+from small_evidence.pooling.regression import fit_regression
 from small_evidence.pooling.three_level import pool_three_level
 from small_evidence.reasons import arm_reason, not_pooled_reason
-from small_evidence.synthesis.analyses import VARIANTS, choices, heterogeneity, pool_arms, pool_events, sensitivity
+from small_evidence.synthesis.analyses import (
+    VARIANTS,
+    choices,
+    grade_and_pool,
+    heterogeneity,
+    pool_arms,
+    pool_events,
+    sensitivity,
+)
 from small_evidence.synthesis.policy import select_arms
+from small_evidence.tables.covariates import covariate_table
 from tests.made_up import frame, review
 from tests.policy import POLICY
 
@@ -215,6 +226,35 @@ def test_subgroups_of_one_study_are_not_pooled_and_small_studies_need_ten(synthe
     assert set(disease["test_note"]) == {"group_of_one_study"}
     assert disease["p"].isna().all()
     assert table.query("factor == 'small_studies'")["test_note"].tolist() == ["4 studies, 10 needed"]
+
+
+@pytest.mark.parametrize(("studies", "rows"), [(19, 0), (20, 2)])
+def test_several_covariates_are_fitted_together_with_ten_studies_for_each_coefficient(studies, rows):
+    """The rule counts studies, never results; the tests are likelihood ratios against the model without a covariate."""
+    x = [at * 7 % 9 for at in range(studies)]
+    made = review(
+        {f"s{at}": {} for at in range(studies)},
+        [(f"s{at}", {"n": "9", "responders": str(found)}) for at, found in enumerate(x)],
+        covariates=["age", "route"],
+    )
+    age, iv = [40 + at % 5 for at in range(studies)], [at % 3 == 0 for at in range(studies)]
+    values = {"age": list(map(str, age)), "route": ["iv" if one else "oral" for one in iv]}
+    made = grade_and_pool(made.with_tables(studies=made["studies"].assign(**values)))
+    tables = [made, made.with_policy(covariates=["age"])]
+    found, alone = (
+        heterogeneity(one).query("analysis == 'drug' and factor == 'covariates_together'") for one in tables
+    )
+    assert (len(found), len(alone)) == (rows, 0)
+    if rows:
+        design = np.column_stack([np.ones(studies), age, iv])
+        whole = fit_regression(x, [9] * studies, design).loglik
+        for place, name in ((1, "age"), (2, "route")):
+            less = fit_regression(x, [9] * studies, np.delete(design, place, axis=1)).loglik
+            row = found.set_index("covariate").loc[name]
+            assert row[["chi2", "df", "k"]].tolist() == [pytest.approx(2 * (whole - less), abs=1e-6), 1, studies]
+        made = made.with_results({"heterogeneity": heterogeneity(made)})
+        printed = covariate_table(made).frame.query("Treatment == 'Drug'")["Covariate"]
+        assert printed.tolist()[-2:] == ["Age, with the others", "Route, with the others"]
 
 
 def test_silence_about_an_adverse_event_is_not_zero(plain):

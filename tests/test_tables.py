@@ -12,6 +12,7 @@ from small_evidence.config import complete_config
 from small_evidence.extraction.schema import LABELS, TABLES, empty_table
 from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.evidence_map import evidence_map
+from small_evidence.figures.forest import forest_plot
 from small_evidence.figures.summary import summary_forest
 from small_evidence.presentation.manuscript import manuscript
 from small_evidence.presentation.summary import plain_summary
@@ -164,25 +165,41 @@ def test_every_column_of_a_table_is_in_its_frame(made):
         assert len(table.about) in (0, len(table.frame))
 
 
-def test_words_of_the_outcome_are_heads_and_notes():
-    """cases/model 6: outcome stroke, "had a stroke"."""
+@pytest.mark.parametrize("turned", [False, True])
+def test_words_of_the_outcome_are_everywhere(turned):
+    """cases/model 6: outcome stroke, "had a stroke", also where every patient or nobody had one; no word of responses."""
     words = {
         "outcome": "stroke", "label": "Stroke", "event_singular": "had a stroke", "event_plural": "had a stroke",
         "noun_singular": "patient with a stroke", "noun_plural": "patients with a stroke", "good": "no",
     }  # fmt: skip
-    rows = [(f"s{at}", {"outcome": "stroke", "n": "9000", "responders": str(300 + at)}) for at in range(3)]
-    one = review({f"s{at}": {} for at in range(3)}, rows, outcomes=["stroke"], outcome="stroke")
-    made = tables_of(synthesise(one.with_tables(outcomes=frame("outcomes", [words]))))
+    counts = {"a": [(300, 9000), (300, 9000), (267, 10708)], "b": [(0, 5), (0, 6), (0, 7)], "c": [(1, 4)]}
+    rows = [
+        (
+            f"{therapy}{at}",
+            {"outcome": "stroke", "therapy": therapy, "n": str(n), "responders": str(n - x if turned else x)},
+        )
+        for therapy, arms in counts.items()
+        for at, (x, n) in enumerate(arms)
+    ]
+    one = review(
+        {name: {} for name, _ in rows}, rows, dict.fromkeys(counts, "k"), outcomes=["stroke"], outcome="stroke"
+    )
+    one = synthesise(one.with_tables(outcomes=frame("outcomes", [words])))
+    made = tables_of(one)
     column = next(column for column in made["table_iv"].columns if column.name == "Responders")
     assert column.title == "Patients with a stroke/n (%) [95% CI]"
-    assert made["table_iv"].frame["Responders"].iloc[0].startswith("903/27,000 (3.3%)")
-    everything = " ".join(
-        [
-            *(note for table in made.values() for note in table.footnotes),
-            *(c.title for t in made.values() for c in t.columns),
-        ]
-    )
-    assert not re.search(r"[Rr]esponders|responded", everything)
+    drawings = [forest_plot(one, "a"), forest_plot(one, "b"), summary_forest(one), evidence_map(one)]
+    assert "Patients with a stroke,\u00a0%" in {text.words for text in drawings[0].texts}
+    texts = [block for text in manuscript(one, {"small_evidence": "0", "python": "0"}) for block in text.blocks]
+    told = " ".join(block if isinstance(block, str) else block.words for block in texts)
+    assert ("27,841" if turned else "867") + " of 28,708 patients had a stroke in 3 studies" in told
+    assert ("Every" if turned else "No") + " patient had a stroke:" in " ".join(made["table_iv"].footnotes)
+    everything = [
+        told, *plain_summary(one), *(drawing.alt_text for drawing in drawings),
+        *(text.words for drawing in drawings for text in drawing.texts),
+        *(" ".join([table.caption, *table.footnotes, *(c.title for c in table.columns)]) for table in made.values()),
+    ]  # fmt: skip
+    assert [line for line in everything if re.search(r"[Rr]espon(?!dence)", line)] == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from small_evidence.figures.drawing import Axis, Drawing, Line, Shape, describe
 from small_evidence.figures.layout import absent
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import MARGIN, Page, Row, Sheet
-from small_evidence.figures.scale import span_note, span_of
+from small_evidence.figures.scale import span_of, span_words
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import axis_label, count_text
 from small_evidence.pooling.heterogeneity import REGRESSION_CODES, predict_regression
@@ -69,12 +69,14 @@ def _drawn(review: Review, one: Analysis, arms: pd.DataFrame, words: tuple[str, 
     title, label = words
     rows = [Row({}, Mark("crude", share)) for share in arms["responders"] / arms["n"]]
     span = span_of(review, rows)
+    beyond = sum(not span[0] <= row.mark.estimate <= span[1] for row in rows if row.mark)
     silent = one.entered["study_id"].nunique() - arms["study_id"].nunique()
     notes = [
         "Area of a circle: patients of the arm. Line and shade: binomial-normal model with its "
         f"{coverage(review.conf_level)} confidence interval for the median study.",
         *([f"{counted(silent, 'study', 'studies')} without a value left out."] if silent else []),
-        *span_note(span, rows),
+        *span_words(span),
+        *([f"{counted(beyond, 'study arm')} beyond the axis not drawn."] if beyond else []),
     ]
     statement = _statement(one, label, style)
     page = Page(style, span=span)

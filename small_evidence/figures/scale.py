@@ -36,11 +36,14 @@ def span_of(review: Review, rows: Sequence[Row]) -> tuple[float, float]:
 
 
 def span_note(span: tuple[float, float], rows: Sequence[Row]) -> list[str]:
-    """Says that the axis is not the whole one, and what its arrows mean."""
-    if span == FULL:
-        return []
+    """Says that the axis is not the whole one, and what its arrows mean where there are any."""
     lower, upper = span
-    words = f"The axis shows {100 * lower:g} to {100 * upper:g}% only."
     marks = [row.mark for row in rows if row.mark]
-    beyond = any(not lower <= bound <= upper for mark in marks for bound in (mark.lower, mark.upper, mark.estimate))
-    return [f"{words} An arrow points to what lies beyond it." if beyond else words]
+    bounds = [bound for mark in marks for bound in (mark.lower, mark.upper, mark.estimate)]
+    arrow = " An arrow points to what lies beyond it." * any(bound < lower or bound > upper for bound in bounds)
+    return [words + arrow for words in span_words(span)]
+
+
+def span_words(span: tuple[float, float]) -> list[str]:
+    """Says that the axis is not the whole one; nothing where it is."""
+    return [] if span == FULL else [f"The axis shows {100 * span[0]:g} to {100 * span[1]:g}% only."]

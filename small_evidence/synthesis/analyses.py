@@ -18,7 +18,7 @@ from small_evidence.extraction.overlap import assumed, exchanged, overlap_candid
 from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.pooling import pool_many
 from small_evidence.pooling.direction import direction
-from small_evidence.pooling.heterogeneity import meta_regression, small_study_test, subgroups
+from small_evidence.pooling.heterogeneity import STUDIES_PER_COEFFICIENT, meta_regression, small_study_test, subgroups
 from small_evidence.pooling.prediction import NEXT_PATIENTS, predict
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION, RECORD, TEXT_COLUMNS
@@ -48,6 +48,7 @@ VARIANTS = (
 FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
 SMALL_STUDIES = "small_studies"
 COVARIATE = "covariate"  # a column of studies that the config names
+TOGETHER = "covariates_together"  # all of them in one model
 # Why an analysis is not pooled, "" where it is
 NOT_POOLED = ("too_few_studies", "no_large_arm", "comparator", "counts_held_back", "counts_missing")
 
@@ -303,10 +304,11 @@ def heterogeneity(review: Review) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, a row a subgroup: analysis, factor (one of FACTORS, SMALL_STUDIES or COVARIATE), covariate (its name, ""
-    elsewhere), subgroup, the record of the pooling engine with one tau2 for all subgroups, and the test: chi2, df, p,
-    test_note ("" or the code of why there is no test). For small studies b is the slope of the log odds on 1/n; for a
-    numeric covariate, which has no subgroup, that on the covariate, one unit more, with ci_lb and ci_ub.
+    DataFrame, a row a subgroup: analysis, factor (one of FACTORS, SMALL_STUDIES, COVARIATE or TOGETHER), covariate (its
+    name, "" elsewhere), subgroup, the record of the pooling engine with one tau2 for all subgroups, and the test: chi2,
+    df, p, test_note ("" or the code of why there is no test). For small studies b is the slope of the log odds on 1/n;
+    for a numeric covariate, which has no subgroup, that on the covariate, one unit more, with ci_lb and ci_ub. Of
+    several covariates in one model, a row a coefficient, subgroup is its term.
     """
     arms, facts = review["arms"], review["study_levels"].set_index("study_id")
     entered = arms[arms["entered"] == "yes"].rename(columns={"arm_disease": "by_disease"})
@@ -327,6 +329,8 @@ def heterogeneity(review: Review) -> pd.DataFrame:
         for name, values in review.covariates.items():
             found = _by_covariate(group.assign(**{COVARIATE: group["study_id"].map(values)}), review.conf_level)
             parts.append(found.assign(analysis=analysis, factor=COVARIATE, covariate=name))
+        if len(review.covariates) > 1:
+            parts.append(_together(group, review).assign(analysis=analysis, factor=TOGETHER))
     columns = ["analysis", "factor", "covariate", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
     if not parts:
         return pd.DataFrame(columns=columns)
@@ -342,6 +346,22 @@ def _by_covariate(arms: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     known = arms[arms[COVARIATE].notna()]
     counts = {"k": known["study_id"].nunique(), "events": known["responders"].sum(), "n": known["n"].sum()}
     return slope.assign(**counts, chi2=slope["lr_chi2"], df=slope["lr_df"], p=slope["lr_p"], test_note=slope["code"])
+
+
+def _together(arms: pd.DataFrame, review: Review) -> pd.DataFrame:
+    """Coefficients of all covariates in one model, no rows unless STUDIES_PER_COEFFICIENT studies stand for each."""
+    names = list(review.covariates)
+    given = arms.assign(**{name: arms["study_id"].map(values) for name, values in review.covariates.items()})
+    known = given.dropna(subset=names)
+    numeric = [name for name in names if pd.api.types.is_numeric_dtype(review.covariates[name])]
+    coefficients = len(numeric) + sum(known[name].nunique() - 1 for name in names if name not in numeric)
+    studies = known["study_id"].nunique()
+    if studies < STUDIES_PER_COEFFICIENT * max(coefficients, 1):
+        return pd.DataFrame()
+    found = meta_regression(known, names, conf_level=review.conf_level, interval="profile").iloc[1:]
+    counts = {"k": studies, "events": known["responders"].sum(), "n": known["n"].sum()}
+    tests = {"chi2": found["lr_chi2"], "df": found["lr_df"], "p": found["lr_p"], "test_note": found["code"]}
+    return found.assign(subgroup=found["term"], **counts, **tests)
 
 
 def pool_events(review: Review) -> pd.DataFrame:
