@@ -503,6 +503,15 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def sort_name(label: str) -> str:
+    """A name to sort by: capitals or not, and numbers in it by their value.
+
+    >>> sorted(["trial 10", "Trial 2", "Arm"], key=sort_name)
+    ['Arm', 'Trial 2', 'trial 10']
+    """
+    return re.sub(r"\d+", lambda number: number[0].zfill(9), label.casefold())
+
+
 def plural(label: str) -> str:
     """Plural of a design's label; the noun stands before any `with`, `without` or bracket.
 

@@ -282,7 +282,7 @@ class TestForestPlot:
         values |= dict.fromkeys(["pi_lb", "pi_ub", "tau2", "tau2_lb", "tau2_ub", "q", "q_p", "i2"], math.nan)
         figure = plot([(f"All {n}", n, n, "ssc", "IV", 2000 + n) for n in (4, 5, 6)], (), (), values)
         assert "Prediction interval" not in texts(figure)
-        assert "Heterogeneity: not estimable (every patient of every study responded" in whole_text(figure)
+        assert "Heterogeneity: not estimable (every patient of every study had the outcome" in whole_text(figure)
         assert marks(figure)[3][:, 0].max() == pytest.approx(100)
 
     @pytest.mark.parametrize(

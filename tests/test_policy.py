@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from small_evidence.synthesis.analyses import pool_arms
+from small_evidence.figures.forest import forest_plot
+from small_evidence.synthesis.analyses import grade_and_pool, pool_arms
 from small_evidence.synthesis.policy import ARMS, select_arms
 from tests.made_up import review
 
@@ -97,6 +98,16 @@ def test_one_time_point_of_an_arm_is_used(which, responders):
     )
     assert counts(made, "a") == [1, 1, responders, 10]
     assert [reason for reason, _ in reasons(made, "a").values()] == ["other_time_point"]
+
+
+def test_a_study_at_another_time_point_is_no_other_study_and_the_forest_says_how_many_counts():
+    rows = [(name, row("a", x, 10, time_point_months=at)) for name in "xyz" for x, at in ((3, "3"), (5, "12"))]
+    made = review({name: {} for name in "xyz"}, rows, {"a": "k"})
+    made = grade_and_pool(made)
+    assert made.analysis("a").result["k_left_out"] == 0
+    words = {text.words for text in forest_plot(made, "a").texts}
+    assert "3 counts of these studies at other time points in Table III." in words
+    assert not any("another time point" in text for text in words)
 
 
 def test_a_time_point_without_counts_is_not_the_one_that_is_used():

@@ -167,7 +167,7 @@ def test_every_column_of_a_table_is_in_its_frame(made):
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_words_of_the_outcome_are_everywhere(turned):
-    """cases/model 6: outcome stroke, "had a stroke", also where every patient or nobody had one; no word of responses."""
+    """cases/model 6: "had a stroke", also where every patient or nobody had one; no word of responses."""
     words = {
         "outcome": "stroke", "label": "Stroke", "event_singular": "had a stroke", "event_plural": "had a stroke",
         "noun_singular": "patient with a stroke", "noun_plural": "patients with a stroke", "good": "no",

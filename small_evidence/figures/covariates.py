@@ -119,7 +119,8 @@ def _plot(page: Page, arms: pd.DataFrame, line: pd.DataFrame) -> None:
         page.text(left - 4, y + 0.35 * size, f"{tick:g}", "right")
     page.line((left, top, left, bottom), "axis")
     page.line((left, bottom, right, bottom), "axis")
-    for place, words in round_ticks(across.lower, across.upper):
+    whole = bool((values % 1 == 0).all())
+    for place, words in round_ticks(across.lower, across.upper, least=float(whole)):
         page.line((across.x(place), bottom, across.x(place), bottom + 3), "axis")
         page.text(across.x(place), bottom + 4 + size, words, "center")
     if len(line):
@@ -150,15 +151,21 @@ def _bubble(page: Page, x: float, y: float, radius: float) -> None:
     page.items.append(Shape(circle, colours["subgroup"], colours["ink"], page.style.line, "marks"))
 
 
-def round_ticks(lower: float, upper: float) -> list[tuple[float, str]]:
+def round_ticks(lower: float, upper: float, least: float = 0.0) -> list[tuple[float, str]]:
     """Places of a few round numbers between two ends, with their words.
+
+    Parameters
+    ----------
+    least : the least distance between two of them, 1 for years and other whole numbers
 
     >>> round_ticks(1996.4, 2012.6)
     [(2000.0, '2000'), (2005.0, '2005'), (2010.0, '2010')]
     >>> [words for _, words in round_ticks(0.1, 0.9)]
     ['0.2', '0.4', '0.6', '0.8']
+    >>> [words for _, words in round_ticks(2008.9, 2011.1, least=1)]
+    ['2009', '2010', '2011']
     """
-    power = math.floor(math.log10((upper - lower) / TICKS))
+    power = math.floor(math.log10(max((upper - lower) / TICKS, least)))
     step = next(s for factor in (1, 2, 5, 10) if (s := factor * 10.0**power) * TICKS >= upper - lower)
     digits = max(0, -power if step < 10.0 ** (power + 1) else -power - 1)
     places = [number * step for number in range(math.ceil(lower / step), math.floor(upper / step) + 1)]

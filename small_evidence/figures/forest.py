@@ -43,10 +43,13 @@ from small_evidence.wording import (
     joined,
     missing,
     per_cent,
+    sentence,
+    sort_name,
     variance,
     word,
 )
 
+OTHER_TIME = "other_time_point"  # the reason of an arm that is in the analysis at another time point
 WITHOUT = "without_secondary"  # the variant without counts from secondary sources
 FACTORS = {"disease": "diseases", "design": "study designs", "level": "levels of evidence"}  # what arms are grouped by
 ORDERS = ("year", "effect", "n", "level")
@@ -89,6 +92,8 @@ def forest_plot(
     arms = _Arms(review, one, columns or review.config["figures"]["columns"])
     entered = in_order(review, one.entered, order)
     left_out = in_order(review, one.left_out, order)
+    other_times = (left_out["reason"] == OTHER_TIME) & left_out["study_id"].isin(entered["study_id"])
+    left_out = left_out[~other_times]
     factor = _factor(subgroups, one)
     shown = _columns(arms, factor, style)
     rows = _study_rows(arms, entered, factor, style)
@@ -108,7 +113,7 @@ def forest_plot(
         below_heading="Counts that are not in the analysis",
         below=[_left_out_row(arms, arm, factor) for arm in left_out.to_dict("records")],
         keys=[*_keys(review, rows, one, factor), *judgement_keys(map(arms.judged.get, entered["study_id"]), style)],
-        notes=[*_notes(arms, entered, left_out, factor, style), *span_note(span, rows)],
+        notes=[*_notes(arms, entered, left_out, factor, style), *_other_times(other_times), *span_note(span, rows)],
     )
     return describe(draw_sheet(shown, rows, sheet, style), f"Forest plot: {label}", _words(review, one, label))
 
@@ -132,7 +137,7 @@ def in_order(review: Review, arms: pd.DataFrame, order: str = "") -> pd.DataFram
     if order not in keys:
         raise ReviewError(f"order {order!r} is not known; one of {', '.join(keys)}")
     values, ascending = keys[order]
-    labels = arms["study_id"].map(lambda slug: review.labels.study.get(slug, slug).casefold())
+    labels = arms["study_id"].map(lambda slug: sort_name(review.labels.study.get(slug, slug)))
     keyed = arms.assign(_key=values, _label=labels)
     keyed = keyed.sort_values(["_key", "_label"], ascending=[ascending, True], na_position="last", kind="stable")
     return keyed.drop(columns=["_key", "_label"])
@@ -458,10 +463,17 @@ def _notes(arms: _Arms, entered: pd.DataFrame, left_out: pd.DataFrame, factor: s
             if slug in slugs and short not in labels.disease[slug]
         ]
         notes += [f"{'; '.join(pairs)}."] if pairs else []
-    awaiting = sorted((arms.study(slug) for slug in ids_in(one.result["awaiting"])), key=str.casefold)
+    awaiting = sorted((arms.study(slug) for slug in ids_in(one.result["awaiting"])), key=sort_name)
     if awaiting:
-        notes.append(f"Awaiting counts ({len(awaiting)}): {', '.join(awaiting)}.")
+        notes.append(sentence(f"Awaiting counts ({len(awaiting)}): {', '.join(awaiting)}"))
     return notes
+
+
+def _other_times(other_times: pd.Series) -> list[str]:
+    """How many counts are not shown, since the same patients are shown at another time point."""
+    number = int(other_times.sum())
+    words = f"{counted(number, 'count')} of these studies at other time points in Table III."
+    return [words] if number else []
 
 
 def _summed_outcomes(review: Review, entered: pd.DataFrame) -> list[str]:
@@ -483,7 +495,10 @@ def _words(review: Review, one: Analysis, label: str) -> str:
     else:
         crude = estimate_text(result["crude"], result["crude_ci_lb"], result["crude_ci_ub"], SCREEN)
         counts = f"{counts_text(result['events'], result['n'])} {review.response.event_plural}"
-        words.append(f"{counted(k, 'study arm')}, {counts}, {crude} per cent.")
+        arms = counted(len(one.entered), "study arm")
+        if len(one.entered) != k:
+            arms += f" of {counted(k, 'study', 'studies')}"
+        words.append(f"{arms}, {counts}, {crude} per cent.")
         if is_estimated(result):
             pooled = estimate_text(result["estimate"], result["ci_lb"], result["ci_ub"], SCREEN)
             words.append(f"Pooled {pooled} per cent.")

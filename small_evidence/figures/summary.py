@@ -8,7 +8,7 @@ from typing import Any
 
 from small_evidence.extraction.schema import LABELS
 from small_evidence.figures.drawing import Drawing, describe
-from small_evidence.figures.forest import WITHOUT, without_mark, without_secondary
+from small_evidence.figures.forest import WITHOUT, is_secondary, without_mark, without_secondary
 from small_evidence.figures.layout import draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet
@@ -94,6 +94,8 @@ def _whole(review: Review, members: Sequence[str]) -> list[Analysis]:
 
 def _rows(review: Review, style: Style) -> list[Row]:
     rows: list[Row] = []
+    entered = review["arms"][review["arms"]["entered"] == "yes"]
+    all_secondary = all(is_secondary(arm) for arm in entered.to_dict("records"))  # then nothing is left of any of them
     for therapy_class, members in review.classes:
         shown = [one for one in _whole(review, members) if one.result["k"]]
         if not shown:
@@ -102,7 +104,7 @@ def _rows(review: Review, style: Style) -> list[Row]:
         rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
         for one in shown:
             rows.append(_row(one, one.label, style))
-            without = without_secondary(one)
+            without = {} if all_secondary else without_secondary(one)
             rows += [_without_row(without, style)] if without else []
         whole = review.analysis_of("class", therapy_class)
         if whole and whole.result["k"]:

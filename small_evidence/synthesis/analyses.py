@@ -132,6 +132,9 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
         n=("n", "sum"),
         studies=("study_id", each_once),
     )
+    # and its counts are left out where no arm of it entered
+    inside = pd.MultiIndex.from_frame(entered[["analysis", "study_id"]])
+    counted = counted[~pd.MultiIndex.from_frame(counted[["analysis", "study_id"]]).isin(inside)]
     left_out = counted.groupby("analysis").agg(k_left_out=("study_id", "nunique"), largest_left_out=("n", "max"))
     waited = awaiting.groupby("analysis").agg(k_awaiting=("study_id", "nunique"), awaiting=("study_id", each_once))
     table = table.join([sums, left_out, waited])

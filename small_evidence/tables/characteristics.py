@@ -21,6 +21,7 @@ from small_evidence.wording import (
     joined,
     level_text,
     missing,
+    sort_name,
     whole_or_text,
     word,
 )
@@ -82,7 +83,7 @@ def table_ii(review: Review) -> Table:
     graded = review["study_levels"].set_index("study_id").to_dict("index")
     patients = f"Patients with {review.condition}" if review.condition else "Patients"
     rows: list[dict[str, Any]] = []
-    ordered = studies.assign(name=studies["label"].str.casefold()).sort_values("name", kind="stable")
+    ordered = studies.assign(name=studies["label"].map(sort_name)).sort_values("name", kind="stable")
     for status, title in STATUSES.items():
         for study in ordered[ordered["status"] == status].to_dict("records"):
             used = own.get(study["study_id"], {"response": "", "therapies": [], "diseases": []})
