@@ -7,12 +7,17 @@ that started it when only that is killed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows, where Snakemake's own lock has to do
+    fcntl = None  # type: ignore[assignment]
 
 NOTES = Path(".snakemake")  # where Snakemake keeps its own
 RUN = NOTES / "small_evidence_run"
@@ -34,7 +39,7 @@ def alone() -> Iterator[bool]:
     RUN.parent.mkdir(exist_ok=True)
     with RUN.open("a+", encoding="utf-8") as run, STEP.open("a", encoding="utf-8") as step:
         try:
-            fcntl.flock(run, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(run)
         except BlockingIOError:
             run.seek(0)
             holder = run.read() or "a process that has just begun"
@@ -48,7 +53,7 @@ def alone() -> Iterator[bool]:
         run.write(f"process {os.getpid()} on {socket.gethostname()}")
         run.flush()
         try:
-            fcntl.flock(step, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(step)
         except BlockingIOError:
             print("A step of a run that was stopped is still at work; this run goes on when it has ended.", flush=True)
             fcntl.flock(step, fcntl.LOCK_EX)
@@ -56,8 +61,17 @@ def alone() -> Iterator[bool]:
         yield True
 
 
+def _take(file: IO[str]) -> None:
+    """Lock a file, or raise BlockingIOError where another process has it, OSError where there are no locks."""
+    if fcntl is None:
+        raise OSError("no locks on this system")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def join_run() -> None:
     """Let the next run wait for this process, a step of a run."""
+    if fcntl is None:
+        return
     NOTES.mkdir(exist_ok=True)
     with suppress(OSError):  # a disk without locks
         fcntl.flock(os.open(STEP, os.O_RDWR | os.O_CREAT), fcntl.LOCK_SH)  # open until the process ends
