@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from small_evidence import ReviewError
 from small_evidence.appraisal.levels import grade_studies
 from small_evidence.figures import figure_names, review_figure
-from small_evidence.figures.comparison import comparison_plot
+from small_evidence.figures.comparison import comparison_names, comparison_plot
 from small_evidence.figures.preflight import check_figure
 from small_evidence.figures.style import SCREEN
 from small_evidence.pooling.comparisons import compare
@@ -51,10 +52,15 @@ def test_two_trials_are_pooled_and_an_arm_without_counts_is_a_row_of_its_own():
         rows += [(name, row("drug", x, 10)), (name, row("other", 3, 10))]
     rows += [("three", row("drug", 8, 10)), ("three", row("other", "NR", 10)), ("four", row("drug", 2, 4))]
     found = compared(dict.fromkeys(("one", "two", "three", "four"), TRIAL), rows)
-    both = found[found["comparator"] == "other"]
+    both = found[found["comparator"] == "other"].drop_duplicates(["measure", "reason"])
+    assert both["method"].tolist() == ["glmm", "mantel_haenszel", "mantel_haenszel", ""]
     assert both["k"].tolist() == [2, 2, 2, 0]
     assert both["reason"].tolist() == ["", "", "", "counts_missing"]
     assert both["studies"].tolist() == ["one;two"] * 3 + ["three"]
+    others = found[(found["measure"] == "OR") & (found["method"] != "glmm")].set_index("method")
+    by_hand = compare([8, 5], [10, 10], [3, 3], [10, 10], method="peto")
+    assert set(others.index) == {"mantel_haenszel", "peto", "beta_binomial", "exact"}
+    assert others.loc["peto", "estimate"] == by_hand["estimate"]
     assert both.iloc[0][["events1", "n1", "events2", "n2"]].tolist() == [13, 20, 6, 20]
     alone = found[found["comparator"] == ""]
     assert alone[["therapy", "reason", "studies"]].to_numpy().tolist() == [["drug", "counts_missing", "four"]]
@@ -104,7 +110,12 @@ def test_the_table_prints_a_row_a_pair(synthesised):
 COUNTS = {"alpha": (8, 10, 3, 10), "beta": (5, 5, 0, 6), "gamma": (9, 12, 4, 11), "delta": (0, 4, 0, 5)}
 
 
-def drawn_review(counts=COUNTS, **tables):
+@cache
+def drawn_review():
+    return counted_review(COUNTS)
+
+
+def counted_review(counts, **tables):
     rows = []
     for name, (x1, n1, x2, n2) in counts.items():
         rows += [(name, row("drug", x1, n1)), (name, row("placebo", x2, n2, role="comparator"))]
@@ -167,7 +178,7 @@ def test_fewer_of_a_bad_outcome_favour_the_treatment():
     words = {"outcome": "clinical_response", "label": "Stroke", "event_singular": "had a stroke"}
     words |= {"event_plural": "had a stroke", "noun_singular": "patient with a stroke"}
     bad = frame("outcomes", [words | {"noun_plural": "patients with a stroke", "good": "no"}])
-    drawing = comparison_plot(drawn_review({"one": (3, 40, 9, 41)}, outcomes=bad), "drug-placebo-rr")
+    drawing = comparison_plot(counted_review({"one": (3, 40, 9, 41)}, outcomes=bad), "drug-placebo-rr")
     left, right = (text_of(drawing, f"favours {name}") for name in ("Drug", "Placebo"))
     assert left.x < drawing.axis.x(0) < right.x
     assert "All studies" not in texts(drawing)  # one study is not pooled
@@ -179,9 +190,19 @@ def test_a_narrow_figure_has_the_counts_in_one_column():
     assert {"8/10\u00a0vs", "3/10"} <= set(texts(drawing))
 
 
+def test_rows_stand_in_the_order_of_the_forest_plots():
+    made = drawn_review()
+    config = made.config | {"figures": made.config["figures"] | {"order": "effect"}}
+    drawing = comparison_plot(replace(made, config=config), "drug-placebo")
+    places = [text_of(drawing, name).y for name in ("Beta", "Alpha", "Gamma", "Delta")]  # 5/5, 8/10, 9/12, 0/4
+    assert places == sorted(places)
+
+
 def test_pairs_without_counts_have_no_figure_but_a_reason(synthesised):
     names = [name for name in figure_names(synthesised) if name.startswith("comparison_")]
     assert names[0] == "comparison_warfarin"
+    assert comparison_names(synthesised, counted=True) == []
+    assert comparison_names(drawn_review(), counted=True) == ["drug-placebo"]
     assert {review_figure(synthesised, name).absent for name in names} == {"Not compared: counts not available"}
     with pytest.raises(ReviewError, match="nearest is drug-placebo"):
         comparison_plot(drawn_review(), "drug-placbo")

@@ -13,18 +13,13 @@ from small_evidence import ReviewError
 from small_evidence.extraction.schema import LABELS, nearest
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.fonts import text_width, wrap_text
+from small_evidence.figures.forest import in_order
 from small_evidence.figures.layout import absent, draw_sheet
 from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet, TooNarrowError
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import counts_text
-from small_evidence.pooling.comparisons import (
-    COMPARISON_METHODS,
-    COMPARISON_STATUSES,
-    DEFAULT_METHODS,
-    MEASURES,
-    compare,
-)
+from small_evidence.pooling.comparisons import COMPARISON_STATUSES, MEASURES, compare
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
 from small_evidence.synthesis.comparisons import compared_studies
@@ -63,7 +58,7 @@ def comparison_plot(review: Review, name: str, style: Style = SCREEN) -> Drawing
         reason = own["reason"].iloc[0]
         words = ARM_REASONS.get(reason) or LABELS["pool_reason_code"].get(reason, reason)
         return absent(title, f"Not compared: {words}", style)
-    found = _found(review, pair, measure)
+    found = _found(review, pair, measure, own)
     try:
         return _drawn(review, names, found, measure, title, style)
     except TooNarrowError:
@@ -73,30 +68,26 @@ def comparison_plot(review: Review, name: str, style: Style = SCREEN) -> Drawing
 class _Found(NamedTuple):
     """What is drawn of a comparison."""
 
-    studies: pd.DataFrame  # COUNTED with label, by year
+    studies: pd.DataFrame  # COUNTED with label and year, in the order of the forest plots
     single: list[pd.Series]  # of each study, as `pooling.comparisons.compare` gives it
-    pooled: list[pd.Series]  # by every method of the measure, the default first; none of one study
+    pooled: list[pd.Series]  # by every method of the measure, the default first, as synthesised; none of one study
 
     @property
     def every(self) -> list[pd.Series]:
         return [*self.single, *self.pooled]
 
 
-def _found(review: Review, pair: tuple[str, str], measure: str) -> _Found:
+def _found(review: Review, pair: tuple[str, str], measure: str, table: pd.DataFrame) -> _Found:
     studies = compared_studies(review, *pair)
     studies["label"] = [review.labels.study.get(slug) or slug for slug in studies["study_id"]]
     years = review["studies"].set_index("study_id")["year"]
     studies["year"] = pd.to_numeric(studies["study_id"].map(years), errors="coerce")
-    studies = studies.sort_values(["year", "label"], kind="stable")
+    studies = in_order(review, studies.rename(columns={"x1": "responders", "n1": "n"}))
+    studies = studies.rename(columns={"responders": "x1", "n": "n1"})
     against = partial(compare, measure=measure, conf_level=review.conf_level)
-    columns = ["x1", "n1", "x2", "n2"]
-    single = [against(*counts) for counts in studies[columns].to_numpy()]
-    if len(studies) == 1:
-        return _Found(studies, single, [])
-    methods = [method for method, (measures, _) in COMPARISON_METHODS.items() if measure in measures]
-    methods.sort(key=lambda method: method != DEFAULT_METHODS[measure])
-    x1, n1, x2, n2 = studies[columns].to_numpy().T
-    return _Found(studies, single, [against(x1, n1, x2, n2, method=method) for method in methods])
+    single = [against(*counts) for counts in studies[["x1", "n1", "x2", "n2"]].to_numpy()]
+    pooled = table[(table["measure"] == measure) & (table["k"] > 1)]
+    return _Found(studies, single, [one for _, one in pooled.iterrows()])
 
 
 def _drawn(
@@ -140,14 +131,19 @@ def _drawn(
     return describe(drawing, f"Forest plot: {title}", words)
 
 
-def comparison_names(review: Review) -> list[str]:
-    """What figures of the pairs in comparisons.csv are called after them, in its order, also of those without counts.
+def comparison_names(review: Review, counted: bool = False) -> list[str]:
+    """What figures of the pairs in comparisons.csv are called after them, in its order.
+
+    Parameters
+    ----------
+    counted : bool; only pairs with counts of both groups
 
     Returns
     -------
     list of therapy and comparator with a hyphen between them; of therapy alone where the tables have no comparator
     """
-    return list(_pairs(review))
+    table = review["comparisons"]
+    return list(_pairs(table[table["k"] > 0] if counted else table))
 
 
 def axis_of(measure: str, found: _Found) -> tuple[tuple[float, float], list[tuple[float, str]]]:
@@ -167,15 +163,15 @@ def axis_of(measure: str, found: _Found) -> tuple[tuple[float, float], list[tupl
     return (-math.log10(end), math.log10(end)), [(math.log10(ratio), f"{ratio:g}") for ratio in RATIO_ENDS[end]]
 
 
-def _pairs(review: Review) -> dict[str, tuple[str, str]]:
+def _pairs(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Therapy and comparator by name."""
-    pairs = review["comparisons"][["therapy", "comparator"]].fillna("").drop_duplicates()
+    pairs = table[["therapy", "comparator"]].fillna("").drop_duplicates()
     return {"-".join(filter(None, pair)): pair for pair in pairs.itertuples(index=False, name=None)}
 
 
 def _read(review: Review, name: str) -> tuple[tuple[str, str], str]:
     """Pair and measure that a name means."""
-    known = _pairs(review)
+    known = _pairs(review["comparisons"])
     start, _, last = name.rpartition("-")
     measure = {"rr": "RR", "rd": "RD"}.get(last, "OR")
     pair = name if measure == "OR" else start

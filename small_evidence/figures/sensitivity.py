@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,8 +126,8 @@ def _variants_forest(
     rows.append(Row(cells, Mark("pooled", *values), bold=True, gap=0.25, rule=True))
     columns = [
         Column("change", head),
-        Column("k", "Studies", "right", spare=1),
-        count_column(review, style),
+        Column("k", "Studies", "right", spare=2),
+        replace(count_column(review, style), spare=1),
         Column(AXIS),
         estimate_column(review, style),
     ]
@@ -173,7 +174,7 @@ def methods_forest(review: Review, analysis: str, style: Style = SCREEN) -> Draw
                 row.mark.kind, row.bold = "pooled", True
             rows.append(row)
     columns = [
-        Column("method", "Method and interval"),
+        Column("method", "Method"),
         Column("tau2", "τ²", "right", spare=1),
         Column(AXIS),
         estimate_column(review, style),

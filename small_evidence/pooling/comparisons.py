@@ -31,6 +31,17 @@ COMPARISON_METHODS = {
 }
 DEFAULT_METHODS = {"OR": "glmm", "RR": "mantel_haenszel", "RD": "mantel_haenszel"}
 
+
+def methods_of(measure: str) -> list[str]:
+    """Methods that pool a measure, the default first.
+
+    >>> methods_of("RR")
+    ['mantel_haenszel', 'beta_binomial']
+    """
+    offered = [method for method, (measures, _) in COMPARISON_METHODS.items() if measure in measures]
+    return sorted(offered, key=lambda method: method != DEFAULT_METHODS[measure])
+
+
 COMPARISON = (
     *("measure", "method", "interval", "conf_level", "k", "no_information", "events1", "n1", "events2", "n2"),
     *("estimate", "ci_lb", "ci_ub", "b", "se", "p", "tau2", "tau2_lb", "tau2_ub", "loglik", "status"),

@@ -23,7 +23,8 @@ from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, linked
 from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.screening import flow_shown
-from small_evidence.figures import FOREST, bubble_names, review_figure
+from small_evidence.figures import COMPARISON, FOREST, bubble_names, review_figure
+from small_evidence.figures.comparison import comparison_names
 from small_evidence.figures.page import TooNarrowError
 from small_evidence.figures.render import svg
 from small_evidence.figures.style import SCREEN, Style
@@ -145,6 +146,7 @@ def report(
         summary=_for_phone("summary_forest", review),
         tables=by_name,
         facets=facets(review),
+        comparisons=[_for_phone(f"{COMPARISON}{name}", review) for name in comparison_names(review, counted=True)],
         caveats=caveat_table(review),
         classes=classes,
         without=without,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from small_evidence.extraction.overlap import chosen, cohorts
-from small_evidence.pooling.comparisons import COMPARISON, MEASURES, compare_many
+from small_evidence.pooling.comparisons import COMPARISON, MEASURES, compare_many, methods_of
 from small_evidence.review import Review
 from small_evidence.synthesis.policy import candidate_rows, studies_with_separate_arms
 
@@ -42,6 +42,7 @@ def compare_arms(review: Review) -> pd.DataFrame:
     -------
     DataFrame with the columns COMPARISONS: a row a pair of therapies and measure (OR, RR, RD; of therapy against
     comparator) as `pooling.comparisons.compare` gives it, with the studies and the best level of evidence among them.
+    Where several studies compare, rows of the other methods follow that of the default method of the measure.
     Studies that compare, but not with usable counts of both arms, have a row a pair and reason, without a measure and
     with k = 0; comparator is "" where the tables have one arm only. A patient is counted once: of several reports of
     the same patients the one that people chose, else the largest.
@@ -50,7 +51,12 @@ def compare_arms(review: Review) -> pd.DataFrame:
     pairs = pd.DataFrame(_pairs(review, places), columns=COUNTED)
     usable = _each_patient_once(pairs[pairs["reason"] == ""], review)
     named = usable.groupby(PAIR)["study_id"].agg(";".join).rename("studies")
-    parts = [compare_many(usable, PAIR, measure, conf_level=review.conf_level) for measure in MEASURES]
+    several = usable[usable.groupby(PAIR)["study_id"].transform("size") > 1]
+    parts = [
+        compare_many(several if number else usable, PAIR, measure, method, review.conf_level)
+        for measure in MEASURES
+        for number, method in enumerate(methods_of(measure))
+    ]
     compared = pd.concat(parts, ignore_index=True).merge(named, on=PAIR).assign(reason="")
     unused = pairs[pairs["reason"] != ""].groupby([*PAIR, "reason"], sort=False, as_index=False)
     missing = unused.agg(studies=("study_id", ";".join)).assign(measure="", method="", interval="", status="", k=0)

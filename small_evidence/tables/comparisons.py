@@ -31,7 +31,7 @@ def comparison_table(review: Review) -> Table:
     rows: list[dict[str, Any]] = []
     for _, pair in review["comparisons"].groupby(["therapy", "comparator", "reason"], sort=False):
         first = pair.iloc[0].to_dict()
-        found = {line["measure"]: line for line in pair.to_dict("records")}
+        found = {line["measure"]: line for line in pair.drop_duplicates("measure").to_dict("records")}
         reason = first["reason"]
         rows.append(
             {
