@@ -22,7 +22,16 @@ import pandas as pd
 from small_evidence import ReviewError
 from small_evidence.alone import join_run
 from small_evidence.config import complete_config, read_config, with_present_keys
-from small_evidence.extraction.schema import ALL, SILENT, TABLES, empty_table, humanise, nearest, numbers
+from small_evidence.extraction.schema import (
+    ALL,
+    CONTROLLED_DESIGNS,
+    SILENT,
+    TABLES,
+    empty_table,
+    humanise,
+    nearest,
+    numbers,
+)
 from small_evidence.names import FOUND, RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
 from small_evidence.saving import at_once, save_bytes
@@ -312,6 +321,13 @@ class Review:
     def diseases(self) -> Sequence[str]:
         """Slugs of the diseases in the order of their table."""
         return [slug for slug in self["diseases"]["disease"] if slug not in SILENT]
+
+    @cached_property
+    def controlled(self) -> frozenset[str]:
+        """Slugs of the studies with a comparison group: those that say so, and those of a design that has one."""
+        studies = self["studies"]
+        compares = studies["design"].isin(CONTROLLED_DESIGNS) | (studies["controlled"] == "yes")
+        return frozenset(studies.loc[compares, "study_id"])
 
     @cached_property
     def retracted(self) -> frozenset[str]:

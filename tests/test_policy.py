@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from small_evidence.figures.forest import forest_plot
 from small_evidence.synthesis.analyses import grade_and_pool, pool_arms
 from small_evidence.synthesis.policy import ARMS, select_arms
+from small_evidence.tables.findings import certainty_notes
 from tests.made_up import review
 
 TWO = {"a": "k", "b": "k"}
@@ -49,6 +50,17 @@ def test_arms_of_a_controlled_study_are_different_patients():
 @pytest.mark.parametrize("design", ["rct", "controlled_nonrandomised", "cohort_controlled", "case_control"])
 def test_every_design_with_a_comparison_has_separate_arms(design):
     assert counts(parallel({"design": design}), "class-k") == [3, 6, 33, 63]
+
+
+@pytest.mark.parametrize(
+    ("facts", "compares"),
+    [({"design": "rct", "controlled": "NR"}, True), ({"design": "registry", "controlled": "yes"}, True),
+     ({"design": "case_series", "controlled": "NR"}, False)],
+)  # fmt: skip
+def test_a_design_that_compares_groups_needs_no_word_of_it(facts, compares):
+    made = grade_and_pool(review({"one": facts}, [("one", row("a", 1, 5))], {"a": "k"}))
+    assert made.controlled == ({"one"} if compares else set())
+    assert ("no comparison group" in certainty_notes(made.analysis("a"), made.controlled)) != compares
 
 
 def test_where_nobody_says_whether_the_patients_are_the_same_the_larger_arm_enters():

@@ -20,6 +20,7 @@ from small_evidence.extraction.overlap import overlap_candidates
 from small_evidence.extraction.schema import (
     ALL,
     CLAIM_UNITS,
+    CONTROLLED_DESIGNS,
     MISSING,
     QUANTITY_UNITS,
     SILENT,
@@ -33,7 +34,6 @@ from small_evidence.extraction.schema import (
 
 FIRST_YEAR = 1900
 LARGEST_CASE_REPORT = 4  # patients; from five on authors speak of a series (Abu-Zidan 2012, World J Emerg Surg 7:5)
-CONTROLLED = ("rct", "controlled_nonrandomised", "cohort_controlled", "case_control")
 UNCONTROLLED = (
     "case_series_prospective", "case_series_retrospective", "case_series", "case_report", "single_arm_trial",
     "cohort_uncontrolled",
@@ -250,7 +250,7 @@ def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
 )
 def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
-    bad = s["design"].isin(CONTROLLED) & s["controlled"].eq("no")
+    bad = s["design"].isin(CONTROLLED_DESIGNS) & s["controlled"].eq("no")
     bad |= s["design"].isin(UNCONTROLLED) & s["controlled"].eq("yes")
     yield "studies", "controlled", bad, "{controlled} contradicts design {design}"
 
@@ -484,7 +484,7 @@ def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
 def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     a = t["arms"]
     group = a["therapy"].map(dict(zip(t["therapies"]["therapy"], t["therapies"]["therapy_class"], strict=True)))
-    compares = a["design"].isin(CONTROLLED) | a["controlled"].eq("yes")
+    compares = a["design"].isin(CONTROLLED_DESIGNS) | a["controlled"].eq("yes")
     rows = a["pool"].eq("yes") & a["arm"].eq("") & ~compares & group.notna()
     first = _first(a["_row"], rows, a["study_id"], group, a["unit"])
     other = _in_row(a, first, "therapy")

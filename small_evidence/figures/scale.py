@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import Row
 from small_evidence.review import Review
 
@@ -25,7 +26,7 @@ def span_of(review: Review, rows: Sequence[Row]) -> tuple[float, float]:
         return choice[0] / 100, choice[1] / 100
     marks = [row.mark for row in rows if row.mark]
     needed = [mark.estimate for mark in marks]
-    needed += [bound for mark in marks if mark.kind != "study" for bound in (mark.lower, mark.upper)]
+    needed += [bound for mark in marks if mark.kind != "study" for bound in _bounds(mark)]
     needed = [value for value in needed if not math.isnan(value)]
     for end in ENDS if needed else ():
         if max(needed) <= end:
@@ -39,9 +40,13 @@ def span_note(span: tuple[float, float], rows: Sequence[Row]) -> list[str]:
     """Says that the axis is not the whole one, and what its arrows mean where there are any."""
     lower, upper = span
     marks = [row.mark for row in rows if row.mark]
-    bounds = [bound for mark in marks for bound in (mark.lower, mark.upper, mark.estimate)]
+    bounds = [bound for mark in marks for bound in (*_bounds(mark), mark.estimate)]
     arrow = " An arrow points to what lies beyond it." * any(bound < lower or bound > upper for bound in bounds)
     return [words + arrow for words in span_words(span)]
+
+
+def _bounds(mark: Mark) -> tuple[float, ...]:
+    return mark.lower, mark.upper, mark.pi_lower, mark.pi_upper
 
 
 def span_words(span: tuple[float, float]) -> list[str]:

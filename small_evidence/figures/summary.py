@@ -101,7 +101,8 @@ def _rows(review: Review, style: Style) -> list[Row]:
         if not shown:
             continue
         label = review.labels.of("class", therapy_class)
-        rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
+        if [one.label for one in shown] != [label]:  # a class of one therapy with its name needs no heading
+            rows.append(Row({"therapy": label}, bold=True, span="count", gap=0.2 if rows else 0.0))
         for one in shown:
             rows.append(_row(one, one.label, style))
             without = {} if all_secondary else without_secondary(one)

@@ -368,9 +368,9 @@ def _certain(review: Review) -> list[tuple[str, str]]:
         sentences.append((words, "treatments"))
         if not bases["full_text"]:
             sentences.append(("No count was read in the full text of a study.", "treatments"))
-        controlled = review["studies"].set_index("study_id")["controlled"].reindex(entered["study_id"].unique())
-        total = counted(len(controlled), "study", "studies")
-        sentences.append((f"With a comparison group: {(controlled == 'yes').sum()} of {total}.", "studies"))
+        used = set(entered["study_id"])
+        total = counted(len(used), "study", "studies")
+        sentences.append((f"With a comparison group: {len(used & review.controlled)} of {total}.", "studies"))
     predicted = [one for one in review.studied if one.pooled and not missing(one.result["pi_lb"])]
     if 0 < len(predicted) <= NAMED:
         bounds = [f"{one.label}, {interval(one.result['pi_lb'], one.result['pi_ub'])}%" for one in predicted]

@@ -69,7 +69,6 @@ def _named(names: list[str]) -> str:
 def _not_known(whole: Sequence[Analysis], used: list[Analysis], review: Review) -> list[str]:
     studies = review["studies"].set_index("study_id")
     entered = {study for one in used for study in one.entered["study_id"]}
-    controlled = studies.loc[list(entered), "controlled"].eq("yes").sum() if entered else 0
     sentences = []
     if entered and not any("full_text" in bases for one in used for bases in one.entered["evidence_basis"].map(ids_in)):
         sentences.append("No count was read in the full text of a study.")
@@ -77,7 +76,7 @@ def _not_known(whole: Sequence[Analysis], used: list[Analysis], review: Review) 
         if review.subject.singular != "test":
             sentences.append(f"Not known: what the proportion would have been without the {review.subject.singular}.")
         with_counts = counted(len(entered), "study", "studies")
-        sentences.append(f"{controlled} of the {with_counts} with counts had a comparison group.")
+        sentences.append(f"{len(entered & review.controlled)} of the {with_counts} with counts had a comparison group.")
     active = set(studies.index[studies["status"] != "excluded"])
     silent = active - set(review["adverse_events"]["study_id"])
     event, waiting = review.response.event_plural, len(review["awaiting"])

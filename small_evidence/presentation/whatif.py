@@ -16,7 +16,7 @@ from small_evidence.names import combined_classes
 from small_evidence.pooling.methods import METHODS
 from small_evidence.reasons import arm_reason
 from small_evidence.review import Review
-from small_evidence.synthesis.policy import candidate_rows, studies_with_separate_arms
+from small_evidence.synthesis.policy import candidate_rows
 from small_evidence.wording import ids_in, missing, word
 
 FIXED = ("comparator", "other_outcome", "other_unit")  # reasons that no choice of a reader changes
@@ -38,7 +38,7 @@ def whatif_data(review: Review) -> dict[str, Any]:
     rows = candidate_rows(review.with_policy(response="any", secondary_sources="include", verified_only=False))
     aside = chosen(review["overlaps"])
     cohort = cohorts(review["studies"], review["overlaps"])
-    separate = studies_with_separate_arms(review["studies"])
+    separate = review.controlled
     years = numbers(review["studies"].set_index("study_id")["year"])
     status = review["studies"].set_index("study_id")["status"]
     rows = rows.assign(complete=numbers(rows["n_complete"]), status=rows["study_id"].map(status))

@@ -15,7 +15,7 @@ import pandas as pd
 from small_evidence.extraction.overlap import chosen, cohorts
 from small_evidence.pooling.comparisons import COMPARISON, MEASURES, compare_many, methods_of
 from small_evidence.review import Review
-from small_evidence.synthesis.policy import candidate_rows, studies_with_separate_arms
+from small_evidence.synthesis.policy import candidate_rows
 
 # Why two arms are not compared: "" where they are, else this or the reason of `policy` that keeps one of them out
 COUNTS_MISSING = "counts_missing"
@@ -88,7 +88,7 @@ def _pairs(review: Review, places: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     """Every two therapies that a study compares, with the counts of both or the reason why they are not used."""
     therapies = review["therapies"]
     nothing = set(therapies.loc[therapies["kind"] == "none", "therapy"])
-    separate = studies_with_separate_arms(review["studies"])
+    separate = review.controlled
     rows = candidate_rows(review, comparators=True)
     for study, own in rows.groupby("study_id", sort=False):
         if study not in separate:

@@ -33,7 +33,6 @@ REASONS = (
     "maybe_same_patients",  # the same, where the tables do not say
     "small_arm",
 )
-CONTROLLED_DESIGNS = ("rct", "controlled_nonrandomised", "cohort_controlled", "case_control")
 
 ARMS = [
     "analysis", "scope", "therapy", "disease", "study_id", "arm", "entered", "reason", "detail", "responders", "n",
@@ -178,7 +177,7 @@ def _counted_elsewhere(arms: pd.DataFrame, review: Review) -> Iterator[tuple[int
     """
     cohort = cohorts(review["studies"], review["overlaps"])
     aside = chosen(review["overlaps"])
-    separate = studies_with_separate_arms(review["studies"])
+    separate = review.controlled
     groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
     free: Iterable[Any] = arms[arms["reason"] == ""].itertuples()
     for arm in free:
@@ -200,12 +199,6 @@ def _counted_elsewhere(arms: pd.DataFrame, review: Review) -> Iterator[tuple[int
                 yield arm.Index, reason, other.arm_therapy
             else:
                 kept.append(arm)
-
-
-def studies_with_separate_arms(studies: pd.DataFrame) -> set[str]:
-    """Studies whose arms under different therapies are different patients: randomised, or with a comparison group."""
-    separate = studies["design"].isin(CONTROLLED_DESIGNS) | (studies["controlled"] == "yes")
-    return set(studies.loc[separate, "study_id"])
 
 
 def _shared(arm: Any, other: Any, separate: bool) -> str:

@@ -59,7 +59,6 @@ PROPOSED, CONFIRMED = "Proposed", "Confirmed"
 
 def findings_table(review: Review) -> Table:
     """Summary of findings: a row a treatment with counts that are included in an analysis, over all diseases."""
-    controlled = set(review["studies"].loc[review["studies"]["controlled"] == "yes", "study_id"])
     marks, rated = Marks(), ratings(review)
     rows: list[dict[str, Any]] = []
     emphasised: list[int] = []
@@ -80,7 +79,7 @@ def findings_table(review: Review) -> Table:
             emphasised.append(len(rows))
         else:
             members_with_counts[treatment.group] = members_with_counts.get(treatment.group, 0) + 1
-        row = _row(analysis, review, controlled, marks) | _certainty(rated[analysis.name])
+        row = _row(analysis, review, marks) | _certainty(rated[analysis.name])
         rows.append({"Class": treatment.group, "Treatment": treatment.label} | row)
     columns = _columns(review)
     frame = pd.DataFrame(rows, columns=["Class", *(column.name for column in columns)])
@@ -95,7 +94,7 @@ def findings_table(review: Review) -> Table:
     )  # fmt: skip
 
 
-def _row(analysis: Analysis, review: Review, controlled: set[str], marks: Marks) -> dict[str, Any]:
+def _row(analysis: Analysis, review: Review, marks: Marks) -> dict[str, Any]:
     """Cells of an analysis with counts."""
     result = analysis.result
     outcomes = dict.fromkeys(outcome for ids in analysis.entered["outcome"] for outcome in ids_in(ids))
@@ -112,7 +111,7 @@ def _row(analysis: Analysis, review: Review, controlled: set[str], marks: Marks)
         ABOVE: NOTHING if missing(result["further_above"]) else rounded(result["further_above"], 2),
         TAU2: tau2_words(result) if analysis.pooled else NOTHING,
         "Level": level_text(analysis.level.get("level")),
-        LIMITS: joined([*certainty_notes(analysis, controlled), *level_notes(analysis.level)]),
+        LIMITS: joined([*certainty_notes(analysis, review.controlled), *level_notes(analysis.level)]),
     }
 
 
@@ -163,7 +162,7 @@ def _notes(review: Review) -> list[str]:
     ]
 
 
-def certainty_notes(analysis: Analysis, controlled: set[str]) -> list[str]:
+def certainty_notes(analysis: Analysis, controlled: frozenset[str]) -> list[str]:
     """What in the numbers of an analysis limits how far its result can be relied on.
 
     Parameters

@@ -38,6 +38,7 @@ from small_evidence.wording import (
     note_words,
     sentence,
     short_labels,
+    sort_name,
     variance,
 )
 
@@ -78,7 +79,8 @@ def treatments(review: Review) -> Iterator[Treatment]:
 
 def studies_of(arms: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Studies of which an arm is included, and the others; each by year."""
-    by_year = arms.sort_values(["year", "study_id"], na_position="last", kind="stable")
+    named = arms.assign(_name=arms["study_id"].map(sort_name))
+    by_year = named.sort_values(["year", "_name"], na_position="last", kind="stable")
     included = dict.fromkeys(by_year.loc[by_year["entered"] == "yes", "study_id"])
     return list(included), [study for study in dict.fromkeys(by_year["study_id"]) if study not in included]
 
