@@ -20,6 +20,8 @@ STEPS = {
     "export": "files for the journal packed",
     "record": "record of the run written",
     "freeze": "release frozen",
+    "publish_site": "site written",
+    "archive": "archive written",
     "all": "every result is up to date",
 }
 # What a person opens first, in this order
