@@ -60,6 +60,7 @@ lint: .venv/ready
 	$(BIN)/snakemake --lint --quiet host
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/deptry small_evidence workflow
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py

@@ -1,8 +1,8 @@
 """Change the library in one place at a time and see whether its tests notice: `make mutations`.
 
 Each mutation changes one comparison, boundary, constant, operator or condition, or drops one statement. It is made in a
-copy of the project and run against the test files that import its module. What was tried is in benchmarks/mutations.csv,
-so that a stopped run goes on. A survivor may still be noticed by another file of tests.
+copy of the project and run against the tests that import its module. What was tried is in benchmarks/mutations.csv, so
+that a stopped run goes on. A survivor may still be noticed by another file of tests.
 """
 
 import argparse
