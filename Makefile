@@ -1,8 +1,9 @@
 # `make run` runs the bundled review, `make test` the tests; the first of them makes the environment in .venv, once.
 PYTHON ?= python3
 BIN := .venv/bin
+RECORDS := benchmarks/reliability
 
-.PHONY: archive test-cluster docs pictures walk run test faults fuzz wheel-test lint bench lock clean
+.PHONY: archive test-cluster docs pictures walk run test faults fuzz mutations reliability lock-check wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -15,14 +16,33 @@ wheel-test: .venv/ready
 # Random inputs, new at each run, counted: `make fuzz FUZZ_EXAMPLES=1600` tries 100,000.
 FUZZ_EXAMPLES ?= 100
 fuzz: .venv/ready
-	@rm -f fuzz.csv
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_RECORD=fuzz.csv $(BIN)/pytest -n0 tests/test_fuzz.py tests/test_extraction.py -k "fuzz or random_damage"; \
-	  status=$$?; awk -F, '{print; all += $$2} END {print all " inputs"}' fuzz.csv; exit $$status
+	@rm -f $(RECORDS)/fuzz.csv
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_RECORD=$(RECORDS)/fuzz.csv \
+	  $(BIN)/pytest -n0 tests/test_fuzz.py tests/test_extraction.py -k "fuzz or random_damage"; \
+	  status=$$?; awk -F, '{print; all += $$2} END {print all " inputs"}' $(RECORDS)/fuzz.csv; exit $$status
 
-# A run killed at 60 seeded moments, and full disks, other users, clocks and places
+# A run killed at 60 seeded moments, and full disks, other users, clocks and places; FAULTS_REVIEW=. kills the bundled review
 FAULTS_KILLS ?= 60
+FAULTS_REVIEW ?= tests/data/minimal
 faults: .venv/ready
-	FAULTS_ALL=1 FAULTS_KILLS=$(FAULTS_KILLS) FAULTS_TARGETS= $(BIN)/pytest -n0 tests/faults
+	@rm -f $(RECORDS)/faults.csv $(RECORDS)/kills.csv
+	FAULTS_ALL=1 FAULTS_KILLS=$(FAULTS_KILLS) FAULTS_REVIEW=$(FAULTS_REVIEW) FAULTS_TARGETS= FAULTS_RECORD=$(RECORDS) \
+	  $(BIN)/pytest -n0 tests/faults
+
+# Changes of the library in one place at a time, each tried against the tests of its module
+MUTATIONS ?= 240
+mutations: .venv/ready
+	$(BIN)/python -m tests.mutations $(MUTATIONS)
+
+# docs/reliability.md from what the three above found
+reliability: .venv/ready
+	$(BIN)/python benchmarks/reliability.py > docs/reliability.md
+
+# Whether the lock can be installed on each Python
+lock-check: .venv/ready
+	@for version in 3.11 3.12 3.13; do \
+	  $(BIN)/uv pip install --quiet --dry-run --python-version $$version --require-hashes --target .venv/lock -r requirements.lock \
+	  && echo "Python $$version: every package of requirements.lock is there" || exit 1; done
 
 # The profiles on a Slurm of two nodes on this machine, one of which is killed; needs root, slurm-wlm and munge
 LOOPBACK := $(CURDIR)/.venv/loopback_slurm

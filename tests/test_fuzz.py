@@ -47,13 +47,15 @@ def some(times):
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tried():
-    """Adds the number of inputs to the record of `make fuzz`."""
+@pytest.fixture(autouse=True)
+def tried(request):
+    """Adds the number of inputs of each test, and whether all were taken or refused, to the record of `make fuzz`."""
+    before, failed = TRIED.copy(), request.session.testsfailed
     yield
     if RECORD:
+        outcome = "0" if request.session.testsfailed == failed else "1"
         with Path(RECORD).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name},{number}\n" for name, number in TRIED.items())
+            file.writelines(f"{name},{number},{outcome}\n" for name, number in (TRIED - before).items())
 
 
 # Readers and importers ---------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def note(point, ended, lost, code, differ):
         "table put back" if point.put_back else "table changed",
         "yes" if code == 0 else "no", "no" if differ else "yes",
     ]  # fmt: skip
-    path = Path(RECORD)
+    path = Path(RECORD) / "kills.csv"
     is_new = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(([COLUMNS] if is_new else []) + [row])
