@@ -22,8 +22,8 @@ with those of a clean run. In every second case the changed table is put back be
 {kills}
 
 What makes this so: a step writes each file in a hidden folder beside its place and renames all of them at its end
-(`small_evidence/saving.py`), a failed or killed step stays noted as begun (`small_evidence/keeping.py`), and the lock of
-a run is one that the system takes away when its process ends (`small_evidence/alone.py`). A run that is alive is named.
+(`small_evidence/saving.py`), a failed or killed step stays noted as begun (`small_evidence/keeping.py`), and the lock
+of a run is one that the system takes away when its process ends (`small_evidence/alone.py`). A live run is named.
 On a disk without locks (some network disks) a killed run still needs `snakemake --unlock`.
 
 ## Disks, clocks, users, places
