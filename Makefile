@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RECORDS := benchmarks/reliability
 
-.PHONY: archive test-cluster docs pictures walk run test faults fuzz mutations reliability lock-check wheel-test lint bench lock clean
+.PHONY: archive test-cluster docs pictures walk run test faults fuzz mutations reliability packages wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -38,8 +38,10 @@ mutations: .venv/ready
 reliability: .venv/ready
 	$(BIN)/python benchmarks/reliability.py > docs/reliability.md
 
-# Whether the lock can be installed on each Python
-lock-check: .venv/ready
+# Whether every package that is used is named and every named one is used, and whether the lock can be installed on each Python
+packages: .venv/ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python 'deptry>=0.25,<1'
+	@$(BIN)/deptry small_evidence workflow
 	@for version in 3.11 3.12 3.13; do \
 	  $(BIN)/uv pip install --quiet --dry-run --python-version $$version --require-hashes --target .venv/lock -r requirements.lock \
 	  && echo "Python $$version: every package of requirements.lock is there" || exit 1; done
@@ -80,7 +82,6 @@ lint: .venv/ready
 	$(BIN)/snakemake --lint --quiet host
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/deptry small_evidence workflow
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py

@@ -56,9 +56,9 @@ Survivors:
 
 ## Packages
 
-`make lint` includes `deptry`: each package that the library imports is named in `pyproject.toml`, and each named one is
-imported. `make lock-check` asks whether every package of `requirements.lock` is there for Python 3.11, 3.12 and 3.13
-with its hash. `make archive` adds the bill of materials (CycloneDX). Licences of the packages that a run needs:
+`make packages` asks `deptry` whether each package that the library imports is named in `pyproject.toml` and each named
+one is imported, and whether every package of `requirements.lock` is there for Python 3.11, 3.12 and 3.13 with its hash.
+`make archive` adds the bill of materials (CycloneDX). Licences of the packages that a run needs:
 
 {licences}
 """
