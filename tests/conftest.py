@@ -105,10 +105,3 @@ def calcinosis(tmp_path_factory):
     review = Run(folder)
     review.printed = review.run()
     return review
-
-
-@pytest.fixture
-def calcinosis_copy(calcinosis, tmp_path):
-    """The bundled review as it was run, with the times of its files, for a test that changes its tables."""
-    shutil.copytree(calcinosis.folder, tmp_path / "review")
-    return Run(tmp_path / "review", calcinosis.folder)

@@ -17,14 +17,27 @@ from small_evidence.extraction.schema import TABLES, columns
 from small_evidence.review import RESULT_TABLES, Review, read_processed, read_review
 from small_evidence.synthesis.analyses import synthesise
 from small_evidence.synthesis.awaiting import studies_without_counts
+from tests.conftest import IGNORED, Run
 
 PROJECT = Path(__file__).parents[1]
 FAST = ("--config", "figures={preset: screen, formats: [svg], order: year}")
-NEW_STUDY = "new2026,New 2026,New,2026,SYNTHETIC,SYNTHETIC,NR,NR,case_series,no,6,new2026,no,included,,,,SYNTHETIC\n"
-NEW_ROW = (
-    "new2026_diltiazem,new2026,diltiazem,ssc,clinical_response,yes,patient,NR,NR,6,NR,NR,NR,2,SYNTHETIC,full_text,"
-    "SYNTHETIC,SYNTHETIC,SYNTHETIC,high,yes,,,SYNTHETIC\n"
-)
+
+
+@pytest.fixture(scope="module")
+def vasospasm(tmp_path_factory):
+    """A small review, run once; no test changes it."""
+    folder = tmp_path_factory.mktemp("vasospasm") / "review"
+    shutil.copytree(PROJECT / "examples/vasospasm", folder, ignore=IGNORED)
+    review = Run(folder, PROJECT)
+    review.run(*FAST)
+    return review
+
+
+@pytest.fixture
+def small(vasospasm, tmp_path):
+    """The small review as it was run, with the times of its files, for a test that changes its tables."""
+    shutil.copytree(vasospasm.folder, tmp_path / "review")
+    return Run(tmp_path / "review", PROJECT)
 
 
 def table(review, name):
@@ -103,39 +116,55 @@ def test_provenance_names_inputs_and_results(calcinosis):
     assert str(calcinosis.folder) not in json.dumps(record)
 
 
-def test_a_second_clean_run_gives_the_same_bytes(calcinosis, copy_review):
-    again = copy_review(".")
-    again.run()
-    first, second = calcinosis.files("results", "data/processed"), again.files("results", "data/processed")
+def test_a_second_clean_run_gives_the_same_bytes(vasospasm, copy_review):
+    again = copy_review("examples/vasospasm")
+    again.run(*FAST)
+    first, second = vasospasm.files("results", "data/processed"), again.files("results", "data/processed")
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
 
-def test_a_mistyped_count_stops_the_run_and_spoils_nothing(calcinosis_copy):
-    review, kept = calcinosis_copy, ("results", "data/processed")
+def test_a_mistyped_count_stops_the_run_and_spoils_nothing(small):
+    review, kept = small, ("results", "data/processed")
     before = review.files(*kept)
     logs = {name for name in before if name.startswith("results/logs/")}
-    review.edit("data/raw/responses.csv", "4 years,12,NR,3,NR,3,", "4 years,12,NR,3,NR,23,")
+    review.edit("data/raw/responses.csv", ",17,NR,NR,NR,16,", ",17,NR,NR,NR,26,")
     for _ in range(2):  # the second run must not take the tables that were put back for new ones
-        printed = review.run(code=1)
-        assert "data/raw/responses.csv, row 2, column responders: 23 of n = 12 (study vayssairat1998)" in printed
+        printed = review.run(*FAST, code=1)
+        assert "data/raw/responses.csv, row 2, column responders: 26 of n = 17 (study giannotta)" in printed
         assert "Traceback" not in printed
         after = review.files(*kept)
         assert {name for name in before | after if before.get(name) != after.get(name)} <= logs
-    review.edit("data/raw/responses.csv", "4 years,12,NR,3,NR,23,", "4 years,12,NR,3,NR,3,")
-    review.run("results/tables/pooled.csv")
+    review.edit("data/raw/responses.csv", ",17,NR,NR,NR,26,", ",17,NR,NR,NR,16,")
+    review.run("results/tables/pooled.csv", *FAST)
     tables = ("results/tables", "data/processed")
     assert review.files(*tables) == {name: data for name, data in before.items() if name.startswith(tables)}
 
 
-def test_an_added_study_reruns_what_depends_on_it(calcinosis_copy):
-    for name, line in (("studies", NEW_STUDY), ("responses", NEW_ROW)):
-        path = calcinosis_copy.path(f"data/raw/{name}.csv")
-        path.write_text(path.read_text() + line)
-    calcinosis_copy.run("results/figures/preflight.csv", *FAST)
-    row = table(calcinosis_copy, "pooled").set_index("analysis").loc["diltiazem"]
-    assert row[["k", "events", "n"]].tolist() == [5, 23, 47]
-    assert "New 2026" in calcinosis_copy.path("results/figures/forest_diltiazem.svg").read_text()
+def test_an_added_study_reruns_what_depends_on_it_and_a_removed_therapy_leaves_no_figure(small):
+    raw = {name: small.path(f"data/raw/{name}.csv") for name in ("studies", "responses", "therapies")}
+    before = {name: path.read_text() for name, path in raw.items()}
+    both = ("new2025", "new2026")
+    new = {
+        "studies": [{"study_id": name, "label": f"Study {name}", "cohort_id": name} for name in both],
+        "responses": [{"study_id": name, "response_id": name, "therapy": "other"} for name in both],
+        "therapies": [{"therapy": "other", "label": "Other (SYNTHETIC)", "therapy_class": "other"}],
+    }
+    for name, rows in new.items():
+        frame = pd.read_csv(raw[name], dtype=str, keep_default_na=False)
+        added = pd.DataFrame([frame.iloc[0].to_dict() | cells for cells in rows])
+        pd.concat([frame, added]).to_csv(raw[name], index=False)
+    small.run("results/figures/preflight.csv", *FAST)
+    row = table(small, "pooled").set_index("analysis").loc["other"]
+    assert row[["k", "events", "n"]].tolist() == [2, 32, 34]
+    figure = small.path("results/figures/forest_other.svg")
+    assert "Study new2026" in figure.read_text()
+
+    for name, path in raw.items():
+        path.write_text(before[name])
+    small.run("results/figures/preflight.csv", *FAST)
+    assert not figure.exists()
+    assert "other" not in set(table(small, "pooled")["therapy"])
 
 
 def test_a_table_restored_from_an_older_copy_is_checked_again(calcinosis):
@@ -191,15 +220,6 @@ def test_one_figure_on_demand_in_a_format_of_its_own(calcinosis):
     path = calcinosis.path("results/figures/forest_diltiazem.tiff")
     assert path.read_bytes()[:4] in (b"II*\0", b"MM\0*")
     path.unlink()
-
-
-def test_a_removed_therapy_leaves_no_old_figure(calcinosis_copy):
-    raw, figures = calcinosis_copy.path("data/raw/responses.csv"), calcinosis_copy.path("results/figures")
-    assert len(list(figures.glob("forest_eswl.*"))) == 3
-    raw.write_text("".join(line for line in raw.read_text().splitlines(keepends=True) if ",eswl," not in line))
-    calcinosis_copy.run("results/figures/preflight.csv", *FAST)
-    assert not list(figures.glob("forest_eswl.*"))
-    assert "eswl" not in set(table(calcinosis_copy, "pooled")["therapy"])
 
 
 def test_a_workbook_gives_the_same_tables_as_csv_files(calcinosis, copy_review):
@@ -348,10 +368,8 @@ def test_appraisals_and_a_second_extraction_reach_the_archive_and_leave_with_the
     assert "No second extraction is recorded" in review.path("results/tables/agreement.html").read_text()
 
 
-def test_vasospasm_agrees_with_metafor_and_with_the_exact_integration(copy_review):
-    review = copy_review("examples/vasospasm")
-    review.run(*FAST)
-    row = read_review(review.folder)["pooled"].set_index("analysis").loc["hyperdynamic"]
+def test_vasospasm_agrees_with_metafor_and_with_the_exact_integration(vasospasm):
+    row = read_review(vasospasm.folder)["pooled"].set_index("analysis").loc["hyperdynamic"]
     exact = json.loads((PROJECT / "tests/reference/exact/pritz1997.json").read_text())["binomial_normal_ml"]
     glmm = json.loads((PROJECT / "tests/reference/metafor/pritz1997.json").read_text())["glmm"]["nAGQ21_z"]
     assert row["k"] == 14
