@@ -98,15 +98,15 @@ def _no_level(graded: Mapping[str, Any]) -> str:
 
 def therapy_level_words(level: Mapping[str, Any], review: Review) -> str:
     """The level of a therapy with the studies that give it, of its row of `therapy_levels`."""
-    graded = review["study_levels"].set_index("study_id")
-    best = graded.loc[[study for study in ids_in(level["studies"]) if graded.loc[study, "level"] == level["level"]]]
+    graded = {study: review.study_grades[study] for study in ids_in(level["studies"])}
+    best = {study: row for study, row in graded.items() if row["level"] == level["level"]}
     left = counted(int(level["k_not_gradable"]), "study", "studies") + " not gradable"
     if not level["level"]:
         return left
     order = list(review.scheme["designs"])
     kinds: dict[tuple[bool, str], list[str]] = {}
-    for study, row in best.iterrows():
-        kinds.setdefault((row["override"] != "", row["design"]), []).append(review.labels.study[str(study)])
+    for study, row in best.items():
+        kinds.setdefault((row["override"] != "", row["design"]), []).append(review.labels.study[study])
     parts = []
     ranked = sorted(kinds, key=lambda kind: (kind[0], order.index(kind[1]) if kind[1] in order else len(order)))
     for by_authors, design in ranked:

@@ -141,12 +141,12 @@ class Analysis:
         """Whether the arms that entered were pooled; else their counts are summed and shown."""
         return bool(self.result["pooled"] == "yes")
 
-    @property
+    @cached_property
     def entered(self) -> pd.DataFrame:
         """Arms whose counts are in the analysis."""
         return self.arms[self.arms["entered"] == "yes"]
 
-    @property
+    @cached_property
     def left_out(self) -> pd.DataFrame:
         """Arms with counts that are not in the analysis."""
         counted = self.arms["responders"].notna() & self.arms["n"].notna()
@@ -352,6 +352,16 @@ class Review:
             numeric = numbers(words)
             found[name] = numeric if numeric.notna().equals(words.notna()) else words
         return MappingProxyType(found)
+
+    @cached_property
+    def response_rows(self) -> Mapping[str, Mapping[str, Any]]:
+        """Rows of `responses` by their id."""
+        return MappingProxyType({row["response_id"]: row for row in self._records("responses")})
+
+    @cached_property
+    def study_grades(self) -> Mapping[str, Mapping[str, Any]]:
+        """Rows of `study_levels` by study."""
+        return MappingProxyType({row["study_id"]: row for row in self._records("study_levels")})
 
     # Analyses ------------------------------------------------------------------------------------------
 

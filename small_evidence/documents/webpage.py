@@ -1,13 +1,19 @@
-"""Printed tables as web pages: the only module that writes HTML. One file each, read without a network or a script."""
+"""Printed tables as web pages: the only module that writes HTML. One file each, read without a network or a script.
+
+A page with more rows than anybody reads at once has its tables as data (`table_data`), from which it makes the same
+elements when they are looked at.
+"""
 
 from __future__ import annotations
 
 import html
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from small_evidence.documents.measures import shares
 from small_evidence.saving import save_bytes
@@ -18,6 +24,7 @@ from small_evidence.wording import printable, unbroken
 Links = Callable[[str, Mapping[str, str], str], Sequence[tuple[str, str]]]
 LANGUAGE = "en-GB"
 LONG = 16  # letters of a word that may be broken
+SHORT = 7  # letters of a cell, with quotes, that is not worth a place of its own
 BREAKS = r"\s+|(?<=[/_])|(?<=[^\W\d]-)(?=[^\W\d])"  # after a slash and a low line, too, and a hyphen between letters
 ALIGN = {"left": "", "center": ' class="c"', "right": ' class="r"'}
 STYLE = """
@@ -114,11 +121,10 @@ def fragment(
     """
     widths = shares(table, 0, breaks=BREAKS)
     described = f' aria-describedby="{table.name}-notes"' if table.footnotes else ""
-    narrowest = min(WIDEST, max(5, 5 * int(0.1 * sum(column.width for column in table.columns))))
     # On a narrow screen the table keeps a width at which its words fit, and its frame scrolls, also by the keyboard.
     lines = [
         f'<div class="table" role="{role}" aria-labelledby="{table.name}-caption" tabindex="0">',
-        f'<table class="m{narrowest}"{described}>',
+        f'<table class="m{narrowest(table)}"{described}>',
         f'<caption id="{table.name}-caption"><span>{_text(table.caption)}</span></caption>',
         "<colgroup>" + "".join(f'<col class="w{max(1, round(100 * width))}">' for width in widths) + "</colgroup>",
         "<thead>",
@@ -156,14 +162,112 @@ def linked(value: object, links: Iterable[tuple[str, str]], known: Container[str
     >>> linked(0, [("0", "#row")])
     '<a href="#row">0</a>'
     """
-    made, rest = [], printable(value)
+    made = []
+    for piece in pieces(value, links):
+        if isinstance(piece, str):
+            made.append(_text(piece))
+            continue
+        words, address = piece
+        more = ' tabindex="-1"' * (address in known) + ' rel="noreferrer"' * (not address.startswith("#"))
+        made.append(f'<a href="{html.escape(address)}"{more}>{_text(words)}</a>')
+    return "".join(made)
+
+
+def pieces(value: object, links: Iterable[tuple[str, str]]) -> list[str | tuple[str, str]]:
+    """A text as words and, where they lead somewhere, pairs of words and address.
+
+    >>> pieces("see 5/8.", [("5/8", "#row")])
+    ['see ', ('5/8', '#row'), '.']
+    """
+    made: list[str | tuple[str, str]] = []
+    rest = unbroken(printable(value))
     for words, address in links if rest else ():
-        before, found, after = rest.partition(words)
+        before, found, after = rest.partition(unbroken(words))
         if found:
-            more = ' tabindex="-1"' * (address in known) + ' rel="noreferrer"' * (not address.startswith("#"))
-            made.append(f'{_text(before)}<a href="{html.escape(address)}"{more}>{_text(words)}</a>')
+            made += [before] if before else []
+            made.append((found, address))
             rest = after
-    return "".join([*made, _text(rest)])
+    return [*made, *([rest] if rest else [])]
+
+
+def table_data(table: Table, links: Links) -> dict[str, Any]:
+    """A table as plain data, for JSON: what `fragment` writes as elements.
+
+    Returns
+    -------
+    dict with name, caption, width (em that its words need), columns (title, width in per cent, align, over), rows,
+    notes and shared. A row has cells; and where it has them id (names by which links reach it), group (the first row of
+    each group), bold, and facets. A cell or note is text, or a list of its `pieces`; cells and facets that come back
+    are written once, in shared, and are the number of their place there.
+    """
+    widths = shares(table, 0, breaks=BREAKS)
+    rows: list[dict[str, Any]] = []
+    about = iter(table.about or [{}] * len(table.frame))
+    for group, lines in table.sections():
+        for at, (cells, bold) in enumerate(lines):
+            facts = next(about)
+            found = [
+                links(column.name, facts, printable(cell)) for column, cell in zip(table.columns, cells, strict=True)
+            ]
+            row: dict[str, Any] = {"cells": list(map(_piece, cells, found))}
+            row |= {"id": facts["id"].split()} if facts.get("id") else {}
+            row |= {"group": group} if group and at == 0 else {}
+            row |= {"bold": True} if bold else {}
+            facets = {name: facts[name] for name in FACETS if facts.get(name)}
+            rows.append(row | ({"facets": facets} if facets else {}))
+    return {
+        "name": table.name,
+        "caption": unbroken(printable(table.caption)),
+        "width": narrowest(table),
+        "columns": [
+            {
+                "title": unbroken(column.title),
+                "width": max(1, round(100 * width)),
+                "align": column.align,
+                "over": column.over,
+            }
+            for column, width in zip(table.columns, widths, strict=True)
+        ],
+        "notes": [_piece(note, links("", {}, note)) for note in table.footnotes],
+        **_sharing(rows),
+    }
+
+
+def _sharing(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows in which a cell or facets that come back are the number of their place in what is shared."""
+    rows = list(rows)
+    texts = Counter(
+        repr(cell) for row in rows for cell in (*row["cells"], *([row["facets"]] if "facets" in row else []))
+    )
+    places: dict[str, int] = {}
+    shared: list[Any] = []
+
+    def place(cell: Any) -> Any:
+        text = repr(cell)
+        if texts[text] == 1 or len(text) < SHORT:
+            return cell
+        if text not in places:
+            places[text] = len(shared)
+            shared.append(cell)
+        return places[text]
+
+    made = [
+        {**row, "cells": list(map(place, row["cells"]))} | ({"facets": place(row["facets"])} if "facets" in row else {})
+        for row in rows
+    ]
+    return {"rows": made, "shared": shared}
+
+
+def narrowest(table: Table) -> int:
+    """Width in em at which the words of a table fit; a narrower frame scrolls."""
+    return min(WIDEST, max(5, 5 * int(0.1 * sum(column.width for column in table.columns))))
+
+
+def _piece(value: object, links: Iterable[tuple[str, str]]) -> str | list[str | tuple[str, str]]:
+    found = pieces(value, links)
+    if not any(isinstance(piece, tuple) for piece in found):
+        return "".join(map(str, found))
+    return found
 
 
 def _header(table: Table) -> list[str]:

@@ -220,6 +220,8 @@ class _Arms:
         }
         if self.years:
             cells["year"] = self.years.get(study, NOTHING)
+        if not self.further:
+            return cells
         rows = self.responses.reindex(ids_in(arm["response_ids"]))
         return cells | {name: self._further(name, rows) for name in self.further}
 

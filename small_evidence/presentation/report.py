@@ -20,7 +20,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from small_evidence.documents.text import Heading, Item, Text
-from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, linked
+from small_evidence.documents.webpage import LANGUAGE, STYLE, fragment, hashed, linked, table_data
 from small_evidence.extraction.checks import fault_lines
 from small_evidence.extraction.screening import flow_shown
 from small_evidence.figures import COMPARISON, FOREST, bubble_names, review_figure
@@ -31,6 +31,7 @@ from small_evidence.figures.style import SCREEN, Style
 from small_evidence.pooling.methods import ESTIMANDS, METHODS
 from small_evidence.pooling.prediction import NEXT_PATIENTS
 from small_evidence.pooling.record import MEAN_CODES
+from small_evidence.presentation.facets import facet_values, facets_of, with_facets
 from small_evidence.presentation.manuscript import methods_text
 from small_evidence.presentation.summary import about_review, evidence_map_table, plain_summary
 from small_evidence.presentation.whatif import whatif_data
@@ -47,13 +48,14 @@ from small_evidence.tables.findings import LIMITS
 from small_evidence.tables.harms import NO_STATEMENT
 from small_evidence.tables.parts import (
     RESPONSE,
+    Treatment,
     appraisal_words,
     counts_head,
     published_verdicts,
     response_cell,
     treatments,
 )
-from small_evidence.tables.responses import analysis_table
+from small_evidence.tables.responses import STARRED, analysis_table
 from small_evidence.tables.scenarios import caveat_table
 from small_evidence.tables.table import Column, Table
 from small_evidence.tables.trace import row_table, sensitivity_table
@@ -77,7 +79,9 @@ from small_evidence.wording import (
 )
 
 PAGE = "report.html.j2"
-SCRIPTS = ("report_page.js", "report_model.js", "report_arms.js", "report.js", "report_whatif.js")  # in this order
+SCRIPTS = (  # in this order
+    "report_page.js", "report_model.js", "report_arms.js", "report_tables.js", "report_whatif.js", "report.js",
+)  # fmt: skip
 PLACES = {  # of the page, and what a link there is called
     "forest": "Forest plot", "table-iv": "Table IV", "findings": "Summary of findings",
     "studies": "Studies", "missing": "The list", "claims": "Published claims", "risk-of-bias": "Risk of bias",
@@ -86,6 +90,7 @@ PLAIN = ("Outcome", LIMITS, "Published verdict", "What is changed", "To", "Inter
 STATUS = ("included", "awaiting", "excluded")  # of the studies of a review
 PHONE_MM = 100  # about the width of a phone's screen
 NAMED = 3  # treatments in a sentence; more are counted
+Fact = tuple[str, str, list[tuple[str, str]]]  # term, words, and links in them
 
 # What is written of a source, and where that leads. A mark at the end belongs to the sentence.
 _END = r"(?=[.,;)\]]*(?:\s|$))"
@@ -119,24 +124,31 @@ def report(
     ).get_template(PAGE)
     script = "".join(templates[name] for name in SCRIPTS)
     style = STYLE + templates["report.css"]
-    links = links_of(review)
+    links, facets = links_of(review), facets_of(review)
     responses = review["responses"]
     others = responses[~responses["therapy"].isin(review["therapies"]["therapy"])]
     versions = {name: record[name] for name in ("small_evidence", "python")} | record["packages"]
     by_name = {table.name: table for table in (evidence_tables(review) if tables is None else tables)}
     by_name["table_ii"] = _with_rows(by_name["table_ii"], review)
-    by_name["table_iv"] = _with_warnings(by_name["table_iv"], review)
+    by_name["table_iv"] = _on_screen(by_name["table_iv"], review)
     by_name["reconciliation"] = _with_sources(by_name["reconciliation"])
-    classes, without = _classes(review, by_name)
+
+    def as_data(table: Table) -> dict[str, Any]:
+        return table_data(with_facets(table, facets), links)
+
+    classes, without = _classes(review, by_name, as_data)
     return page.render(
         language=LANGUAGE,
+        address=_address,
         title=review.config["review"]["title"],
         style=Markup(style),
         style_hash=Markup(hashed(style)),
         script=Markup(script),
         script_hash=Markup(hashed(script)),
-        whatif=Markup(_json(whatif_data(review))),
-        table=lambda table: Markup(fragment(table, links, role="group")),
+        whatif=whatif_data(review),
+        written=lambda table: Markup(fragment(with_facets(table, facets), links, role="group")),
+        data=as_data,
+        json=lambda part: Markup(_json(part)),
         link=lambda words, links=None: Markup(linked(words, sources_in(words) if links is None else links)),
         overview=overview(review),
         places=PLACES | {"treatments": capital(review.subject.plural)},
@@ -145,8 +157,8 @@ def report(
         changes=_blocks(changes_text(review["changes"], release)) if "changes" in review else None,
         summary=_for_phone("summary_forest", review),
         tables=by_name,
-        facets=facets(review),
         comparisons=[_for_phone(f"{COMPARISON}{name}", review) for name in comparison_names(review, counted=True)],
+        facets=[dict(zip(("name", "label", "values"), one, strict=True)) for one in facet_values(review)],
         caveats=caveat_table(review),
         classes=classes,
         without=without,
@@ -238,50 +250,35 @@ def _links(column: str, about: Mapping[str, str], text: str, review: Review) -> 
     return [(text, f"#analysis-{(here or analysis).name}")]
 
 
-def facets(review: Review) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Filters of Table IV: the name of what its rows know of themselves, a label, and the values with theirs."""
-    lines = review["therapy_levels"]
-    here, given = set(lines["disease"]), set(lines["level"].map(level_text))
-    levels = [level for level in (*review.scheme["order"], level_text("")) if level in given]
-    yes_no = [("yes", "yes"), ("no", "no")]
-    return [
-        (
-            "diseases",
-            "Disease",
-            [(slug, review.labels.disease_short[slug]) for slug in review.diseases if slug in here],
-        ),
-        ("levels", "Level", [(level, level) for level in levels]),
-        ("class", "Class", [(slug, review.labels.therapy_class[slug]) for slug, _ in review.classes]),
-        ("pooled", "Pooled", yes_no),
-        ("counts", "Counts available", yes_no),
-    ]
-
-
-def _row_numbers(places: pd.DataFrame, table: str, names: Iterable[str]) -> list[str]:
-    """Numbers of rows of a table, one text for each ";"-joined list of their names: "5; 7"."""
-    rows = places[places["table"] == table].set_index("id")["row"]
-    return ["; ".join(str(rows.get(row, row)) for row in ids_in(ids)) or NOTHING for ids in names]
+def _row_numbers(places: pd.DataFrame, table: str) -> Callable[[str], str]:
+    """Function from names of rows of a table, joined by ";", to their numbers in one text: "5; 7"."""
+    own = places[places["table"] == table]
+    rows = dict(zip(own["id"], own["row"], strict=True))
+    return lambda ids: "; ".join(str(rows.get(row, row)) for row in ids_in(ids)) or NOTHING
 
 
 def _with_rows(table: Table, review: Review) -> Table:
     """Table II with what the level is based on, and the rows of the study."""
     places = review["places"]
-    graded: Any = review["study_levels"].set_index("study_id")
     studies = [row["study"] for row in table.about]
-    rules = [study_level_words(graded.loc[study], review) for study in studies]
+    rules = [study_level_words(review.study_grades[study], review) for study in studies]
+    own, below = (_row_numbers(places, name) for name in ("studies", "responses"))
     files = joined(dict.fromkeys(places["file"]), ", ")
     shown = [column.name for column in table.columns if column.name not in ("Controlled", "In published review")]
     table = (
         table.showing(*shown)
         .adding(Column("Basis of the level", 22), rules)
-        .adding(Column("Row", 5), _row_numbers(places, "studies", studies))
-        .adding(Column("Rows", 8), _row_numbers(places, "responses", (row["response"] for row in table.about)))
+        .adding(Column("Row", 5), [own(study) for study in studies])
+        .adding(Column("Rows", 8), [below(row["response"]) for row in table.about])
     )
     return replace(table, footnotes=(*table.footnotes, f"Row: of the study; rows: of its responses; in {files}."))
 
 
-def _with_warnings(table: Table, review: Review) -> Table:
-    """Table IV with a mark on the rows that the published review advises against: these never lead by their level."""
+def _on_screen(table: Table, review: Review) -> Table:
+    """Table IV at the width of a screen, with a mark on the rows that the published review advises against.
+
+    These never lead by their level. The studies of a row are a link away, in the part on its treatment.
+    """
     claims = review["reconciliation"]
     warned = claims[(claims["quantity"] == "recommendation") & (claims["claimed"] == "against")]
     against = {
@@ -289,8 +286,11 @@ def _with_warnings(table: Table, review: Review) -> Table:
         *(review.analyses[one].therapy for one in warned["analysis"] if one in review.analyses),
     }
     about = tuple({**row, "against": "yes" if row["therapy"] in against else "no"} for row in table.about)
-    notes = ("Sorted by level, what the published review advises against comes last.",) * bool(against)
-    return replace(table, about=about, footnotes=(*table.footnotes, *notes))
+    notes = tuple(note for note in table.footnotes if note != STARRED)
+    notes += ("Sorted by level, what the published review advises against comes last.",) * bool(against)
+    columns = (replace(one, width=20) if one.name == RESPONSE else one for one in table.columns)
+    shown = tuple(column for column in columns if column.name != "References")
+    return replace(table, columns=shown, about=about, footnotes=notes)
 
 
 def _with_sources(table: Table) -> Table:
@@ -416,15 +416,19 @@ def _directions(analyses: Iterable[Analysis]) -> str:
 
 
 def _picture(name: str, review: Review, style: Style = SCREEN) -> dict[str, Any]:
+    """A figure with its description and its size on a screen."""
+    drawing = review_figure(review, name, style)
+    width, height = (round(points * 4 / 3) for points in (drawing.width, drawing.height))
+    picture = {"name": name, "title": drawing.title, "svg": svg(drawing).decode("utf-8"), "alt": drawing.alt_text}
+    return picture | {"width": width, "height": height}
+
+
+def _address(picture: str) -> Markup:
     """A figure as an image that is part of the page; a script or an id in it reaches nothing else.
 
-    In its address only < and > stay as they are: nothing that ends an attribute.
+    Nothing in it ends an attribute, nor an address among several, which a blank does.
     """
-    drawing = review_figure(review, name, style)
-    address = "data:image/svg+xml," + quote(svg(drawing).decode("utf-8"), safe=" !$()*+-./:;=?@_~'<>")
-    width, height = (round(points * 4 / 3) for points in (drawing.width, drawing.height))
-    made = {"name": name, "title": drawing.title, "src": Markup(address), "alt": drawing.alt_text}
-    return made | {"width": width, "height": height, "narrow": None}
+    return Markup("data:image/svg+xml," + quote(picture, safe="!$()*+-./:;=?@_~'<>"))
 
 
 def _for_phone(name: str, review: Review) -> dict[str, Any]:
@@ -433,8 +437,6 @@ def _for_phone(name: str, review: Review) -> dict[str, Any]:
         narrow = _picture(name, review, replace(SCREEN, width_mm=PHONE_MM))
     except TooNarrowError:
         narrow = None
-    if narrow:  # in an attribute with several addresses a blank ends each
-        narrow["src"] = Markup(narrow["src"].replace(" ", "%20"))
     return _picture(name, review) | {"narrow": narrow}
 
 
@@ -443,14 +445,17 @@ def _flow(review: Review) -> dict[str, Any]:
     sizes = Counter(review["studies"]["status"])
     found, published = flow_shown(review["screening"], review["records"])
     return {
-        "picture": _picture("prisma_flow", review) if len(found) else None,
+        "picture": _for_phone("prisma_flow", review) if len(found) else None,
         "published": published,
         "studies": [("in the tables", len(review["studies"])), *((word("status", one), sizes[one]) for one in STATUS)],
     }
 
 
-def _classes(review: Review, tables: Mapping[str, Table]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _classes(
+    review: Review, tables: Mapping[str, Table], as_data: Callable[[Table], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Parts, one a class, with a section for each treatment and one for the class; and the sections without counts."""
+    section = _sections(review, tables, as_data)
     named = set(review["responses"]["therapy"]) | set(review["adverse_events"]["therapy"])
     made: list[dict[str, Any]] = []
     without: list[dict[str, Any]] = []
@@ -460,40 +465,78 @@ def _classes(review: Review, tables: Mapping[str, Table]) -> tuple[list[dict[str
             analysis = review.analysis_of(one.scope, one.slug)
             if one.slug in named if one.scope == "therapy" else analysis:
                 counted_here = analysis is not None and analysis.result["k"]
-                own = _section(one.scope, one.slug, one.label, review, tables)
-                (sections if counted_here else without).append(own)
+                (sections if counted_here else without).append(section(one, analysis))
         if sections:
             made.append({"label": group, "sections": sections})
     return made, without
 
 
-def _section(scope: str, slug: str, label: str, review: Review, tables: Mapping[str, Table]) -> dict[str, Any]:
-    """What the page has on one treatment or class."""
-    analysis = review.analysis_of(scope, slug)
-    made: dict[str, Any] = {"id": f"{scope}-{slug}", "label": label, "facts": [("Level", "No eligible study.", [])]}
-    made |= {"picture": None, "bubbles": [], "results": None, "rows": None, "harms": None, "silent": ""}
-    if analysis is not None:
-        made["facts"] = _facts(analysis, review, tables["findings"])
-        results = replace(analysis_table(review, analysis), title=f"{label}: results and study arms")
-        rows = _row_numbers(review["places"], "responses", (row.get("response", "") for row in results.about))
-        made["results"] = results.adding(Column("Rows", 7), rows)
+def _sections(
+    review: Review, tables: Mapping[str, Table], as_data: Callable[[Table], dict[str, Any]]
+) -> Callable[[Treatment, Analysis | None], dict[str, Any]]:
+    """Function that gives what the page has on one treatment or class; what all of them look up is made once."""
+    rows = row_table(review, review["responses"], name="rows", title="The rows that were extracted").split("therapy")
+    harms = _with_sources(tables["adverse_events"]).split("therapy")
+    row_numbers = _row_numbers(review["places"], "responses")
+    facts = _facts_of(review, tables["findings"])
+
+    def section(one: Treatment, analysis: Analysis | None) -> dict[str, Any]:
+        later: dict[str, Any] = {"pictures": [], "results": None, "rows": None, "harms": None}
+        made = {"id": f"{one.scope}-{one.slug}", "label": one.label, "facts": facts(one, analysis), "later": later}
+        made["silent"] = ""
+        if analysis is not None:
+            results = replace(analysis_table(review, analysis), title=f"{one.label}: results and study arms")
+            numbers = [row_numbers(row.get("response", "")) for row in results.about]
+            later["results"] = as_data(results.adding(Column("Rows", 7), numbers))
+            names = [f"{FOREST}{analysis.name}"] * bool(analysis.result["k"])
+            later["pictures"] = [_picture(name, review) for name in (*names, *bubble_names(review, analysis.name))]
+        if one.scope == "therapy" and one.slug in rows:
+            title = f"{one.label}: the rows that were extracted"
+            table = as_data(replace(rows[one.slug], name=f"rows-{one.slug}", title=title))
+            summary = f"Extracted rows and their sources: {one.label} ({len(table['rows'])})"
+            later["rows"] = table | {"summary": summary}
+        if one.scope == "therapy" and one.slug in harms:
+            table = harms[one.slug]
+            if set(table.frame["Statement"]) == {NO_STATEMENT}:
+                made["silent"] = table.frame["Study"].iloc[0]
+            else:
+                title = f"{one.label}: adverse events"
+                later["harms"] = as_data(replace(table, name=f"harms-{one.slug}", title=title, group="", footnotes=()))
+        return made
+
+    return section
+
+
+def _facts_of(review: Review, findings: Table) -> Callable[[Treatment, Analysis | None], list[Fact]]:
+    """Function that gives what is known of a treatment over all diseases; what all of them look up is made once."""
+    verdicts, rated = published_verdicts(review), ratings(review)
+    limits = {row["analysis"]: words for row, words in zip(findings.about, findings.frame[LIMITS], strict=True)}
+
+    def facts(one: Treatment, analysis: Analysis | None) -> list[Fact]:
+        if analysis is None:
+            return [("Level", "No eligible study.", [])]
+        verdict = verdicts.get((one.scope, one.slug), "")
+        made = [*_results(analysis, review), *_by_disease(analysis, review)]
+        made += [(f"{review.follows} says", verdict, [])] * bool(verdict)
         if analysis.result["k"]:
-            made["picture"] = _picture(f"{FOREST}{analysis.name}", review)
-        made["bubbles"] = [_picture(name, review) for name in bubble_names(review, analysis.name)]
-    if scope == "therapy":
-        own = review["responses"][review["responses"]["therapy"] == slug]
-        made["rows"] = row_table(review, own, name=f"rows-{slug}", title=f"{label}: the rows that were extracted")
-        made |= _harms(slug, label, tables["adverse_events"])
-    return made
+            rating = rated[analysis.name]
+            made.append(("Certainty", f"proposed: {rating.proposed}; confirmed: {rating.confirmed}", []))
+        made += [(LIMITS, words, []) for words in (limits.get(analysis.name),) if words]
+        if analysis.result["k_awaiting"]:
+            named = [(review.labels.study[study], f"#study-{study}") for study in ids_in(analysis.result["awaiting"])]
+            made.append(("Without counts", joined(label for label, _ in named), named))
+        return made
+
+    return facts
 
 
-def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """What is known of a treatment over all diseases: term, words, and links in them."""
+def _results(analysis: Analysis, review: Review) -> list[Fact]:
+    """Level, counts, pooled values and direction of an analysis."""
     result, level, own = analysis.result, analysis.level, f"#analysis-{analysis.name}"
     level_words = therapy_level_words(level, review)
     if level["agreement"] in ("agrees", "differs", "on_threshold", "no_counts"):
         level_words += f". Compared with lower levels: {agreement_words(level, review)}"
-    facts: list[tuple[str, str, list[tuple[str, str]]]] = [("Level", level_words, [])]
+    facts: list[Fact] = [("Level", level_words, [])]
     if result["k"]:
         sums = f"{response_cell(analysis, review)} in {counted(int(result['k']), 'study', 'studies')}"
         facts.append((counts_head(review).removesuffix("/n (%)"), sums, [(sums, own)]))
@@ -511,22 +554,6 @@ def _facts(analysis: Analysis, review: Review, findings: Table) -> list[tuple[st
         facts.append(("Pooled", f"no: {not_pooled_reason(result, review)}", []))
     if not missing(result["direction"]):
         facts.append(("Direction", f"the interval lies {result['direction']} {_threshold(review)}", []))
-    facts += _by_disease(analysis, review)
-    verdict = published_verdicts(review).get((analysis.scope, analysis.therapy))
-    if verdict:
-        facts.append((f"{review.follows} says", verdict, []))
-    rating = ratings(review)[analysis.name] if result["k"] else None
-    if rating:
-        facts.append(("Certainty", f"proposed: {rating.proposed}; confirmed: {rating.confirmed}", []))
-    limits = [
-        words
-        for about, words in zip(findings.about, findings.frame[LIMITS], strict=True)
-        if about["analysis"] == analysis.name
-    ]
-    facts += [(LIMITS, words, []) for words in limits]
-    if result["k_awaiting"]:
-        named = [(review.labels.study[study], f"#study-{study}") for study in ids_in(result["awaiting"])]
-        facts.append(("Without counts", joined(label for label, _ in named), named))
     return facts
 
 
@@ -538,7 +565,7 @@ def _predicted(result: Mapping[str, Any], review: Review) -> str:
     return f"{words}; a further study lies above {_threshold(review)} with probability {above}"
 
 
-def _by_disease(analysis: Analysis, review: Review) -> list[tuple[str, str, list[tuple[str, str]]]]:
+def _by_disease(analysis: Analysis, review: Review) -> list[Fact]:
     """Counts of each disease alone with their direction, as a fact with links to them."""
     words, links = [], []
     for disease in review.diseases:
@@ -549,16 +576,6 @@ def _by_disease(analysis: Analysis, review: Review) -> list[tuple[str, str, list
             direction = one.result["direction"]
             words.append(counts + f", {direction} {_threshold(review)}" * (not missing(direction)))
     return [("By disease", joined(words), links)] if words else []
-
-
-def _harms(therapy: str, label: str, adverse_events: Table) -> dict[str, Any]:
-    """The statements on harm of a treatment; the studies that say nothing in a sentence."""
-    whole = adverse_events.rows_about(therapy=therapy)
-    table = replace(whole, name=f"harms-{therapy}", title=f"{label}: adverse events", group="", footnotes=())
-    table = _with_sources(table)
-    if len(table.frame) and set(table.frame["Statement"]) == {NO_STATEMENT}:
-        return {"silent": table.frame["Study"].iloc[0]}
-    return {"harms": table if len(table.frame) else None}
 
 
 def _warnings(issues: pd.DataFrame) -> list[str]:

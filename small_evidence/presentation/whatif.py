@@ -75,7 +75,8 @@ def whatif_data(review: Review) -> dict[str, Any]:
 def _groups(review: Review, rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Label and therapies of the analyses over all diseases that have counts."""
     counted = set(rows.loc[rows["responders"].notna() & (rows["n"] > 0), "therapy"])
-    there = {name: [slug for slug in slugs if slug in set(rows["therapy"])] for name, slugs in review.classes}
+    found = set(rows["therapy"])
+    there = {name: [slug for slug in slugs if slug in found] for name, slugs in review.classes}
     combined = combined_classes(there, review.policy["classes_not_combined"])
     single = {("therapy", slug): [slug] for slugs in there.values() for slug in slugs}
     joint = {("class", name): there[name] for name in combined}

@@ -108,7 +108,11 @@ def reconciliation_table(review: Review) -> Table:
     )
     rows: list[dict[str, Any]] = [
         {
-            "about": {"source": cell(claim["source"])},
+            "about": {
+                "source": cell(claim["source"]),
+                "therapy": claim["therapy"],
+                "diseases": "" if claim["disease"] == ALL else claim["disease"],
+            },
             "Publication": cell(claim["review"]),
             "About": about_words(claim, review),
             "Quantity": quantity_words(claim, review),

@@ -45,7 +45,12 @@ def level_table(review: Review) -> Table:
                 emphasised.append(len(rows))
             rows.append(
                 {
-                    "about": {"therapy": treatment.slug, "diseases": disease, "levels": level_text(level["level"])},
+                    "about": {
+                        "therapy": treatment.slug,
+                        "class": treatment.therapy_class,
+                        "diseases": "" if disease == ALL else disease,
+                        "levels": level_text(level["level"]),
+                    },
                     "Class": treatment.group,
                     "Treatment": treatment.label,
                     "Disease": "All diseases" if disease == ALL else review.labels.disease[disease],

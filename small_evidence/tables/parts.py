@@ -139,11 +139,12 @@ def response_cell(analysis: Analysis, review: Review) -> str:
 
 def outcome_counts(analysis: Analysis, review: Review) -> list[str]:
     """Counts of each outcome among the arms that are included: "8/9 clinical response"."""
-    sums = analysis.entered.groupby("outcome", sort=False)[["responders", "n"]].sum()
-    return [
-        f"{row['responders']:,.0f}/{row['n']:,.0f} {outcome_label(str(outcomes), review)}"
-        for outcomes, row in sums.iterrows()
-    ]
+    arms, sums = analysis.entered, dict[str, list[float]]()
+    for outcome, x, n in zip(arms["outcome"], arms["responders"], arms["n"], strict=True):
+        own = sums.setdefault(outcome, [0.0, 0.0])
+        own[0] += x
+        own[1] += n
+    return [f"{x:,.0f}/{n:,.0f} {outcome_label(outcomes, review)}" for outcomes, (x, n) in sums.items()]
 
 
 def outcome_label(outcomes: str, review: Review) -> str:

@@ -78,7 +78,7 @@ def table_iii(review: Review) -> Table:
     )
     arms = review["arms"]
     bounds = exact_bounds([*arms["responders"], *further["x"]], [*arms["n"], *further["n"]], review.conf_level)
-    facts = responses.set_index("response_id").to_dict("index")
+    facts = review.response_rows
     rows: list[Row] = []
     emphasised: list[int] = []
     for treatment in treatments(review):
@@ -135,14 +135,16 @@ def analysis_table(review: Review, analysis: Analysis) -> Table:
     analysis : of the treatment or class over all diseases
     """
     marks = Marks()
-    facts = review["responses"].set_index("response_id").to_dict("index")
-    bounds = exact_bounds(analysis.arms["responders"], analysis.arms["n"], review.conf_level)
+    facts = review.response_rows
+    counts: list[pd.DataFrame] = []
     alike: dict[tuple[str, ...], list[Analysis]] = {}
     for disease in (ALL, *review.diseases):
         found = review.analysis_of(analysis.scope, analysis.therapy, disease)
         if found is not None:
-            bounds |= exact_bounds(found.arms["responders"], found.arms["n"], review.conf_level)
+            counts.append(found.arms[["responders", "n"]])
             alike.setdefault(tuple(found.arms["response_ids"]), []).append(found)
+    x, n = pd.concat(counts).to_numpy().T
+    bounds = exact_bounds(x, n, review.conf_level)
     rows: list[Row] = []
     emphasised: list[int] = []
     for group in alike.values():

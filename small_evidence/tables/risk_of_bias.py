@@ -62,6 +62,7 @@ def risk_of_bias_table(review: Review) -> Table:
     return Table(
         "risk_of_bias", "", "Risk of bias in the studies", frame, columns, group="Instrument",
         emphasised=tuple(agreed.to_numpy().nonzero()[0].tolist()), footnotes=(*notes, NOTE_NR),
+        about=tuple({"study": study} for study in rows["study_id"]),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 MARKS = ("†", "‡", "§", "¶", "‖", "††", "‡‡", "§§", "¶¶", "‖‖")
 
 # What a filter of rows asks for; "against": "yes", where a published review advises against, comes last by level
-FACETS = ("class", "diseases", "levels", "pooled", "counts", "against")
+FACETS = ("class", "kind", "diseases", "levels", "pooled", "counts", "against")
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,21 @@ class Table:
                 spans.append((column.over, 1))
         return spans
 
-    def rows_about(self, **wanted: str) -> Table:
-        """The table with the rows that are about one thing only, as in `rows_about(therapy="drug_a")`."""
-        kept = [place for place, row in enumerate(self.about) if wanted.items() <= row.items()]
-        bold = tuple(new for new, old in enumerate(kept) if old in self.emphasised)
-        frame = self.frame.iloc[kept].reset_index(drop=True)
-        return replace(self, frame=frame, emphasised=bold, about=tuple(self.about[place] for place in kept))
+    def split(self, key: str) -> dict[str, Table]:
+        """The rows about each one thing as a table of their own, as in `split("therapy")["drug_a"]`."""
+        places: dict[str, list[int]] = {}
+        for place, row in enumerate(self.about):
+            places.setdefault(row.get(key, ""), []).append(place)
+        bold = set(self.emphasised)
+        return {
+            value: replace(
+                self,
+                frame=self.frame.iloc[kept].reset_index(drop=True),
+                emphasised=tuple(new for new, old in enumerate(kept) if old in bold),
+                about=tuple(self.about[place] for place in kept),
+            )
+            for value, kept in places.items()
+        }
 
     def showing(self, *names: str) -> Table:
         """The table with these columns only, in this order; its groups stay."""
@@ -117,12 +126,13 @@ class Table:
     def sections(self) -> list[tuple[str, list[tuple[list[Any], bool]]]]:
         """Rows under their group ("" without groups): cells in the order of the columns, and whether they are bold."""
         made: list[tuple[str, list[tuple[list[Any], bool]]]] = []
+        bold = set(self.emphasised)
         for position, row in enumerate(self.frame.to_dict("records")):
             group = str(row[self.group]) if self.group else ""
             if not made or made[-1][0] != group:
                 made.append((group, []))
             cells = [column.printed(row[column.name]) for column in self.columns]
-            made[-1][1].append((cells, position in self.emphasised))
+            made[-1][1].append((cells, position in bold))
         return made
 
 

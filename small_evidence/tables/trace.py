@@ -40,20 +40,21 @@ def row_table(review: Review, responses: pd.DataFrame, *, name: str, title: str)
     responses : DataFrame; the rows to show of that extraction table
     name, title : of the table
     """
-    short, studies = review.labels.disease_short, review["studies"].set_index("study_id")
+    short = review.labels.disease_short
+    studies = {row["study_id"]: row for row in review["studies"].to_dict("records")}
     place_of, used = places_of(review["places"], "responses"), _used(review)
     counts = numbers(responses[counted_column(review.policy)]), numbers(responses["n"])
     rows = []
     for row, x, n in zip(responses.to_dict("records"), *counts, strict=True):
         study, response = row["study_id"], row["response_id"]
-        if studies.loc[study, "status"] == "excluded":
-            role = f"no: study excluded, {cell(studies.loc[study, 'status_reason'])}"
+        if studies[study]["status"] == "excluded":
+            role = f"no: study excluded, {cell(studies[study]['status_reason'])}"
         else:
             role = used.get(response) or f"no: {_why(row)}"
         defined = f"defined as: {cell(row['response_definition'])}"
         rows.append(
             {
-                "about": {"id": f"row-{response}", "study": study},
+                "about": {"id": f"row-{response}", "study": study, "response": response, "therapy": row["therapy"]},
                 "Row": place_of.get(response, NOTHING),
                 "Name of the row": response,
                 "Study": review.labels.study.get(study, study),

@@ -49,5 +49,7 @@ const page = (() => {
   // The mark at its start makes a spreadsheet read the file as UTF-8.
   const saveCsv = (rows, name) => save(new Blob(["\ufeff", csv(rows)], { type: "text/csv" }), `${name}.csv`);
 
-  return { address, remember, element, perCent, interval, counted, csv, save, saveCsv };
+  const states = new Map(); // by the place of a part, a function that shows it with the choices of an address
+
+  return { states, address, remember, element, perCent, interval, counted, csv, save, saveCsv };
 })();

@@ -1,10 +1,8 @@
 "use strict";
 // A reader's own selection: in the part of a treatment studies are unticked and choices changed, and the result is
 // computed again by `arms` and `model`. The figure and the tables above stay those of the review.
-(() => {
-  const source = document.getElementById("whatif-data");
-  if (!source) return;
-  const { choices: review, unit, rows, studies, therapies, diseases, groups } = JSON.parse(source.textContent);
+const whatif = (() => {
+  const { choices: review, unit, rows, studies, therapies, diseases, groups } = JSON.parse(document.getElementById("whatif-data").textContent);
   const { element, perCent, interval, counted } = page;
   const WIDTH = 320; // of the plot in each row, in pixels
   const EDGE = 10;
@@ -135,7 +133,7 @@
     return made;
   }
 
-  function panelOf(section, group) {
+  function panelOf(section, holder, group) {
     const place = section.id;
     const chosen = { ...USUAL };
     const banner = element("p", { role: "status", class: "banner" });
@@ -273,10 +271,12 @@
       element("div", { class: "table", role: "group", "aria-label": `${group.label}: your selection of studies`, tabindex: 0 }, table),
       words, form, left, element("p", { class: "tools" }, download),
     );
-    if (matchMedia("(max-width: 48rem)").matches) whenSeen.observe(panel);
     panel.addEventListener("toggle", () => panel.open && !table.rows.length && change({}, false));
-    const before = section.querySelector("figure") ?? section.querySelector("dl");
-    before.after(panel);
+    const figure = holder.querySelector("figure");
+    if (figure) figure.after(panel);
+    else holder.prepend(panel);
+    // A picture made for a desk is too wide for a phone: there this plot is the first that is seen.
+    if (matchMedia("(max-width: 48rem)").matches) panel.open = true;
 
     // Choices in the address are those of who sent it; what is no choice here is passed over.
     return (choices) => {
@@ -290,23 +290,11 @@
     };
   }
 
-  // A picture made for a desk is too wide for a phone: there this plot is the first that is seen.
-  const whenSeen = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      target.open = true;
-      whenSeen.unobserve(target);
-    }
-  });
-  const panels = new Map();
-  for (const [place, group] of Object.entries(groups)) {
-    const section = document.getElementById(place);
-    if (section) panels.set(place, panelOf(section, group));
+  // The panel of a treatment, in the part of it that is being made.
+  function offer(section, holder) {
+    const group = groups[section.id];
+    if (group) page.states.set(section.id, panelOf(section, holder, group));
   }
-  const follow = () => {
-    const { place, choices } = page.address();
-    panels.get(place)?.(choices);
-  };
-  addEventListener("hashchange", follow);
-  follow();
+
+  return { offer };
 })();
