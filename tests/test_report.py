@@ -234,7 +234,8 @@ def test_the_summary_says_the_same_of_responders_and_others():
             ("s2", {"therapy": "other", "responders": "10", "n": "20"}),
         ]
         made = made_up.review({"s1": {}, "s2": {}}, counts, classes={"drug": "one", "other": "two"})
-        return next(words for words in plain_summary(with_levels(made)) if words.startswith("Of the treatments"))
+        made = with_levels(made).with_results({"awaiting": pd.DataFrame()})
+        return next(words for words in plain_summary(made) if words.startswith("Of the treatments"))
 
     high, low = summary(19), summary(1)
     assert "lies above 50% for Drug 19/20 (95.0%); below 50% for none; " in high
@@ -286,6 +287,22 @@ def test_a_review_without_rows_is_a_page_too(small):
     assert "0 studies in the tables: 0 included, 0 awaiting counts, 0 excluded." in words
     assert "No treatment has a row." in words
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.names)
+
+
+def test_what_if_is_explained_where_the_page_has_another_model(plain, plain_page):
+    other = plain.with_policy(method="beta_binomial", interval="default")
+    assert whatif_data(plain)["unable"] == ""
+    assert len(whatif_data(plain)["groups"]) > 0
+    assert whatif_data(other)["groups"] == {}
+    words = " ".join(Page(write(other)).words)
+    assert words.count("Studies cannot be unticked in this page: the review pools by ") == 1
+    assert "Studies cannot be unticked" not in " ".join(Page(plain_page).words)
+
+
+def test_what_is_not_pooled_says_what_it_lacks(whole, page):
+    short = [one for one in whole.studied if not one.pooled]
+    needed = re.findall(r"<dt>Needed to pool</dt><dd>(\d) more stud(?:y|ies) with counts of 3 or more patients; ", page)
+    assert len(needed) >= len(short) > 30
 
 
 def test_changes_are_listed_only_where_there_is_an_earlier_release(plain, plain_page):
@@ -891,18 +908,19 @@ AUDIT = """async (tags) => {
 
 
 @needs_browser
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
-def test_axe_finds_nothing(browser, small_address, width, scheme):
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(browser, small_address, width):
     axe = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is not installed")
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": width, "height": 800})
     tab = context.new_page()
     tab.goto(small_address)
     tab.evaluate(axe.AXE_FILE_PATH.read_text(encoding="utf-8"))
-    found = tab.evaluate(AUDIT, WCAG)
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        assert tab.evaluate(AUDIT, WCAG) == []
     assert tab.locator(".whatif").count() > 0
     assert tab.locator(".wait").count() == 0
     context.close()
-    assert found == []
 
 
 @pytest.fixture(scope="module")
@@ -972,7 +990,7 @@ def test_the_pdf_shows_words_as_they_are(small):
 
 
 def test_the_site_has_each_part_at_its_address(tmp_path):
-    for name in ("report.html", "data/pooled.csv", "figures/a.svg", "0.1.0/provenance.json"):
+    for name in ("report.html", "data/pooled.csv", "figures/a.svg", "0.1.0/provenance.json", "0.2.0/report.html"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     for _ in range(2):
@@ -982,12 +1000,14 @@ def test_the_site_has_each_part_at_its_address(tmp_path):
             report=[tmp_path / "report.html"],
             data=[tmp_path / "data/pooled.csv"],
             figures=tmp_path / "figures",
-            releases=[tmp_path / "0.1.0"],
+            releases=[tmp_path / "0.1.0", tmp_path / "0.2.0"],
         )
     site = tmp_path / "site"
-    pages = [site / part / "index.html" for part in ("", "data", "figures", "releases/0.1.0")]
+    pages = [site / part / "index.html" for part in ("", "data", "figures", "releases/0.1.0", "releases/0.2.0")]
     for page in pages:
         links = Page(page.read_text(encoding="utf-8")).links
         assert links
         assert all((page.parent / link).is_file() for link in links)
     assert (site / "releases/0.1.0/provenance.json").read_text() == "0.1.0/provenance.json"
+    assert (site / "releases/0.2.0/report.html").read_text() == "0.2.0/report.html"
+    assert ["frozen without a report" in page.read_text() for page in pages] == [False, False, False, True, False]

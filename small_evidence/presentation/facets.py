@@ -28,7 +28,7 @@ def facet_values(review: Review) -> list[tuple[str, str, list[tuple[str, str]]]]
         ("diseases", "Disease", [(slug, review.labels.disease_short[slug]) for slug in review.diseases]),
         ("levels", "Level", levels),
         ("class", "Class", [(slug, review.labels.therapy_class[slug]) for slug, _ in review.classes]),
-        ("kind", "Kind of treatment", [(kind, word("kind", kind)) for kind in kinds]),
+        ("kind", f"Kind of {review.subject.singular}", [(kind, word("kind", kind)) for kind in kinds]),
         ("pooled", "Pooled", yes_no),
         ("counts", "Counts available", yes_no),
     ]

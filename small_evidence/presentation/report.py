@@ -160,6 +160,7 @@ def report(
         comparisons=[_for_phone(f"{COMPARISON}{name}", review) for name in comparison_names(review, counted=True)],
         facets=[dict(zip(("name", "label", "values"), one, strict=True)) for one in facet_values(review)],
         caveats=caveat_table(review),
+        comparisons=[_picture(f"{COMPARISON}{name}", review) | {"narrow": None} for name in comparison_names(review)],
         classes=classes,
         without=without,
         flow=_flow(review),
@@ -496,12 +497,12 @@ def _sections(
             summary = f"Extracted rows and their sources: {one.label} ({len(table['rows'])})"
             later["rows"] = table | {"summary": summary}
         if one.scope == "therapy" and one.slug in harms:
-            table = harms[one.slug]
-            if set(table.frame["Statement"]) == {NO_STATEMENT}:
-                made["silent"] = table.frame["Study"].iloc[0]
+            own = harms[one.slug]
+            if set(own.frame["Statement"]) == {NO_STATEMENT}:
+                made["silent"] = own.frame["Study"].iloc[0]
             else:
                 title = f"{one.label}: adverse events"
-                later["harms"] = as_data(replace(table, name=f"harms-{one.slug}", title=title, group="", footnotes=()))
+                later["harms"] = as_data(replace(own, name=f"harms-{one.slug}", title=title, group="", footnotes=()))
         return made
 
     return section
@@ -552,9 +553,22 @@ def _results(analysis: Analysis, review: Review) -> list[Fact]:
             facts.append(("Predicted", _predicted(result, review), []))
     else:
         facts.append(("Pooled", f"no: {not_pooled_reason(result, review)}", []))
+        wanting = _wanting(result, review)
+        facts += [("Needed to pool", wanting, [])] * bool(wanting)
     if not missing(result["direction"]):
         facts.append(("Direction", f"the interval lies {result['direction']} {_threshold(review)}", []))
     return facts
+
+
+def _wanting(result: Mapping[str, Any], review: Review) -> str:
+    """What an analysis lacks to be pooled: "2 more studies with counts of 3 or more patients; none awaits counts"."""
+    policy, waiting = review.policy, int(result["k_awaiting"])
+    lacking = int(policy["min_studies"] - result["k"])
+    if lacking <= 0:
+        return ""
+    size = f"{policy['min_arm_size']} or more {word('unit', policy['unit'])}"
+    awaiting = f"{counted(waiting, 'study awaits', 'studies await')} counts" if waiting else "none awaits counts"
+    return f"{counted(lacking, 'more study', 'more studies')} with counts of {size}; {awaiting}"
 
 
 def _predicted(result: Mapping[str, Any], review: Review) -> str:

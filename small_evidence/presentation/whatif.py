@@ -17,8 +17,9 @@ from small_evidence.pooling.methods import METHODS
 from small_evidence.reasons import arm_reason
 from small_evidence.review import Review
 from small_evidence.synthesis.policy import candidate_rows
-from small_evidence.wording import ids_in, missing, word
+from small_evidence.wording import ids_in, interval_label, method_label, missing, word
 
+PAGE_METHOD = "glmm"  # what the script of the page computes, with the default interval
 FIXED = ("comparator", "other_outcome", "other_unit")  # reasons that no choice of a reader changes
 
 
@@ -30,11 +31,10 @@ def whatif_data(review: Review) -> dict[str, Any]:
     dict with choices (those of the review), rows (as `policy.candidate_rows`; reason is what keeps a row out whatever
     the reader chooses, words the same for people), studies and labels by slug, and groups: the
     therapies of each analysis over all diseases by its place on the page ("therapy-drug_a"); no groups where the
-    review pools by another model than the page has
+    review pools by another model than the page has, and unable says so
     """
     policy = review.policy
-    method = METHODS["glmm"]
-    able = policy["method"] == "glmm" and policy["interval"] in ("default", method.default_interval)
+    unable = _unable(review)
     rows = candidate_rows(review.with_policy(response="any", secondary_sources="include", verified_only=False))
     aside = chosen(review["overlaps"])
     cohort = cohorts(review["studies"], review["overlaps"])
@@ -68,8 +68,24 @@ def whatif_data(review: Review) -> dict[str, Any]:
         },
         "therapies": dict(review.labels.therapy),
         "diseases": dict(review.labels.disease_short),
-        "groups": _groups(review, rows) if able else {},
+        "groups": {} if unable else _groups(review, rows),
+        "unable": unable,
     }
+
+
+def _unable(review: Review) -> str:
+    """Why a reader cannot untick studies in the page; "" where that is offered."""
+    method, interval = review.policy["method"], review.policy["interval"]
+    if interval == "default":
+        interval = METHODS[method].default_interval
+    own = METHODS[PAGE_METHOD].default_interval
+    if (method, interval) == (PAGE_METHOD, own):
+        return ""
+    return (
+        f"Studies cannot be unticked in this page: the review pools by {method_label(method)}, interval: "
+        f"{interval_label(interval)}; the page itself computes only {method_label(PAGE_METHOD)}, interval: "
+        f"{interval_label(own)}. Results without each study and with other choices are listed under Other analyses."
+    )
 
 
 def _groups(review: Review, rows: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,9 @@ from pathlib import Path
 from small_evidence.documents.webpage import LANGUAGE, STYLE, hashed
 from small_evidence.saving import at_once, delete, save_bytes
 
+REPORT = "report.html"
+NO_REPORT = "This release was frozen without a report. Its tables and its list of changes are complete."
+
 
 def save_site(
     folder: str | Path,
@@ -27,7 +30,8 @@ def save_site(
     title : of the review
     report, data : files
     figures : folder
-    releases : folders, oldest first; each keeps its name, so that its address stays the same
+    releases : folders, oldest first; each keeps its name, so that its address stays the same, and the report that was
+        frozen with it
     """
     folder = Path(folder)
     old = [path for path in folder.rglob("*") if path.is_file()]
@@ -40,10 +44,11 @@ def save_site(
     copies = {folder / part / path.name: path for part, paths in parts.items() for path in paths}
     pages = {}
     for part, paths in parts.items():
-        own = {path.name: path.name for path in paths}
+        own = {path.name: path.name for path in sorted(paths, key=lambda path: path.name != REPORT)}
         below = {f"{name}/": f"{name}/index.html" for name in parts if name} if not part else {"up": _up(part)}
         heading = f"{title}: {part}" if part else title
-        pages[folder / part / "index.html"] = _listing(heading, own | below)
+        bare = part.startswith("releases/") and REPORT not in own
+        pages[folder / part / "index.html"] = _listing(heading, own | below, NO_REPORT if bare else "")
     with at_once():
         for copy, path in copies.items():
             save_bytes(path.read_bytes(), copy)
@@ -58,8 +63,8 @@ def _up(part: str) -> str:
     return "../" * (part.count("/") + 1) + "index.html"
 
 
-def _listing(title: str, links: Mapping[str, str]) -> str:
-    """A page with a list of links; nothing is loaded and nothing runs."""
+def _listing(title: str, links: Mapping[str, str], note: str) -> str:
+    """A page with a list of links below a note; nothing is loaded and nothing runs."""
     items = "\n".join(
         f'<li><a href="{html.escape(address)}">{html.escape(words)}</a></li>' for words, address in links.items()
     )
@@ -75,7 +80,7 @@ def _listing(title: str, links: Mapping[str, str]) -> str:
 </head>
 <body>
 <main>
-<h1>{html.escape(title)}</h1>
+<h1>{html.escape(title)}</h1>{f"{chr(10)}<p>{html.escape(note)}</p>" if note else ""}
 <ul>
 {items}
 </ul>

@@ -53,6 +53,7 @@ rule freeze:
     input:
         tables=[*PROCESSED, *RESULTS],
         changes="results/changes.md",
+        report=REPORT,
         provenance=PROVENANCE,
         library=PRINTING,
     output:
