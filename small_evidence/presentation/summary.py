@@ -89,7 +89,7 @@ def _not_known(whole: Sequence[Analysis], used: list[Analysis], review: Review) 
         )
     if without := len(whole) - len(used):
         unknown.append(f"how many {event} in any study of {counted(without, *review.subject)}")
-    return [*sentences, f"Also not known: {joined(unknown)}."]
+    return [*sentences, f"{'Also not' if entered else 'Not'} known: {joined(unknown)}."]
 
 
 # Map -------------------------------------------------------------------------------------------------------------
