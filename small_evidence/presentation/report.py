@@ -160,7 +160,6 @@ def report(
         comparisons=[_for_phone(f"{COMPARISON}{name}", review) for name in comparison_names(review, counted=True)],
         facets=[dict(zip(("name", "label", "values"), one, strict=True)) for one in facet_values(review)],
         caveats=caveat_table(review),
-        comparisons=[_picture(f"{COMPARISON}{name}", review) | {"narrow": None} for name in comparison_names(review)],
         classes=classes,
         without=without,
         flow=_flow(review),
