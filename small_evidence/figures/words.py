@@ -9,6 +9,7 @@ from typing import Any
 from small_evidence.figures.fonts import text_width, wrap_text
 from small_evidence.figures.page import Column
 from small_evidence.figures.style import Style
+from small_evidence.pooling.methods import ESTIMANDS, METHODS
 from small_evidence.review import Review
 from small_evidence.wording import (
     NOTHING,
@@ -75,8 +76,9 @@ def threshold_note(review: Review) -> str:
 
 
 def model_note(result: Mapping[str, Any]) -> str:
-    """How a pooled row was estimated."""
-    return f"{method_label(result['method'])}; interval by {interval_label(result['interval'])}."
+    """How a pooled row was estimated, and whose proportion it is."""
+    whose = ESTIMANDS[METHODS[result["method"]].estimand]
+    return f"{method_label(result['method'])}; proportion of {whose}; interval by {interval_label(result['interval'])}."
 
 
 def level_note(review: Review) -> str:

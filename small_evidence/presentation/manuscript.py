@@ -562,14 +562,7 @@ def _sensitivity_results(review: Review) -> list[str]:
     single = review.studied
     found = []
     for analysis in single:
-        ranges = [
-            f"{per_cent(values.min())}% to {per_cent(values.max())}% {words.format(len(values))}"
-            for variant, words in (
-                ("leave_one_out", "with one study left out at a time"),
-                ("method", "with {} combinations of model and interval"),
-            )
-            if len(values := _estimates(analysis, variant))
-        ]
+        ranges = [f"{_range(values)} {words}" for words, values in _ranges(analysis)]
         if analysis.pooled and ranges:
             found.append(f"{analysis.label}, pooled proportion: {'; '.join(ranges)}.")
     for variant, change in _repeated(review["sensitivity"]):
@@ -597,9 +590,28 @@ def _repeated(sensitivity: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: (order.index(pair[0]), int(pair[1] or 0)))
 
 
-def _estimates(analysis: Analysis, variant: str) -> pd.Series:
+def _ranges(analysis: Analysis) -> Iterator[tuple[str, pd.Series]]:
+    """Estimates without each study, and by every model of each estimand, with what they are of; none if not pooled.
+
+    A model counts once, however many intervals it has.
+    """
     rows = analysis.variants
-    return rows.loc[rows["variant"] == variant, "estimate"].dropna() if len(rows) else pd.Series(dtype=float)
+    if not len(rows):
+        return
+    rows = rows[rows["estimate"].notna()]
+    without = rows[rows["variant"] == "leave_one_out"]
+    if len(without):
+        yield "with one study left out at a time", without["estimate"]
+    models = rows[rows["variant"] == "method"].drop_duplicates(["method", "measure", "tau2_method"])
+    for estimand, own in models.groupby(models["method"].map(lambda name: POOLING[name].estimand), sort=False):
+        of = {"common": "of one proportion for all studies"}.get(estimand, f"of {ESTIMANDS[estimand]}")
+        yield f"with {counted(len(own), 'model')} {of}", own["estimate"]
+
+
+def _range(values: pd.Series) -> str:
+    """Lowest and highest of estimates, which may be one."""
+    ends = dict.fromkeys(f"{per_cent(value)}%" for value in (values.min(), values.max()))
+    return " to ".join(ends)
 
 
 def _variant_result(row: Mapping[Any, Any], review: Review) -> str:

@@ -1,0 +1,45 @@
+"""Every output that prints a pooled value says whose proportion it is, and no range mixes medians and means."""
+
+import pytest
+
+from small_evidence.figures.forest import forest_plot
+from small_evidence.figures.sensitivity import arm_sizes_forest, leave_one_out_forest, methods_forest
+from small_evidence.figures.summary import summary_forest
+from small_evidence.pooling.methods import METHODS
+from small_evidence.presentation.manuscript import _ranges, results_text
+from small_evidence.tables.findings import findings_table
+from small_evidence.tables.responses import table_iv
+from tests.drawn import bundled_review, whole_text
+
+MEDIAN = "median study"
+POOLED = [name for name, one in bundled_review().analyses.items() if one.pooled]
+
+
+@pytest.mark.parametrize("table", [findings_table, table_iv])
+def test_columns_of_tables(table):
+    (column,) = [column for column in table(bundled_review()).columns if column.name == "Pooled"]
+    assert MEDIAN in column.heading
+
+
+@pytest.mark.parametrize("draw", [forest_plot, leave_one_out_forest, arm_sizes_forest, methods_forest])
+def test_figures_of_an_analysis(draw):
+    assert MEDIAN in whole_text(draw(bundled_review(), POOLED[0]))
+
+
+def test_the_figure_of_all():
+    assert MEDIAN in whole_text(summary_forest(bundled_review()))
+
+
+def test_a_range_over_models_is_of_one_estimand():
+    for name in POOLED:
+        one = bundled_review().analysis(name)
+        (_, *ranges) = _ranges(one)
+        found = {words: {METHODS[one.variants.loc[at, "method"]].estimand for at in own.index} for words, own in ranges}
+        assert sorted(map(tuple, found.values())) == [("common",), ("mean",), ("median",)]
+        of_median = next(words for words, kinds in found.items() if kinds == {"median"})
+        assert of_median.endswith("models of the median study")
+
+
+def test_sentences():
+    words = " ".join(map(str, results_text(bundled_review()).blocks))
+    assert words.count("Pooled proportion ") == words.count("Pooled proportion of the median study ") > 0
