@@ -117,7 +117,7 @@ def outcomes(fit: Fit) -> tuple[Arms, np.ndarray, np.ndarray]:
 
 
 def skovgaard(fit: Fit, b: np.ndarray) -> np.ndarray:
-    """Squared signed root r* by Skovgaard's approximation; the plain root where tau is 0 in either fit, or b at the estimate.
+    """Squared signed root r* by Skovgaard's approximation; the plain root where either tau is 0, or b at the estimate.
 
     Covariances of score and likelihood at the estimate are sums over all counts that the studies could have had.
     """
