@@ -3,12 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 RECORDS := benchmarks/reliability
 
-.PHONY: archive test-cluster docs pictures walk run test faults fuzz mutations reliability packages wheel-test lint bench lock clean
+.PHONY: archive test-cluster docs pictures walk examples run test faults fuzz mutations reliability packages wheel-test lint bench lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
 test: .venv/ready
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# every example from its tables to its report, in a copy
+examples: .venv/ready
+	@work=$$(mktemp -d) && cp -r examples/. $$work && for one in $$work/*/; do \
+	  $(BIN)/python -m snakemake --quiet --cores 2 --directory $$one || exit 1; \
+	done && rm -r $$work
 
 wheel-test: .venv/ready
 	WHEEL_TEST=1 $(BIN)/pytest -n0 tests/test_packaging.py
