@@ -12,6 +12,7 @@ from typing import Any
 
 import typst
 
+from small_evidence.documents.measures import shares
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.figures import FOREST, review_figure
 from small_evidence.figures.drawing import Drawing
@@ -39,6 +40,7 @@ PARTS = (
     ("Risk of bias", ("risk_of_bias",)),
     ("Levels of evidence", ("table_i", "levels")),
 )
+ROOM, SIZE = 1017, 6.5  # of a table: pixels between the margins of the template, points of its text
 Block = str | Heading | Item | Table | Drawing
 
 
@@ -116,7 +118,10 @@ def _table(table: Table) -> dict[str, Any]:
     for group, lines in table.sections():
         rows += [{"kind": "group", "words": printable(group)}] if group else []
         rows += [{"kind": "row", "cells": _cells(cells), "bold": bold} for cells, bold in lines]
-    columns = [{"words": one.title, "width": one.width, "align": one.align} for one in table.columns]
+    columns = [
+        {"words": one.title, "width": width, "align": one.align}
+        for one, width in zip(table.columns, shares(table, ROOM, SIZE), strict=True)
+    ]
     if not rows:
         rows.append({"kind": "group", "words": "Nothing to show."})
     return {
