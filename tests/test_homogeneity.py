@@ -30,17 +30,16 @@ def p_of_all_tables(xi, ni):
     return float(sum(Fraction(prod(map(comb, ni, t))) for t in far) / total)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_sum_over_all_tables(seed):
-    random = np.random.default_rng(seed)
-    k = 2 + seed % 4
-    ni = random.integers(1, {2: 40, 3: 14, 4: 8, 5: 6}[k], size=k).tolist()
-    xi = random.binomial(ni, random.beta(1, 1, size=k)).tolist()
-    found = homogeneity_test(xi, ni)
-    assert found.how == "exact"
-    assert found.p_se == 0
-    assert found.df == k - 1
-    assert found.p == pytest.approx(p_of_all_tables(xi, ni), abs=1e-12)
+def test_sum_over_all_tables():
+    """200 random sets."""
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        k = 2 + seed % 4
+        ni = random.integers(1, {2: 40, 3: 12, 4: 6, 5: 4}[k], size=k).tolist()
+        xi = random.binomial(ni, random.beta(1, 1, size=k)).tolist()
+        found = homogeneity_test(xi, ni)
+        assert (found.how, found.p_se, found.df) == ("exact", 0, k - 1)
+        assert found.p == pytest.approx(p_of_all_tables(xi, ni), abs=1e-12)
 
 
 def test_diltiazem():

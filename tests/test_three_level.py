@@ -13,9 +13,9 @@ from small_evidence.pooling.three_level import THREE_LEVEL_STATUSES, log_likelih
 ARMS = ([8, 9, 1, 2, 9, 5, 7, 0, 1], [12, 11, 14, 17, 18, 9, 9, 6, 7], list("aabbccddd"))
 
 
-def integrated(xi, ni, study, b, tau_study, tau_arm):
-    """Log-likelihood with 101 points of each normal density and scipy's binomial probabilities."""
-    z = np.linspace(-7.5, 7.5, 101)
+def integrated(xi, ni, study, b, tau_study, tau_arm, points=101, reach=7.5):
+    """Log-likelihood with points of each normal density and scipy's binomial probabilities."""
+    z = np.linspace(-reach, reach, points)
     weight = np.exp(-(z**2) / 2)
     weight /= weight.sum()
     eta = b + tau_study * z[:, None] + tau_arm * z
@@ -42,6 +42,20 @@ def test_likelihood_against_nested_integration(at):
     ways = binom.logpmf(xi, ni, 0.5).sum() + np.log(2) * sum(ni)
     found = log_likelihood(np.array(xi, float), np.array(ni, float), codes, at)
     assert found + ways == pytest.approx(integrated(xi, ni, study, *at), abs=1e-9)
+
+
+def test_likelihood_of_random_sets():
+    """200 sets of 2 to 6 arms in up to 3 studies."""
+    random = np.random.default_rng(5)
+    for _ in range(200):
+        k = random.integers(2, 7)
+        ni = random.integers(1, 30, k)
+        xi, study = random.binomial(ni, random.beta(1, 1, k)), random.integers(0, 3, k)
+        at = random.normal(), *random.uniform(0, 1.5, 2)
+        codes = np.unique(study, return_inverse=True)[1]
+        ways = binom.logpmf(xi, ni, 0.5).sum() + np.log(2) * ni.sum()
+        found = log_likelihood(xi.astype(float), ni.astype(float), codes, at)
+        assert found + ways == pytest.approx(integrated(xi, ni, study, *at, 201, 9), abs=1e-8)
 
 
 def test_maximum(fitted):
