@@ -17,7 +17,8 @@ counted every number on this page.
 
 `make faults` kills a run at seeded moments and repeats the same command. During both runs the results of the last
 good run are looked at every two milliseconds; afterwards the bytes of every file of `results` and `data/processed` are
-compared with those of a clean run. In every second case the changed table is put back before the next run, with its old time.
+compared with those of a clean run. In every second case the changed table is put back before the next run, with its
+old time.
 
 {kills}
 
