@@ -1,6 +1,6 @@
 """Disks, clocks, users, places and languages that a run meets: it ends with the same results or names what is wrong.
 
-A run for each takes a quarter of a minute: `make faults` makes them all; the suite the first.
+A run for each takes a quarter of a minute, so that only `make faults` makes them; the suite tries the files alone.
 """
 
 import contextlib
@@ -66,6 +66,7 @@ def changed(good, tmp_path):
 # Runs --------------------------------------------------------------------------------------------------------
 
 
+@in_make_faults
 def test_place_language_and_time_zone_change_no_byte(good, tmp_path):
     folder = review(tmp_path / "ä b #1 100% it's {x}")
     run(folder, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", TZ="Pacific/Kiritimati")
