@@ -829,6 +829,21 @@ def test_a_row_is_found_where_more_rows_are_shown_on_demand(show, whole):
 
 
 @needs_browser
+def test_the_search_of_the_browser_finds_every_study(tab, whole):
+    """What has not come near the screen is made while the page is idle."""
+    labels = sorted(set(whole["studies"].loc[whole["studies"]["status"] == "included", "label"]))
+    missing = """(labels) => {
+        const cells = [...document.querySelectorAll('main td, main th')].map((cell) => cell.textContent).join(' ');
+        return labels.filter((label) => !cells.includes(label));
+    }"""
+    for _ in range(300):  # the policy of the page forbids Playwright's own waiting for a function
+        if not tab.evaluate(missing, labels):
+            break
+        tab.wait_for_timeout(100)
+    assert tab.evaluate(missing, labels) == []
+
+
+@needs_browser
 def test_nothing_is_wider_than_a_phone(show, address):
     tab = show(width=375)
     for place in ("", "#table-iv", "#row-balin2012_diltiazem", "#studies", "#methods"):

@@ -67,6 +67,23 @@
     image.closest("figure").append(element("div", { class: "tools" }, "Download as ", button("SVG", asSvg), button("PNG", asPng)));
   }
 
+  // What the reader has not reached is made while the page is idle, so that the search of the browser finds it. A report
+  // of hundreds of studies is left as data.
+  const IDLE_LIMIT = 3e6; // characters
+  function makeWhileIdle() {
+    const size = [...waiting].reduce((sum, holder) => sum + dataOf(holder).length, 0);
+    if (size > IDLE_LIMIT) return;
+    const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 100));
+    (function next() {
+      const [holder] = waiting;
+      const [makeRows] = closed.values();
+      if (holder) make(holder);
+      else if (makeRows) makeRows();
+      else return;
+      whenIdle(next);
+    })();
+  }
+
   // The element of a name; what is data still is made where the name is found in it.
   function elementOf(name) {
     const word = JSON.stringify(name);
@@ -94,6 +111,7 @@
 
   for (const holder of waiting) whenNear.observe(holder);
   document.querySelectorAll("figure img").forEach(offerFigure);
+  addEventListener("load", makeWhileIdle);
   addEventListener("hashchange", reveal);
   addEventListener("beforeprint", () => waiting.forEach((holder) => holder.dataset.kind === "treatment" && make(holder)));
   document.addEventListener("click", (event) => {
