@@ -66,7 +66,7 @@ archive: .venv/ready
 	$(BIN)/snakemake results/archive.zip
 	@test -x .venv/archive/bin/python || $(PYTHON) -m venv .venv/archive
 	@$(BIN)/uv pip install --quiet --python .venv/archive/bin/python "roc-validator>=0.13,<0.14" "rocrate>=0.16,<0.17"
-	.venv/archive/bin/python tests/validate_archive.py results/archive.zip
+	.venv/archive/bin/python benchmarks/validate_archive.py results/archive.zip
 
 # The site in site/: every page, notebooks with their outputs, links checked. Serve it with: .venv/bin/mkdocs serve
 docs: run

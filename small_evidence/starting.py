@@ -55,6 +55,14 @@ EXAMPLE_ROWS = {
 }
 
 
+# Columns of a file of counts: where they are if no name says so, and the names that say so
+COUNTS = {
+    "label": (0, ("study", "study_id", "label")),
+    "x": (1, ("responders", "events", "x", "r")),
+    "n": (2, ("n", "patients", "total")),
+}
+
+
 def new_review(folder: Path, title: str = "") -> list[Path]:
     """Make the folder of a review: form, config, Snakefile, page.
 
@@ -114,7 +122,8 @@ def check_folder(folder: Path) -> None:
 def save_forest(counts: Path, output: Path, *, x: str | None, n: str | None, label: str | None, title: str) -> None:
     """Pool the counts of a CSV file, print the result and write its forest plot.
 
-    Columns that are not named are the first (studies), second (responders) and third (patients).
+    Columns that are not named are those that are called so, else the first (studies), second (responders) and third
+    (patients).
 
     Raises
     ------
@@ -130,12 +139,20 @@ def save_forest(counts: Path, output: Path, *, x: str | None, n: str | None, lab
         raise ReviewError(f"{output}: figures are written as {', '.join(FORMATS)}")
     try:
         frame = pd.read_csv(counts, sep=None, engine="python", encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ReviewError(f"{counts}: no such file") from error
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise ReviewError(f"{counts}: not readable as a table: {error}") from error
     if frame.shape[1] < 3:
         raise ReviewError(f"{counts}: {frame.shape[1]} columns; three are needed: study, responders, patients")
-    first, second, third = frame.columns[:3]
-    names: dict[str, Any] = {"label": label or first, "x": x or second, "n": n or third}
+    if numbers := [name for name in frame.columns if str(name).strip().replace(".", "").isdecimal()]:
+        # a first study taken for the header would be left out without a word
+        heads = "write the names of the columns above the first study, such as study,responders,n"
+        raise ReviewError(f"{counts}, row 1: {numbers[0]} is a number where the name of a column belongs; {heads}")
+    names: dict[str, Any] = {"label": label, "x": x, "n": n}
+    for name, (place, words) in COUNTS.items():
+        own = [column for column in frame.columns if str(column).strip().lower() in words]
+        names[name] = names[name] or (own[0] if own else frame.columns[place])
     try:
         print(se.pool(frame, **names))
         se.save_figure(se.forest(frame, **names, title=title), output)

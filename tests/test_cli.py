@@ -8,8 +8,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from small_evidence import ReviewError
 from small_evidence.cli import main
 from small_evidence.config import read_config
+from small_evidence.extraction.schema import check_cell
+from small_evidence.starting import save_forest
 from tests.conftest import PROJECT
 
 COUNTS = "Author;Events;Total\nSYNTHETIC 1;3;12\nSYNTHETIC 2;4;4\nSYNTHETIC 3;9;17\nSYNTHETIC 4;5;8\n"
@@ -169,3 +172,23 @@ def test_forest_says_what_is_wrong_with_a_file(tmp_path, capsys, text, arguments
     (tmp_path / "counts.csv").write_text(text)
     assert main(["forest", str(tmp_path / "counts.csv"), *arguments]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_the_first_study_of_counts_is_no_header(tmp_path):
+    counts = tmp_path / "counts.csv"
+    counts.write_text("SYNTHETIC a,11,12\nSYNTHETIC b,7,7\nSYNTHETIC c,19,25\n", encoding="utf-8")
+    with pytest.raises(ReviewError, match=r"row 1: 11 is a number where the name of a column belongs"):
+        save_forest(counts, tmp_path / "forest.pdf", x=None, n=None, label=None, title="")
+    assert not (tmp_path / "forest.pdf").exists()
+
+
+def test_columns_of_counts_are_found_by_their_names(tmp_path, capsys):
+    counts = tmp_path / "counts.csv"
+    counts.write_text("study,patients,responders\nSYNTHETIC a,12,11\nSYNTHETIC b,7,7\n", encoding="utf-8")
+    save_forest(counts, tmp_path / "forest.svg", x=None, n=None, label=None, title="")
+    assert "18/19" in capsys.readouterr().out
+
+
+def test_what_is_left_of_the_example_is_refused():
+    assert check_cell("therapies", "label", "EXAMPLE")[1] == "example_row"
+    assert check_cell("therapies", "label", "Example drug")[1] == ""

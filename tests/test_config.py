@@ -7,6 +7,7 @@ import yaml
 
 from small_evidence import ReviewError
 from small_evidence.config import FILE, complete_config, meanings, page, schema
+from small_evidence.extraction.checks import refuse_unknown_names
 
 PROJECT = Path(__file__).parents[1]
 
@@ -119,3 +120,18 @@ def test_a_number_beyond_its_range_is_refused_with_the_range(section, key, value
         complete_config({section: {key: value}})
     assert f"{section}: {key}" in str(error.value)
     assert allowed in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "near"),
+    [
+        ("outcomes", ["clinical_respons"], "clinical_response"),
+        ("outcome", "respnse", "response"),
+        ("classes_not_combined", ["surgry"], "surgery"),
+    ],
+)
+def test_a_name_that_no_table_has_is_refused_with_the_nearest(tables, key, given, near):
+    policy = complete_config({})["synthesis"]
+    refuse_unknown_names(policy, tables)
+    with pytest.raises(ReviewError, match=f"synthesis: {key}: no table has .*, nearest is {near};"):
+        refuse_unknown_names(policy | {key: given}, tables)

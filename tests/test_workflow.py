@@ -386,5 +386,6 @@ def test_a_review_without_tables_says_what_is_sought(copy_review):
     shutil.rmtree(review.path("data/raw"))
     printed = review.run(code=1)
     assert "data/raw" in printed
-    assert "studies" in printed
+    assert "small-evidence new" in printed
+    assert "extraction.xlsx" in printed
     assert "Traceback" not in printed

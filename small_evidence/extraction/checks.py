@@ -15,11 +15,12 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from small_evidence import ReviewError, shown
-from small_evidence.config import read_config
+from small_evidence.config import FILE, read_config
 from small_evidence.extraction import agreement, appraisals, defaults, rules, screening
 from small_evidence.extraction.schema import (
     LONGEST_TEXT,
     MISSING,
+    SILENT,
     TABLES,
     RowFault,
     check_cell,
@@ -493,12 +494,44 @@ def check_review(folder: str | Path = ".", config: Mapping[str, Any] | None = No
     ReviewError: a choice is not allowed, or with every fault of files, cells and rows
     """
     choices = read_config(folder) if config is None else config
-    return check_extraction(
+    checked = check_extraction(
         Path(folder) / "data/raw",
         require_adjudication=choices["extraction"]["require_adjudication"],
         instruments=standards_of(folder).instruments,
         covariates=choices["synthesis"]["covariates"],
     )
+    refuse_unknown_names(choices["synthesis"], checked[0])
+    return checked
+
+
+def refuse_unknown_names(policy: Mapping[str, Any], tables: Tables) -> None:
+    """Compare the outcomes and classes that the config names with those of the tables.
+
+    Parameters
+    ----------
+    policy : the section `synthesis` of the config
+
+    Raises
+    ------
+    ReviewError: each name that no table has, with the nearest that one has
+    """
+    outcomes = [*tables["outcomes"]["outcome"], *tables["responses"]["outcome"]]
+    classes = list(tables["therapies"]["therapy_class"])
+    named = [
+        *(("outcomes", slug, outcomes) for slug in policy["outcomes"]),
+        *(("outcome", slug, outcomes) for slug in [policy["outcome"]] if slug),
+        # a class that no table has cannot be combined either; one that is almost there is mistyped
+        *(("classes_not_combined", slug, classes) for slug in policy["classes_not_combined"] if nearest(slug, classes)),
+    ]
+    errors = []
+    for key, slug, there in named:
+        if slug not in there:
+            known = sorted({one for one in there if one not in SILENT})
+            near = nearest(slug, known)
+            words = f", nearest is {near}" if near else ""
+            errors.append(f"{FILE}, synthesis: {key}: no table has {shown(slug)}{words}; there are {', '.join(known)}")
+    if errors:
+        raise ReviewError("\n".join(errors))
 
 
 def check_extraction(

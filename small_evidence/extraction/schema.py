@@ -923,7 +923,10 @@ def check_cell(table: str, column: str, value: str) -> tuple[str, str, str]:
     if adapter is None:
         adapter = _ADAPTERS[table, column] = TypeAdapter(Annotated[(str, *_field(table, column).metadata)])
     try:
-        return adapter.validate_python(value.strip().replace("\r\n", "\n").replace("\r", "\n")), "", ""
+        checked = adapter.validate_python(value.strip().replace("\r\n", "\n").replace("\r", "\n"))
+        if checked == EXAMPLE.upper():  # left of the made-up row when a person typed over it
+            return value, "example_row", f"{shown(value)} is of the made-up row of the form; replace or delete it"
+        return checked, "", ""
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     if first["type"] != "literal_error":

@@ -22,7 +22,10 @@ rule check:
     params:
         content=contents([*RAW, *SECOND]),
         choices=config["extraction"],
-        covariates=config["synthesis"]["covariates"],
+        named=[
+            config["synthesis"][key]
+            for key in ("covariates", "outcomes", "outcome", "classes_not_combined")
+        ],
     script:
         "../scripts/check.py"
 

@@ -1,4 +1,4 @@
-"""Validate an archive by the validator of RO-Crate: `make archive`, or python tests/validate_archive.py ARCHIVE.
+"""Validate an archive by the validator of RO-Crate: `make archive`, or python benchmarks/validate_archive.py ARCHIVE.
 
 Runs without network: the context of RO-Crate, which the validator would fetch, is the one that rocrate brings. Needs
 roc-validator, which wants other versions of libraries than the project and so has an environment of its own.
