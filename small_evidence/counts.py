@@ -65,8 +65,8 @@ class Regression(Result):
 
     Attributes
     ----------
-    arms : DataFrame; what it was fitted to: study, responders, n and the covariates
-    covariates : names of columns
+    arms : DataFrame of `arms_of`; what it was fitted to
+    covariates : names of columns of the data
     conf_level : coverage of the intervals
     """
 
@@ -76,8 +76,11 @@ class Regression(Result):
 
     def predict(self, at: pd.DataFrame | Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         """Proportion expected in studies with other covariates; columns as of `heterogeneity.predict_regression`."""
-        wanted = pd.DataFrame(at)
-        return heterogeneity.predict_regression(self.arms, list(self.covariates), wanted, self.conf_level)
+        return _with_own_names(self._predict(pd.DataFrame(at)), self.covariates)
+
+    def _predict(self, at: pd.DataFrame) -> pd.DataFrame:
+        wanted = pd.DataFrame({_inner(name): at[_known(at, name)] for name in self.covariates})
+        return heterogeneity.predict_regression(self.arms, wanted.columns.tolist(), wanted, self.conf_level)
 
     def bubble_plot(self, covariate: str = "") -> Figure:
         """Studies and the fitted proportion along one numeric covariate, the others at their mean or commonest value.
@@ -91,11 +94,13 @@ class Regression(Result):
         name = covariate or self.covariates[0]
         if name not in self.covariates:
             raise ReviewError(f"no covariate {name!r} in this model; it has {', '.join(self.covariates)}")
-        if not pd.api.types.is_numeric_dtype(self.arms[name]):
+        along = self.arms[_inner(name)]
+        if not pd.api.types.is_numeric_dtype(along):
             raise ReviewError(f"covariate {name!r} is not numeric: a bubble plot needs a scale")
-        steps = np.linspace(self.arms[name].min(), self.arms[name].max(), 61)
-        others = {other: _typical(self.arms[other]) for other in self.covariates if other != name}
-        figure = bubble_plot(self.arms, self.predict(pd.DataFrame({name: steps, **others})), name)
+        steps = np.linspace(along.min(), along.max(), 61)
+        others = {other: _typical(self.arms[_inner(other)]) for other in self.covariates if other != name}
+        figure = bubble_plot(self.arms, self._predict(pd.DataFrame({name: steps, **others})), _inner(name))
+        figure.axes[0].set_xlabel(name)
         shown = [
             f"{other} {value:.4g}" if isinstance(value, float) else f"{other} {value}"
             for other, value in others.items()
@@ -133,7 +138,8 @@ def pool(
     """
     groups = [by] if isinstance(by, str) else list(by)
     arms = arms_of(data, n, label, x=x, more=groups)
-    frame = pool_many(arms, groups, conf_level=conf_level, **options)
+    frame = pool_many(arms, [_inner(name) for name in groups], conf_level=conf_level, **options)
+    frame = _with_own_names(frame, groups)
     return Result("Pooled proportion", _pooled_table(frame, groups, conf_level), frame)
 
 
@@ -174,7 +180,7 @@ def subgroups(
 ) -> Result:
     """Pool subgroups of studies with one tau2 for all, and test whether they differ; see `heterogeneity.subgroups`."""
     arms = arms_of(data, n, label, x=x, more=[by])
-    frame = heterogeneity.subgroups(arms, by, conf_level)
+    frame = _with_own_names(heterogeneity.subgroups(arms, _inner(by), conf_level), [by])
     first = frame.iloc[0] if len(frame) else None
     if first is None:
         words = "no test: no study names a subgroup"
@@ -200,7 +206,11 @@ def meta_regression(
     """
     names = [covariates] if isinstance(covariates, str) else list(covariates)
     arms = arms_of(data, n, label, x=x, more=names)
-    frame = heterogeneity.meta_regression(arms, names, conf_level, interval="profile")
+    frame = heterogeneity.meta_regression(arms, [_inner(name) for name in names], conf_level, interval="profile")
+    for name in names:
+        mine = frame["covariate"] == _inner(name)
+        frame.loc[mine, "term"] = frame.loc[mine, "term"].str.replace(_inner(name), str(name), n=1, regex=False)
+        frame.loc[mine, "covariate"] = name
     table = pd.DataFrame(
         {
             "term": frame["term"],
@@ -277,13 +287,16 @@ def arms_of(
 
     Returns
     -------
-    DataFrame with study (text, 1, 2, ... where there are no names), responders, n and the columns of `more`
+    DataFrame with study (text, 1, 2, ... where there are no names), responders, n and the columns of `more`, these
+    under their `_inner` names: a covariate may be called n or responders itself
 
     Raises
     ------
     ReviewError: a column that is not there, with the nearest one and those that are
     """
     if not isinstance(data, pd.DataFrame):
+        if more:
+            raise ReviewError(f"lists have no column {more[0]!r}: a DataFrame is needed")
         if isinstance(n, str):
             raise ReviewError("the numbers of patients are missing: pool([5, 7, 0], [8, 7, 3])")
         if len(data) != len(n):
@@ -295,7 +308,20 @@ def arms_of(
     numbered = label == "study" and label not in data
     studies = pd.Series(range(1, len(data) + 1), data.index) if numbered else data[_known(data, label)]
     named = {"study": studies.astype(str), "responders": data[_known(data, x)], "n": data[_known(data, n)]}
-    return pd.DataFrame(named | {name: data[_known(data, name)] for name in more}).reset_index(drop=True)
+    return pd.DataFrame(named | {_inner(name): data[_known(data, name)] for name in more}).reset_index(drop=True)
+
+
+def _inner(name: str) -> str:
+    """Name of a covariate or a group within the engine, which no column of its own has."""
+    return f"column {name}"
+
+
+def _with_own_names(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """What the engine gives, under the names of the data."""
+    both = [name for name in names if name in frame]
+    if both:
+        raise ReviewError(f"the result has a column {both[0]!r} of its own: rename that of the data")
+    return frame.rename(columns={_inner(name): name for name in names})
 
 
 def _known(frame: pd.DataFrame, name: str) -> str:
@@ -316,9 +342,8 @@ def _pooled_table(frame: pd.DataFrame, groups: Sequence[str], conf_level: float)
     ]
     limits = zip(frame["estimate"], frame["ci_lb"], frame["ci_ub"], strict=True)
     prediction = zip(frame["pi_lb"], frame["pi_ub"], strict=True)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
-            **{name: frame[name] for name in groups},
             "studies": frame["k"],
             "x/n (%)": shares,
             f"pooled % [{conf_level:.0%} CI]": ["" if pd.isna(one[0]) else estimate(*one) for one in limits],
@@ -329,6 +354,7 @@ def _pooled_table(frame: pd.DataFrame, groups: Sequence[str], conf_level: float)
             "status": frame["status"],
         }
     )
+    return pd.concat([frame[list(groups)], table], axis=1)  # a group may be called studies too
 
 
 def _review_of(arms: pd.DataFrame, title: str, conf_level: float) -> Any:

@@ -64,6 +64,7 @@ def test_text_of_the_data_is_no_markup():
     [
         (lambda: se.pool(STUDIES, x="event", n="total"), "nearest is 'events'; there are author, events"),
         (lambda: se.subgroups(STUDIES, "rout", x="events", n="total"), "nearest is 'route'"),
+        (lambda: se.pool([1, 2], [3, 4], by="route"), "no column 'route'"),
         (lambda: se.pool([1, 2], [3]), "2 numbers of responders but 1 of patients"),
         (lambda: se.pool([1, 2]), "patients are missing"),
         (lambda: se.forest([5], [4]), "5 of n = 4"),
@@ -102,6 +103,75 @@ def test_meta_regression_predicts_and_draws_with_several_covariates():
     assert shown.get_sizes()[2] / shown.get_sizes()[0] == pytest.approx(10 / 8)  # area in proportion to patients
     with pytest.raises(ValueError, match="it has year, dose"):
         model.bubble_plot("route")
+
+
+TAKEN = pd.DataFrame(
+    {
+        "events": [3, 5, 8, 2, 1, 4, 6, 3],
+        "total": [8, 9, 10, 8, 9, 12, 9, 8],
+        "n": [20, 30, 40, 20, 30, 40, 20, 30],
+        "responders": [1, 2] * 4,
+        "route": list("ababbaab"),
+    }
+)
+
+
+@pytest.mark.parametrize("name", ["n", "responders", "study_id", "intercept"])
+def test_a_covariate_may_have_any_name(name):
+    data = TAKEN.assign(**{name: TAKEN["n"]}, counted=TAKEN["events"], treated=TAKEN["total"], centres=TAKEN["n"])
+    counts = {"x": "counted", "n": "treated"}
+    found = se.meta_regression(data, [name, "route"], **counts)
+    other = se.meta_regression(data, ["centres", "route"], **counts)
+    numbers = ["b", "ci_lb", "ci_ub", "lr_p", "tau2"]
+    pd.testing.assert_frame_equal(found.to_frame()[numbers], other.to_frame()[numbers])
+    assert found.to_frame()["term"].tolist() == ["intercept", name, "route: b against a"]
+    assert found.to_frame()["covariate"].tolist() == ["intercept", name, "route"]
+    at = {"route": ["a", "b"]}
+    known, same = found.predict({name: [25, 35], **at}), other.predict({"centres": [25, 35], **at})
+    assert known.columns[:2].tolist() == [name, "route"]
+    assert known["estimate"].tolist() == same["estimate"].tolist()
+    assert found.bubble_plot().axes[0].get_xlabel() == name
+
+
+def test_a_covariate_called_n_replaces_no_count():
+    slope = se.meta_regression(TAKEN, "n", x="events", n="total").to_frame().iloc[1]
+    assert (slope["term"], round(slope["b"], 3), round(slope["lr_p"], 3)) == ("n", 0.023, 0.580)
+
+
+@pytest.mark.parametrize("name", ["responders", "studies"])
+def test_a_group_may_have_the_name_of_a_column_of_the_engine(name):
+    counts = {"x": "events", "n": "total"}
+    data = TAKEN.assign(r=TAKEN["responders"]).assign(**{name: TAKEN["responders"]})
+    for result, other in (
+        (se.pool(data, **counts, by=name), se.pool(data, **counts, by="r")),
+        (se.pool(data, **counts, by=[name, "route"]), se.pool(data, **counts, by=["r", "route"])),
+    ):
+        pd.testing.assert_frame_equal(result.to_frame().rename(columns={name: "r"}), other.to_frame())
+        assert result.table.columns[0] == name
+        assert result.table.to_numpy().tolist() == other.table.to_numpy().tolist()
+
+
+@pytest.mark.parametrize("name", ["responders", "study_id"])
+def test_subgroups_may_have_the_name_of_a_column_of_the_engine(name):
+    counts = {"x": "events", "n": "total"}
+    data = TAKEN.assign(r=TAKEN["responders"]).assign(**{name: TAKEN["responders"]})
+    result, other = (se.subgroups(data, by, **counts) for by in (name, "r"))
+    pd.testing.assert_frame_equal(result.to_frame().rename(columns={name: "r"}), other.to_frame())
+    assert result.title == other.title.replace("by r", f"by {name}")
+
+
+@pytest.mark.parametrize("name", ["k", "p", "studies", "n"])
+def test_a_group_with_the_name_of_a_result_is_refused(name):
+    data = TAKEN.assign(**{name: TAKEN["responders"]})
+    with pytest.raises(ValueError, match=f"a column '{name}' of its own"):
+        se.subgroups(data, name, x="events", n="total")
+
+
+def test_a_covariate_with_the_name_of_a_prediction_is_not_overwritten():
+    model = se.meta_regression(TAKEN.assign(se=TAKEN["n"]), "se", x="events", n="total")
+    with pytest.raises(ValueError, match="a column 'se' of its own"):
+        model.predict({"se": [25]})
+    assert model.bubble_plot().axes[0].get_xlabel() == "se"
 
 
 def test_leave_one_out_has_a_row_without_each_study():
