@@ -27,6 +27,7 @@ from small_evidence.extraction.schema import (
     CONTROLLED_DESIGNS,
     SILENT,
     TABLES,
+    UNCONTROLLED_DESIGNS,
     empty_table,
     humanise,
     nearest,
@@ -325,9 +326,15 @@ class Review:
     @cached_property
     def controlled(self) -> frozenset[str]:
         """Slugs of the studies with a comparison group: those that say so, and those of a design that has one."""
-        studies = self["studies"]
-        compares = studies["design"].isin(CONTROLLED_DESIGNS) | (studies["controlled"] == "yes")
-        return frozenset(studies.loc[compares, "study_id"])
+        return frozenset(study for study, group in self.comparison_group.items() if group == "yes")
+
+    @cached_property
+    def comparison_group(self) -> Mapping[str, str]:
+        """Whether a study had a comparison group: yes or no by its design or its own word, else what is written."""
+        studies = self["studies"].set_index("study_id")
+        found = studies["controlled"].mask(studies["design"].isin(UNCONTROLLED_DESIGNS), "no")
+        found = found.mask(studies["design"].isin(CONTROLLED_DESIGNS) | studies["controlled"].eq("yes"), "yes")
+        return MappingProxyType({str(study): str(group) for study, group in found.items()})
 
     @cached_property
     def retracted(self) -> frozenset[str]:

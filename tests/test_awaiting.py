@@ -12,6 +12,7 @@ from small_evidence.synthesis.awaiting import (
     studies_without_counts,
 )
 from small_evidence.synthesis.policy import select_arms
+from small_evidence.tables.awaiting import missing_counts_words
 from tests import made_up
 from tests.test_claims import COUNTS, THREE, with_results
 
@@ -203,6 +204,17 @@ def test_links_do_not_send_the_reader_to_another_publication():
         "https://clinicaltrials.gov/study/NCT01234567",
     ]  # fmt: skip
     assert found["quoted"].split(";") == ["https://news.example/a", "https://news.example/b"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "partly"),
+    [([{}], False), ([{}, {"disease": "dm", "n": "5", "responders": "2"}], True),
+     ([{}, {"disease": "dm", "n": "2", "responders": "1"}], False)],
+)  # fmt: skip
+def test_only_a_study_with_an_arm_in_an_analysis_is_included_with_other_rows(rows, partly):
+    made = listed(doe({}, rows))
+    assert made["awaiting"]["study_id"].tolist() == ["doe"]
+    assert ("of which 1 is included with other rows" in missing_counts_words(made)) == partly
 
 
 def test_a_review_in_which_nothing_is_missing():

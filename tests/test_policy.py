@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small_evidence.figures.forest import forest_plot
-from small_evidence.synthesis.analyses import grade_and_pool, pool_arms
+from small_evidence.synthesis.analyses import grade_and_pool, pool_arms, synthesise
 from small_evidence.synthesis.policy import ARMS, select_arms
+from small_evidence.tables.characteristics import table_ii
 from small_evidence.tables.findings import certainty_notes
+from small_evidence.tables.parts import comparison_group_words
+from small_evidence.wording import cell
 from tests.made_up import review
 
 TWO = {"a": "k", "b": "k"}
@@ -60,7 +63,25 @@ def test_every_design_with_a_comparison_has_separate_arms(design):
 def test_a_design_that_compares_groups_needs_no_word_of_it(facts, compares):
     made = grade_and_pool(review({"one": facts}, [("one", row("a", 1, 5))], {"a": "k"}))
     assert made.controlled == ({"one"} if compares else set())
-    assert ("no comparison group" in certainty_notes(made.analysis("a"), made.controlled)) != compares
+    assert ("no comparison group" in certainty_notes(made.analysis("a"), made.comparison_group)) != compares
+
+
+@pytest.mark.parametrize(
+    ("design", "controlled", "group"),
+    [("rct", "NR", "yes"), ("case_series", "NR", "no"), ("NR", "no", "no"), ("NR", "NR", "NR"),
+     ("registry", "UNCLEAR", "UNCLEAR")],
+)  # fmt: skip
+def test_a_comparison_group_that_is_not_reported_is_neither_there_nor_absent(design, controlled, group):
+    facts = {"design": design, "controlled": controlled}
+    made = synthesise(review({"one": facts}, [("one", row("a", 1, 5))], {"a": "k"}))
+    assert made.comparison_group == {"one": group}
+    notes = certainty_notes(made.analysis("a"), made.comparison_group)
+    assert ("no comparison group" in notes, "no comparison group reported" in notes) == (
+        group == "no", group in ("NR", "UNCLEAR")
+    )  # fmt: skip
+    words = {"yes": "1 of 1 study", "no": "0 of 1 study"}.get(group, "not reported for 1 study")
+    assert comparison_group_words({"one"}, made) == words
+    assert table_ii(made).frame["Controlled"].tolist() == [cell(group)]
 
 
 def test_where_nobody_says_whether_the_patients_are_the_same_the_larger_arm_enters():

@@ -457,7 +457,7 @@ def test_certainty_notes_are_read_from_the_numbers(line, arms, expected):
         for at, (n, basis) in enumerate(arms)
     ]
     analysis = Analysis("drug", "therapy", "drug", "all", "Drug", usual | line, pd.DataFrame(rows))
-    assert certainty_notes(analysis, controlled=frozenset({"s0"})) == expected
+    assert certainty_notes(analysis, comparison_group={"s0": "yes"}) == expected
 
 
 def test_scenarios_show_their_own_diseases_first(printed):

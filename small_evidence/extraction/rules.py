@@ -25,6 +25,7 @@ from small_evidence.extraction.schema import (
     QUANTITY_UNITS,
     SILENT,
     TABLES,
+    UNCONTROLLED_DESIGNS,
     RowFault,
     nearest,
     numbers,
@@ -34,10 +35,6 @@ from small_evidence.extraction.schema import (
 
 FIRST_YEAR = 1900
 LARGEST_CASE_REPORT = 4  # patients; from five on authors speak of a series (Abu-Zidan 2012, World J Emerg Surg 7:5)
-UNCONTROLLED = (
-    "case_series_prospective", "case_series_retrospective", "case_series", "case_report", "single_arm_trial",
-    "cohort_uncontrolled",
-)  # fmt: skip
 # Reasons that somebody chose to apply; the others follow from the row itself.
 BY_CHOICE = ("counts_unverified", "same_patients", "out_of_scope", "stabilisation_counted", "identity_unknown", "other")
 LEFT_OUT_P = 0.05  # P value below which rows are said to be left out by their result
@@ -251,7 +248,7 @@ def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
 def _(t: Tables, x: Numbers, year: int) -> Iterator[Found]:
     s = t["studies"]
     bad = s["design"].isin(CONTROLLED_DESIGNS) & s["controlled"].eq("no")
-    bad |= s["design"].isin(UNCONTROLLED) & s["controlled"].eq("yes")
+    bad |= s["design"].isin(UNCONTROLLED_DESIGNS) & s["controlled"].eq("yes")
     yield "studies", "controlled", bad, "{controlled} contradicts design {design}"
 
 

@@ -25,6 +25,10 @@ MISSING = ("NR", "UNCLEAR")
 SILENT = ("", *MISSING)  # cells that say nothing
 # Designs that compare groups of patients
 CONTROLLED_DESIGNS = ("rct", "controlled_nonrandomised", "cohort_controlled", "case_control")
+UNCONTROLLED_DESIGNS = (
+    "case_series_prospective", "case_series_retrospective", "case_series", "case_report", "single_arm_trial",
+    "cohort_uncontrolled",
+)  # fmt: skip
 ALL = "all"  # the value of `therapy` or `disease` where all of them are meant
 LARGEST_COUNT = 10_000_000  # more patients or records than any review has: a typing error
 LONGEST_TEXT = 32_767  # characters a cell of a spreadsheet can hold

@@ -50,6 +50,7 @@ from small_evidence.tables.parts import (
     RESPONSE,
     Treatment,
     appraisal_words,
+    comparison_group_words,
     counts_head,
     published_verdicts,
     response_cell,
@@ -369,8 +370,7 @@ def _certain(review: Review) -> list[tuple[str, str]]:
         if not bases["full_text"]:
             sentences.append(("No count was read in the full text of a study.", "treatments"))
         used = set(entered["study_id"])
-        total = counted(len(used), "study", "studies")
-        sentences.append((f"With a comparison group: {len(used & review.controlled)} of {total}.", "studies"))
+        sentences.append((f"With a comparison group: {comparison_group_words(used, review)}.", "studies"))
     predicted = [one for one in review.studied if one.pooled and not missing(one.result["pi_lb"])]
     if 0 < len(predicted) <= NAMED:
         bounds = [f"{one.label}, {interval(one.result['pi_lb'], one.result['pi_ub'])}%" for one in predicted]

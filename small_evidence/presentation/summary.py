@@ -12,7 +12,13 @@ import pandas as pd
 from small_evidence.extraction.schema import ALL, SILENT
 from small_evidence.presentation.records import record_facts
 from small_evidence.review import Analysis, Review
-from small_evidence.tables.parts import counts_head, subject_column, treatments, verification_words
+from small_evidence.tables.parts import (
+    comparison_group_words,
+    counts_head,
+    subject_column,
+    treatments,
+    verification_words,
+)
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import NOTHING, counted, fraction, ids_in, joined, level_text
 
@@ -75,8 +81,7 @@ def _not_known(whole: Sequence[Analysis], used: list[Analysis], review: Review) 
     if entered:
         if review.subject.singular != "test":
             sentences.append(f"Not known: what the proportion would have been without the {review.subject.singular}.")
-        with_counts = counted(len(entered), "study", "studies")
-        sentences.append(f"{len(entered & review.controlled)} of the {with_counts} with counts had a comparison group.")
+        sentences.append(f"Studies with counts that had a comparison group: {comparison_group_words(entered, review)}.")
     active = set(studies.index[studies["status"] != "excluded"])
     silent = active - set(review["adverse_events"]["study_id"])
     event, waiting = review.response.event_plural, len(review["awaiting"])

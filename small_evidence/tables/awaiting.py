@@ -87,9 +87,8 @@ def missing_counts_words(review: Review) -> str:
 
     The one sentence for this number: every text and note takes it from here.
     """
-    awaiting = review["awaiting"]
-    status = review["studies"].set_index("study_id")["status"].reindex(awaiting["study_id"])
-    partly = int((status == "included").sum())
+    awaiting, arms = review["awaiting"], review["arms"]
+    partly = int(awaiting["study_id"].isin(arms.loc[arms["entered"] == "yes", "study_id"]).sum())
     words = f"Counts are missing or not verified in {counted(len(awaiting), 'study', 'studies')}"
     if partly:
         words += f", of which {partly} {'is' if partly == 1 else 'are'} included with other rows"

@@ -99,7 +99,7 @@ def table_ii(review: Review) -> Table:
                     "Study": review.labels.study[study["study_id"]],
                     "Year": whole_or_text(study["year"]),
                     "Design": word("design", study["design"]),
-                    "Controlled": cell(study["controlled"]),
+                    "Controlled": cell(review.comparison_group[study["study_id"]]),
                     patients: whole_or_text(study["n_patients"]),
                     "Diseases": joined(review.labels.disease_short.get(slug, cell(slug)) for slug in used["diseases"]),
                     "Treatments": joined(review.labels.therapy.get(slug, cell(slug)) for slug in used["therapies"]),

@@ -111,7 +111,7 @@ def _row(analysis: Analysis, review: Review, marks: Marks) -> dict[str, Any]:
         ABOVE: NOTHING if missing(result["further_above"]) else rounded(result["further_above"], 2),
         TAU2: tau2_words(result) if analysis.pooled else NOTHING,
         "Level": level_text(analysis.level.get("level")),
-        LIMITS: joined([*certainty_notes(analysis, review.controlled), *level_notes(analysis.level)]),
+        LIMITS: joined([*certainty_notes(analysis, review.comparison_group), *level_notes(analysis.level)]),
     }
 
 
@@ -162,13 +162,13 @@ def _notes(review: Review) -> list[str]:
     ]
 
 
-def certainty_notes(analysis: Analysis, controlled: frozenset[str]) -> list[str]:
+def certainty_notes(analysis: Analysis, comparison_group: Mapping[str, str]) -> list[str]:
     """What in the numbers of an analysis limits how far its result can be relied on.
 
     Parameters
     ----------
     analysis : with at least one arm that is included
-    controlled : set of study_id with a comparison group
+    comparison_group : by study_id, of the review
     """
     result, arms, pooled = analysis.result, analysis.entered, analysis.pooled
     k, notes = int(result["k"]), []
@@ -198,8 +198,9 @@ def certainty_notes(analysis: Analysis, controlled: frozenset[str]) -> list[str]
     abstracts = arms.loc[read.map(lambda bases: bases == ["abstract"]), "study_id"].nunique()
     if abstracts:
         notes.append(f"{'' if abstracts == k else f'{abstracts} of {k} '}read as an abstract only")
-    if not controlled & set(arms["study_id"]):
-        notes.append("no comparison group")
+    groups = set(arms["study_id"].map(comparison_group))
+    if "yes" not in groups:
+        notes.append("no comparison group" if groups == {"no"} else "no comparison group reported")
     if result["k_awaiting"]:
         notes.append(f"counts of {counted(int(result['k_awaiting']), 'further study', 'further studies')} missing")
     return notes

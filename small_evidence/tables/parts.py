@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -318,6 +318,17 @@ def appraisal_words(appraisal: pd.DataFrame) -> str:
     words += f", by {counted(raters, 'rater')}" * bool(raters)
     words += f", {counted(twice, 'study', 'studies')} by more than one" * bool(twice)
     return f"{words}: " + "; ".join(f"{label} ({counted(k, 'study', 'studies')})" for label, k in tools.items())
+
+
+def comparison_group_words(studies: Collection[str], review: Review) -> str:
+    """How many of some studies had a comparison group, and of how many it is not reported: "2 of 6 studies"."""
+    groups = Counter(review.comparison_group[study] for study in studies)
+    known = groups["yes"] + groups["no"]
+    unknown = f"not reported for {counted(len(studies) - known, 'study', 'studies')}"
+    if not known:
+        return unknown
+    words = f"{groups['yes']} of {counted(known, 'study', 'studies')}"
+    return words if known == len(studies) else f"{words}; {unknown}"
 
 
 def verification_words(review: Review) -> str:
