@@ -21,8 +21,8 @@ from small_evidence.synthesis.analyses import synthesise
 from small_evidence.synthesis.patients import treated
 from small_evidence.tables import evidence_tables
 from small_evidence.tables.findings import certainty_notes
-from small_evidence.tables.parts import NOT_IN_NUMBER
-from small_evidence.tables.responses import analysis_table, table_iv
+from small_evidence.tables.parts import NOT_IN_NUMBER, time_span
+from small_evidence.tables.responses import analysis_table, table_iii, table_iv
 from small_evidence.tables.trace import sensitivity_table
 from tests.made_up import frame, review
 
@@ -243,6 +243,29 @@ def test_what_sums_outcomes_says_which():
     ]
     row = row_of(table_iv(synthesise(review({"one": {}, "two": {}}, rows, outcomes=outcomes))), Treatment="Drug")
     assert row["Responders"] == "42/87 (48.3%) [37.4, 59.2]: 8/9 clinical response; 34/78 symptom response"
+
+
+@pytest.mark.parametrize(
+    ("follow_up", "months", "shown"),
+    [("", "12", "12 months"), ("NR", "1", "1 month"), ("2 years", "12", "2 years (counted at 12 months)"),
+     ("12 months", "12", "12 months"), ("NR", "", "NR"), ("2 years", "", "2 years")],
+)  # fmt: skip
+def test_months_of_a_time_point_are_in_the_column_of_follow_up(follow_up, months, shown):
+    cells = {"n": "5", "responders": "2", "follow_up": follow_up, "time_point_months": months}
+    made = synthesise(review({"doe": {}}, [("doe", cells)]))
+    assert table_iii(made).frame["Follow-up"].iloc[0] == shown
+
+
+@pytest.mark.parametrize(("months", "span"), [(("2", "12", "6"), "2 to 12 months"), (("6", "6", ""), "")])
+def test_time_points_that_differ_within_a_pooled_analysis_have_a_note(months, span):
+    names = ("adams", "baker", "clark")
+    rows = [
+        (name, {"n": "9", "responders": "4", "time_point_months": at}) for name, at in zip(names, months, strict=True)
+    ]
+    made = synthesise(review({name: {} for name in names}, rows))
+    assert made.analysis("drug").pooled
+    assert time_span(made.analysis("drug"), made) == span
+    assert ("2 to 12 months" in " ".join(table_iv(made).footnotes)) == bool(span)
 
 
 def test_everybody_and_nobody_have_the_same_words():

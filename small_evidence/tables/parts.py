@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from small_evidence.extraction.appraisals import CONSENSUS
-from small_evidence.extraction.schema import ALL, SILENT
+from small_evidence.extraction.schema import ALL, SILENT, numbers
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import MEAN_CODES, STATUSES
@@ -318,6 +318,14 @@ def appraisal_words(appraisal: pd.DataFrame) -> str:
     words += f", by {counted(raters, 'rater')}" * bool(raters)
     words += f", {counted(twice, 'study', 'studies')} by more than one" * bool(twice)
     return f"{words}: " + "; ".join(f"{label} ({counted(k, 'study', 'studies')})" for label, k in tools.items())
+
+
+def time_span(analysis: Analysis, review: Review) -> str:
+    """From which to which month the outcome was counted in the arms of an analysis; "" where they do not differ."""
+    used = {response for ids in analysis.entered["response_ids"] for response in ids_in(ids)}
+    responses = review["responses"]
+    months = numbers(responses.loc[responses["response_id"].isin(used), "time_point_months"]).dropna()
+    return f"{months.min():g} to {months.max():g} months" if months.min() < months.max() else ""
 
 
 def comparison_group_words(studies: Collection[str], review: Review) -> str:

@@ -35,6 +35,7 @@ from small_evidence.tables.parts import (
     studies_of,
     subject_column,
     tau2_words,
+    time_span,
     treatments,
 )
 from small_evidence.tables.table import Column, Marks, Table
@@ -202,12 +203,22 @@ def _arm_row(
         "Disease": joined(short.get(row["disease"], cell(row["disease"])) for row in used),
         "Outcome": joined(outcome_label(row["outcome"], review) for row in used),
         DEFINED: joined(cell(row["response_definition"]) for row in used),
-        "Follow-up": joined(cell(row["follow_up"]) for row in used),
+        "Follow-up": joined(_follow_up(row) for row in used),
         "Known from": joined(word("evidence_basis", row["evidence_basis"]) for row in used),
         RESPONSE: "NR" if missing(x) and missing(n) else fraction(x, n),
         BOUNDS: bounds.get((x, n), NOTHING),
         "In the analysis": role,
     }
+
+
+def _follow_up(response: Mapping[Any, Any]) -> str:
+    """Follow-up as given, and the months at which the outcome was counted where they are known."""
+    given, typed = cell(response["follow_up"]), response["time_point_months"]
+    if missing(typed) or typed in SILENT:
+        return given
+    months = f"{float(typed):g} {'month' if float(typed) == 1 else 'months'}"
+    known = response["follow_up"] not in SILENT and given != months
+    return f"{given} (counted at {months})" if known else months
 
 
 def _why(response: Mapping[Any, Any]) -> str:
@@ -378,6 +389,9 @@ def _table_iv_notes(review: Review, verdicts: bool) -> list[str]:
         spreads = [f"{one.label} {tau2_words(one.result)}" for one in done]
         unknown = f" {NOTHING}, cannot be estimated." if any(missing(one.result["tau2"]) for one in done) else ""
         notes.append(f"Between-study variance (tau², logit scale): {'; '.join(spreads)}.{unknown}")
+    spans = [f"{one.label} from {span}" for one in done if (span := time_span(one, review))]
+    if spans:
+        notes.append(f"Time points of the arms differ within an analysis: {'; '.join(spans)}.")
     words = missing_counts_words(review)
     if only:
         words += f" {counted(only, *review.subject)} {'has' if only == 1 else 'have'} only such studies."
