@@ -299,10 +299,13 @@ class Review:
     @cached_property
     def labels(self) -> Labels:
         """Words for every slug."""
-        therapies, named = self["therapies"], self.config["review"]["class_labels"]
+        therapies = self["therapies"]
+        therapy = labels_of(therapies, "therapy")
+        # a therapy whose class is not stated is a class of its own, under its own name
+        named = {**therapy, **self.config["review"]["class_labels"]}
         return Labels(
             study=study_labels(self["studies"], self.retracted),
-            therapy=labels_of(therapies, "therapy"),
+            therapy=therapy,
             disease=labels_of(self["diseases"], "disease"),
             disease_short=short_labels(self["diseases"]),
             therapy_class={slug: class_label(slug, named) for slug in dict.fromkeys(therapies["therapy_class"])},

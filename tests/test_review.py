@@ -4,7 +4,9 @@ import json
 
 import pandas as pd
 
-from small_evidence.review import read_release, save_csv
+from small_evidence.config import complete_config
+from small_evidence.review import Review, read_release, save_csv
+from tests import made_up
 
 
 def test_tables_of_a_release_come_back_by_name(tmp_path):
@@ -22,3 +24,12 @@ def test_tables_of_a_release_come_back_by_name(tmp_path):
     assert again["therapies"].loc[0, "label"] == "007"
     assert again["pooled"].loc[0].tolist() == ["a", 1 / 3, 7]
     assert config["synthesis"]["min_studies"] == 4
+
+
+def test_a_class_of_one_therapy_has_the_name_of_the_therapy():
+    row = {"therapy": "by_colonoscopy", "label": "By colonoscopy, SYNTHETIC", "therapy_class": "by_colonoscopy"}
+    therapies = made_up.frame("therapies", [row])
+    review = Review({"therapies": therapies})
+    assert review.labels.of("class", "by_colonoscopy") == "By colonoscopy, SYNTHETIC"
+    named = complete_config({"review": {"class_labels": {"by_colonoscopy": "Endoscopic"}}})
+    assert Review({"therapies": therapies}, named).labels.of("class", "by_colonoscopy") == "Endoscopic"
