@@ -22,6 +22,7 @@ import pandas as pd
 from small_evidence import ReviewError
 from small_evidence.alone import join_run
 from small_evidence.config import complete_config, read_config, with_present_keys
+from small_evidence.extraction.defaults import review_outcomes
 from small_evidence.extraction.schema import (
     ALL,
     CONTROLLED_DESIGNS,
@@ -238,9 +239,7 @@ class Review:
     @cached_property
     def response_outcomes(self) -> Sequence[str]:
         """Slugs of the outcomes that are pooled as one response: those named in the config, else the first of all."""
-        named = list(self.policy["outcomes"])
-        first = [*self["outcomes"]["outcome"], *self["responses"]["outcome"]]
-        return named or [slug for slug in first if slug not in SILENT][:1]
+        return review_outcomes(self["outcomes"], self["responses"], self.policy["outcomes"])
 
     @cached_property
     def response(self) -> Outcome:

@@ -6,12 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small_evidence.config import complete_config
-from small_evidence.extraction.checks import ExtractionError, check_extraction, check_tables, grouped_lines, read_tables
+from small_evidence.extraction.checks import (
+    ExtractionError,
+    check_extraction,
+    check_review,
+    check_tables,
+    grouped_lines,
+    read_tables,
+)
 from small_evidence.extraction.defaults import plain, same_word, slug
 from small_evidence.extraction.rules import fisher
 from small_evidence.extraction.schema import TABLES, check_cell, column_name, columns, default_cell, needed_columns
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import synthesise
+from small_evidence.synthesis.policy import select_arms
 from small_evidence.tables.responses import table_iv
 
 FIVE = "study,therapy,disease,n,responders\n"
@@ -94,6 +102,55 @@ def test_a_second_outcome_of_an_arm_is_not_primary_and_other_time_points_are(sta
     assert tables["responses"]["pool_reason_code"].tolist() == ["", "", "not_primary"]
     assert tables["responses"]["response_id"].tolist() == ["doe_a", "doe_a_2", "doe_a_3"]
     assert tables["outcomes"][["outcome", "label"]].to_numpy().tolist() == [["cure", "Cure"], ["pain", "Pain"]]
+
+
+TWO = "study,therapy,disease,outcome,n,responders\n"
+MIXED = [
+    "doe,a,x,recurrence,25,6", "doe,a,x,Cure,25,19", "roe,a,x,cure,20,11", "poe,a,x,cure,18,9",
+    "poe,b,x,recurrence,9,2", "moe,a,x,recurrence,12,3", "coe,a,x,cure,10,4",
+]  # fmt: skip
+OUTCOMES = "outcome,label,event_singular,event_plural,noun_singular,noun_plural,good,unit\n" + "".join(
+    f"{name},{name},{name},{name},{name},{name},yes,share\n" for name in ("recurrence", "cure")
+)
+
+
+def primary(tables):
+    found = tables["responses"].query("primary_outcome == 'yes'")
+    return sorted(found[["study_id", "therapy", "outcome", "pool"]].itertuples(index=False, name=None))
+
+
+@given(st.permutations(MIXED))
+@settings(max_examples=10, deadline=None)
+def test_the_order_of_rows_decides_no_primary_outcome(tmp_path_factory, rows):
+    """Most studies have cure; two arms have no row of it, keep what they have, and are named."""
+    folder = written(tmp_path_factory.mktemp("review"), {"responses.csv": TWO + "\n".join(rows)})
+    tables, issues = check_extraction(folder, year=YEAR)
+    alone = [("moe", "a", "recurrence", "yes"), ("poe", "b", "recurrence", "yes")]
+    assert primary(tables) == sorted([(study, "a", "cure", "yes") for study in ("coe", "doe", "poe", "roe")] + alone)
+    assert sorted(issues.loc[issues["rule"] == "no_review_outcome", "study_id"]) == ["moe", "poe"]
+    assert tables["outcomes"]["outcome"].tolist() == ["cure", "recurrence"]
+    assert Review(tables, complete_config({})).response_outcomes == ["cure"]
+
+
+@pytest.mark.parametrize("rows", [MIXED, MIXED[::-1]])
+@pytest.mark.parametrize(
+    ("others", "chosen", "counts"),
+    [
+        ({}, [], {"doe": 19, "roe": 11, "poe": 9, "coe": 4}),
+        ({}, ["recurrence"], {"doe": 6, "moe": 3}),
+        ({"outcomes": OUTCOMES}, [], {"doe": 6, "moe": 3}),
+        ({"outcomes": OUTCOMES}, ["cure"], {"doe": 19, "roe": 11, "poe": 9, "coe": 4}),
+        ({}, ["cure", "recurrence"], {"doe": 19, "roe": 11, "poe": 9, "coe": 4, "moe": 3}),
+    ],
+)
+def test_the_outcome_of_the_review_is_pooled(tmp_path, rows, others, chosen, counts):
+    """The config decides, then the table outcomes, then how many studies have an outcome."""
+    files = {"responses.csv": TWO + "\n".join(rows)} | {f"{table}.csv": text for table, text in others.items()}
+    written(tmp_path, files)
+    config = complete_config({"synthesis": {"outcomes": chosen}})
+    review = Review(check_review(tmp_path, config)[0], config)
+    arms = select_arms(review).query("analysis == 'a' and entered == 'yes'")
+    assert arms.set_index("study_id")["responders"].to_dict() == counts
 
 
 def test_the_same_arm_and_outcome_twice_is_an_error(start):

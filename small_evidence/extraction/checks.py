@@ -499,6 +499,7 @@ def check_review(folder: str | Path = ".", config: Mapping[str, Any] | None = No
         require_adjudication=choices["extraction"]["require_adjudication"],
         instruments=standards_of(folder).instruments,
         covariates=choices["synthesis"]["covariates"],
+        outcomes=choices["synthesis"]["outcomes"],
     )
     refuse_unknown_names(choices["synthesis"], checked[0])
     return checked
@@ -541,6 +542,7 @@ def check_extraction(
     require_adjudication: bool = False,
     instruments: Mapping[str, appraisals.Instrument] | None = None,
     covariates: Collection[str] = (),
+    outcomes: Collection[str] = (),
 ) -> tuple[Tables, pd.DataFrame]:
     """Read and check the tables of a review in one go.
 
@@ -553,6 +555,7 @@ def check_extraction(
     instruments : as of `standards.read_instruments`, which the table risk_of_bias is checked against; it is not
         by default
     covariates : names of columns of studies that the review's config uses; columns of the user's own are kept
+    outcomes : slugs of the outcomes that the review's config pools; the primary ones where no column says so
 
     Returns
     -------
@@ -573,6 +576,7 @@ def check_extraction(
         second=second,
         require_adjudication=require_adjudication,
         instruments=instruments,
+        outcomes=outcomes,
     )
 
 
@@ -591,13 +595,16 @@ def refuse_changed(content: Mapping[str, str]) -> None:
         raise ReviewError("\n".join(f"{path}: saved while it was read; run again" for path in found))
 
 
-def compare_extractions(folder: str | Path, conf_level: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:
+def compare_extractions(
+    folder: str | Path, conf_level: float = 0.95, *, outcomes: Collection[str] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the tables of two people, those in the folder and those in second_extraction below it.
 
     Parameters
     ----------
     folder : path of data/raw
     conf_level : in (0, 1); coverage of the interval of kappa
+    outcomes : as in `check_extraction`
 
     Returns
     -------
@@ -612,9 +619,8 @@ def compare_extractions(folder: str | Path, conf_level: float = 0.95) -> tuple[p
     if not second and not faults:
         return agreement.agreement({}, {}), agreement.disagreements({}, {})
     tables, found = _read(Path(folder))
-    one, faults_of_one = _check_every_cell(tables)
-    other, faults_of_other = _check_every_cell(second)
-    faults += [*found, *faults_of_one, *faults_of_other]
+    one, other, faults_of_cells = _check_every_cell(tables, second, outcomes)
+    faults += [*found, *faults_of_cells]
     errors = _issues(faults, "error")
     if len(errors):
         raise ExtractionError(errors, shown_folder(folder))
@@ -627,6 +633,7 @@ def check_tables(
     year: int | None = None,
     *,
     covariates: Collection[str] = (),
+    outcomes: Collection[str] = (),
 ) -> tuple[Tables, pd.DataFrame]:
     """Check tables, as `read_tables` returns them or made in a notebook.
 
@@ -635,7 +642,7 @@ def check_tables(
     tables : dict of DataFrames of str; a table that is absent and not required is taken as empty
     folder : where they came from, for the messages
     year : the newest year a study may have, by default the present one
-    covariates : as in `check_extraction`
+    covariates, outcomes : as in `check_extraction`
 
     Returns
     -------
@@ -664,7 +671,7 @@ def check_tables(
             faults.append(("missing_table", f"{where}/{table}.csv", "", None, "", "", "missing"))
         else:
             framed[table], _ = _frame([columns(table)], table, (f"{where}/{table}.csv", ""))
-    return _check(framed, faults, where, year)
+    return _check(framed, faults, where, year, outcomes=outcomes)
 
 
 def _check(
@@ -676,10 +683,9 @@ def _check(
     second: Tables | None = None,
     require_adjudication: bool = False,
     instruments: Mapping[str, appraisals.Instrument] | None = None,
+    outcomes: Collection[str] = (),
 ) -> tuple[Tables, pd.DataFrame]:
-    checked, cell_faults = _check_every_cell(tables)
-    other, faults_of_other = _check_every_cell(second or {})
-    cell_faults += faults_of_other
+    checked, other, cell_faults = _check_every_cell(tables, second or {}, outcomes)
     # what is wrong with a cell in the file itself makes the cell empty, which need not be said
     in_file = {fault[1:5] for fault in faults if fault[4] and RULES[fault[0]][0] == "error"}
     cell_faults = [fault for fault in cell_faults if fault[1:5] not in in_file]
@@ -716,11 +722,23 @@ def _check(
     return checked, _issues(faults, "warning")
 
 
-def _check_every_cell(tables: Tables) -> tuple[Tables, list[Fault]]:
-    """The tables as of `_check_cells`, and the faults of the cells of all."""
-    checked = {table: _check_cells(table, frame) for table, frame in tables.items()}
-    faults = [fault for _, found in checked.values() for fault in found]
-    return {table: frame for table, (frame, _) in checked.items()}, faults
+def _check_every_cell(tables: Tables, second: Tables, outcomes: Collection[str]) -> tuple[Tables, Tables, list[Fault]]:
+    """Two extractions as of `_check_cells`, their primary outcomes by one rule, and the faults of all cells."""
+    faults: list[Fault] = []
+    checked: list[Tables] = []
+    for given in (tables, second):
+        found = {table: _check_cells(table, frame) for table, frame in given.items()}
+        checked.append({table: frame for table, (frame, _) in found.items()})
+        faults += [fault for _, of_table in found.values() for fault in of_table]
+    one, other = checked
+    for given, side in ((tables, one), (second, other)):
+        if "responses" not in side or side["responses"].empty or given["responses"].attrs.get("broken"):
+            continue
+        attrs = given["responses"].attrs
+        side["responses"], issues = defaults.fill_primary(one, side["responses"], outcomes, attrs.get("absent", ()))
+        for rule, _, row, column, study, words in issues:
+            faults.append((rule, attrs["file"], attrs["sheet"], row, column, study, words))
+    return one, other, faults
 
 
 def _check_cells(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:

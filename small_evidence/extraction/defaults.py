@@ -6,7 +6,7 @@ up: it limits what can be said (no design: not gradable), and each default that 
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Collection, Container, Iterable
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from small_evidence.extraction.schema import (
     check_cell,
     columns,
     default_cell,
+    empty_table,
     humanise,
     is_made,
     is_quiet,
@@ -46,6 +47,7 @@ RULES = {
     "word_as_typed": ("warning", "Words of a vocabulary are written as in the data dictionary."),
     "name_as_typed": ("warning", "Names that join tables are slugs; else a slug is made and the name kept as label."),
     "names_alike": ("error", "Two names do not become the same slug."),
+    "no_review_outcome": ("warning", "A study has the review's outcome for each therapy, disease and unit."),
 }
 
 
@@ -109,7 +111,7 @@ def fill_columns(table: str, frame: pd.DataFrame, absent: Container[str]) -> pd.
 
 
 def _fill_responses(frame: pd.DataFrame, absent: Container[str]) -> pd.DataFrame:
-    """What a row of responses leaves out, from the other rows of its study."""
+    """The outcome and the name of a row of responses; which outcome is primary is chosen with all tables at hand."""
     if "outcome" in absent:
         frame["outcome"] = RESPONSE["outcome"]
     name = frame["study_id"].map(slug) + "_" + frame["therapy"].map(slug)
@@ -117,10 +119,78 @@ def _fill_responses(frame: pd.DataFrame, absent: Container[str]) -> pd.DataFrame
     number = name.groupby(name).cumcount() + 1
     name = name.where(number.eq(1), name + "_" + number.astype("str"))
     frame["response_id"] = frame["response_id"].mask(frame["response_id"].eq(""), name)
+    return frame
+
+
+# ---------------------------------------------------------------------------------------- primary outcomes
+
+
+def outcome_order(outcomes: pd.DataFrame, responses: pd.DataFrame, chosen: Iterable[str] = ()) -> list[str]:
+    """Slugs of all outcomes: those that the config names, those of the table, then those that most studies have.
+
+    As many studies: the one whose first row is the higher one in the table of responses.
+    """
+    studies = responses.groupby("outcome", sort=False)["study_id"].nunique().sort_values(ascending=False, kind="stable")
+    return [name for name in dict.fromkeys([*chosen, *outcomes["outcome"], *studies.index]) if name not in SILENT]
+
+
+def review_outcomes(outcomes: pd.DataFrame, responses: pd.DataFrame, chosen: Collection[str] = ()) -> list[str]:
+    """Slugs of the outcomes that are pooled as one response: those that the config names, else the first of all."""
+    return list(chosen) or outcome_order(outcomes, responses)[:1]
+
+
+def fill_primary(
+    tables: dict[str, pd.DataFrame], responses: pd.DataFrame, chosen: Collection[str], absent: Container[str]
+) -> tuple[pd.DataFrame, list[RowFault]]:
+    """The responses with the primary outcomes, and what is pooled, where they have no such columns.
+
+    The primary outcome of an arm is the first of its outcomes in the order of `outcome_order`, whichever row is first.
+
+    Parameters
+    ----------
+    tables : dict of DataFrames of str with _row; the first extraction, from which the order is made
+    responses : DataFrame of str with _row; those of `tables`, or of a second extraction
+    chosen : slugs of the outcomes that the config names
+    absent : columns that the responses to fill lack
+
+    Returns
+    -------
+    (responses, issues): issues as of `fill_tables`, one for each row of an arm without the review's outcome
+    """
+    frame = responses.copy()
+    issues: list[RowFault] = []
     if "primary_outcome" in absent:
-        arm = frame["arm"].where(frame["arm"].ne(""), frame["therapy"])
-        first = frame.groupby([frame["study_id"], arm, frame["disease"], frame["unit"]])["outcome"].transform("first")
-        frame["primary_outcome"] = frame["outcome"].eq(first).map({True: "yes", False: "no"})
+        outcomes = tables.get("outcomes", empty_table("outcomes"))
+        first = _named_alike(tables, tables.get("responses", empty_table("responses")))
+        named = _named_alike(tables, frame)
+        place = {name: number for number, name in enumerate(outcome_order(outcomes, first, chosen))}
+        rank = named["outcome"].map(place).fillna(len(place))
+        arm = named["arm"].where(named["arm"].ne(""), named["therapy"])
+        best = rank.groupby([named["study_id"], arm, named["disease"], named["unit"]]).transform("min")
+        frame["primary_outcome"] = rank.eq(best).map({True: "yes", False: "no"})
+        wanted = review_outcomes(outcomes, first, chosen)
+        other = frame["primary_outcome"].eq("yes") & ~named["outcome"].isin(wanted)
+        for row in frame[other].to_dict("records"):
+            words = f"no row of this study for {row['therapy']}, {row['disease']}, {row['unit']} has the outcome "
+            words += f"{' or '.join(wanted)}; {row['outcome']} is its primary outcome and is not pooled"
+            issues.append(("no_review_outcome", "responses", row["_row"], "primary_outcome", row["study_id"], words))
+    return _fill_pool(frame, absent), issues
+
+
+def _named_alike(tables: dict[str, pd.DataFrame], responses: pd.DataFrame) -> pd.DataFrame:
+    """The responses with the names that `fill_tables` will give to their studies, therapies, diseases and outcomes."""
+    known = {target: tables.get(target, empty_table(target)) for target in NAMED} | {"responses": responses}
+    read = {}
+    for column in columns("responses"):
+        target, also = reference("responses", column)
+        if target in NAMED:
+            found = _names(known, "responses", column, also, not len(known[target]))
+            read[column] = responses[column].replace(found)
+    return responses.assign(**read)
+
+
+def _fill_pool(frame: pd.DataFrame, absent: Container[str]) -> pd.DataFrame:
+    """Whether a row of responses may be pooled, and why not, as far as its own cells say it."""
     if "pool" in absent:
         counted = numbers(frame["n"]).gt(0) & numbers(frame["responders"]).notna()
         is_second, is_lesion = frame["primary_outcome"].eq("no"), frame["unit"].ne("patient")
@@ -233,9 +303,9 @@ def _unusable(target: str, responses: pd.DataFrame) -> list[RowFault]:
 def _made(target: str, responses: pd.DataFrame, typed: dict[str, str]) -> pd.DataFrame:
     column = TABLES[target].key[0]
     also = (*reference("responses", column)[1], "")
-    named = [name for name in dict.fromkeys(responses[column]) if name not in also]
     if target == "outcomes":
-        return outcomes_of(named, typed)
+        return outcomes_of(outcome_order(empty_table(target), responses), typed)
+    named = [name for name in dict.fromkeys(responses[column]) if name not in also]
     made = pd.DataFrame(dict.fromkeys(columns(target), ""), index=range(len(named)), dtype="str")
     made[column] = pd.Series(named, dtype="str")
     made["label"] = pd.Series([typed.get(name, "") for name in named], dtype="str")

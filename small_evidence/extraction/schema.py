@@ -547,7 +547,8 @@ class Response(Row):
     primary_outcome: Primary = _column(
         "yes for the one outcome that counts for this study, therapy, disease and unit; no for second "
         "outcomes and subgroups.",
-        made="yes for the first outcome of an arm and disease, else no",
+        made="yes for one outcome of an arm and disease, the first among those of the config, then of the table "
+        "outcomes, then by the number of studies that have it; else no",
     )
     unit: Unit = _column("What n and the counts are counts of.", default="patient")
     dose: Note = _column("Dose and route as given.", default="")

@@ -49,6 +49,7 @@ rule compare_extractions:
     params:
         content=contents([*RAW, *SECOND]),
         conf_level=config["synthesis"]["conf_level"],
+        outcomes=config["synthesis"]["outcomes"],
     script:
         "../scripts/compare_extractions.py"
 

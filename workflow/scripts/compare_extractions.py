@@ -4,7 +4,9 @@ from small_evidence.review import begin_step, save_csv
 from small_evidence.saving import at_once
 
 begin_step(snakemake.log[0])
-agreement, disagreements = compare_extractions("data/raw", snakemake.params.conf_level)
+agreement, disagreements = compare_extractions(
+    "data/raw", snakemake.params.conf_level, outcomes=snakemake.params.outcomes
+)
 with at_once():
     save_csv(agreement, snakemake.output.agreement)
     save_csv(disagreements, snakemake.output.disagreements)
