@@ -251,6 +251,8 @@ def test_beta_binomial_without_correlation_is_the_summed_table():
         (([5, 4], [5, 4], [6, 3], [6, 3]), "RR", "no_variance", 1.0),
         (([0, 0], [5, 4], [0, 0], [6, 3]), "RD", "no_variance", 0.0),
         (([5, 4], [5, 4], [0, 0], [6, 3]), "RD", "no_variance", 1.0),
+        (([5, 8], [5, 8], [0, 0], [6, 9]), "RD", "no_variance", 1.0),
+        (([0, 0], [6, 9], [5, 8], [5, 8]), "RD", "no_variance", -1.0),
         ((0, 5, 0, 6), "RD", "single_study", 0.0),
         ((5, 5, 0, 6), "RR", "single_study", np.inf),
     ],
@@ -271,6 +273,18 @@ def test_edges(counts, measure, status, estimate):
         assert np.isnan(other["ci_lb"]) or other["ci_lb"] < other["ci_ub"]
         if status in ("no_data", "no_information", "zero", "infinite", "single_study"):
             assert other["status"] == status
+
+
+@pytest.mark.parametrize("k", [2, 30])
+def test_a_variance_of_zero_up_to_rounding_is_none_and_a_small_one_is_one(k):
+    random = np.random.default_rng(k)
+    n1, n2 = random.integers(1, 300, k), random.integers(1, 300, k)
+    found, mirrored = compare(n1, n1, 0 * n2, n2, measure="RD"), compare(0 * n2, n2, n1, n1, measure="RD")
+    assert (found["status"], found["estimate"], found["ci_ub"]) == ("no_variance", pytest.approx(1), 1)
+    assert (mirrored["status"], mirrored["ci_lb"]) == ("no_variance", -1)
+    assert mirrored["ci_ub"] == pytest.approx(-found["ci_lb"])
+    rare = compare([1, 0], [10**6] * 2, [0, 0], [10**6] * 2, measure="RD")
+    assert (rare["status"], rare["se"]) == ("ok", pytest.approx(5e-7, rel=1e-3))  # root of 1 / (2e6)^2
 
 
 def test_double_zero_studies_say_nothing_of_odds_and_something_of_differences():

@@ -65,6 +65,7 @@ COMPARISON_STATUSES = {
 }
 
 FARTHEST = 40.0  # beyond, a log odds ratio is infinite
+ROUNDING = 1e-12  # what two sums of thousands of studies leave of 0, in relation to them
 WIDEST = 12.0  # largest tau that is looked at
 BLOCK = 1 << 20  # numbers in the largest temporary array
 REACH = 8.7  # the integral over the random effect ends where the normal density is 1e-17 of its peak
@@ -264,12 +265,7 @@ def _compare_or(arms: np.ndarray, tables: Tables, method: str, conf_level: float
 
 def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict[str, Any]:
     """Conditional maximum likelihood and exact limits of one odds ratio for all studies."""
-    log_c = np.zeros(1)
-    for row, high, low in zip(tables.log_w, tables.high, tables.low, strict=True):
-        one = row[: int(high - low) + 1]
-        top = log_c.max() + one.max()
-        with np.errstate(divide="ignore"):
-            log_c = np.log(np.convolve(np.exp(log_c - log_c.max()), np.exp(one - one.max()))) + top
+    log_c = _log_ways(tables)
     s = np.arange(log_c.size)
     seen = int((tables.x - tables.low).sum())
 
@@ -285,9 +281,26 @@ def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict[str, Any]:
     b = {0: -np.inf, int(s[-1]): np.inf}.get(seen)
     if b is None:
         b = _root(lambda b: float(chances(b) @ s) - seen)
-    chance = chances(0.0)
-    p = min(1.0, chance[chance <= chance[seen] * (1 + 1e-7)].sum())
+    p = _exact_p(log_c, seen)
     return {"b": b, "estimate": np.exp(b), "ci_lb": np.exp(lb), "ci_ub": np.exp(ub), "p": p}
+
+
+def _log_ways(tables: Tables) -> np.ndarray:
+    """Log of the number of ways to 0, 1, ... responders among the treated of all studies above the fewest."""
+    log_c = np.zeros(1)
+    for row, high, low in zip(tables.log_w, tables.high, tables.low, strict=True):
+        one = row[: int(high - low) + 1]
+        top = log_c.max() + one.max()
+        with np.errstate(divide="ignore"):
+            log_c = np.log(np.convolve(np.exp(log_c - log_c.max()), np.exp(one - one.max()))) + top
+    return log_c
+
+
+def _exact_p(log_c: np.ndarray, seen: int) -> float:
+    """Probability of what was seen and all that is no more probable, where the odds ratio is 1."""
+    chance = np.exp(log_c - log_c.max())
+    chance /= chance.sum()
+    return float(min(1.0, chance[chance <= chance[seen] * (1 + 1e-7)].sum()))
 
 
 def _root(rising: Callable[[float], float]) -> float:
@@ -474,7 +487,7 @@ def _compare_risks(arms: np.ndarray, tables: Tables, measure: str, method: str, 
 
     def summed(status: str) -> dict[str, Any]:
         # equal risks are equal odds, so the exact test of the odds ratio is one of these measures too
-        p = _exact_odds_ratio(tables, conf_level)["p"] if tables.x.size else np.nan
+        p = _exact_p(_log_ways(tables), int((tables.x - tables.low).sum())) if tables.x.size else np.nan
         return _one_table(arms.sum(axis=1), measure, conf_level) | {"p": p, "status": status}
 
     if arms.shape[1] == 1:
@@ -502,7 +515,13 @@ def _one_table(table: np.ndarray, measure: str, conf_level: float) -> dict[str, 
 
         lb, ub = confint_proportions_2indep(x1, n1, x2, n2, compare="diff", method="newcomb", alpha=1 - conf_level)
         b = x1 / n1 - x2 / n2
-        return {"interval": "newcombe", "estimate": b, "b": b, "ci_lb": float(lb), "ci_ub": float(ub)}
+        return {
+            "interval": "newcombe",
+            "estimate": b,
+            "b": b,
+            "ci_lb": max(float(lb), -1.0),
+            "ci_ub": min(float(ub), 1.0),
+        }
     with np.errstate(divide="ignore"):
         estimate = (x1 / n1) / np.float64(x2 / n2)
         lb, ub = _score_ratio(table, conf_level)
@@ -549,7 +568,10 @@ def _mantel_haenszel_rd(arms: np.ndarray) -> tuple[float, float]:
     b = ((x1 * n2 - x2 * n1) / n).sum() / weight
     p = ((n1 / n) ** 2 * x2 - (n2 / n) ** 2 * x1 + n1 * n2 * (n2 - n1) / (2 * n**2)).sum()
     q = ((x1 * (n2 - x2) + x2 * (n1 - x1)) / (2 * n)).sum()
-    return float(b), float(np.sqrt(max(b * p + q, 0.0)) / weight)
+    variance = b * p + q
+    if variance <= ROUNDING * (abs(b * p) + q):
+        variance = 0.0
+    return float(b), float(np.sqrt(variance) / weight)
 
 
 # --- beta-binomial --------------------------------------------------------------------------------------------------
