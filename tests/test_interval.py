@@ -241,3 +241,36 @@ def test_next_patients_by_brute_force():
     assert mirrored.above == pytest.approx(1 - coming.above, abs=1e-9)
     with pytest.raises(ValueError, match=r"^7 of 7 in 2 studies"):
         predict([3, 4], [3, 4])
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "words"),
+    [
+        (([3, 9], [12, 8]), {}, "more responders than patients: arm 2 of 2"),
+        (([3, np.nan], [12, 8]), {}, "responders must be a number: arm 2 of 2"),
+        (([3, 4.5], [12, 8]), {}, "responders must be whole"),
+        (([3, -1], [12, 8]), {}, "responders must not be negative"),
+        (([3, 4, 5], [12, 8]), {}, "3 numbers of responders but 2 of patients"),
+        (([3, 0], [12, 0]), {}, "3 of 12 in 1 study: two studies"),
+        (([3, 4], [12, 8]), {"m": 0}, "m must be a whole number"),
+        (([3, 4], [12, 8]), {"m": 2.5}, "m must be a whole number"),
+        (([3, 4], [12, 8]), {"threshold": 1}, "threshold must lie between 0 and 1"),
+        (([3, 4], [12, 8]), {"conf_level": 95}, "conf_level must lie between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_predicted_is_named(counts, options, words):
+    with pytest.raises(ValueError, match=words):
+        predict(*counts, **options)
+
+
+def test_many_next_patients_respond_as_often_as_the_further_study():
+    xi, ni = [3, 4, 9, 5], [12, 4, 17, 8]
+    few, many = predict(xi, ni, m=1), predict(xi, ni, m=1100)
+    assert many.pmf.sum() == pytest.approx(1, abs=1e-9)
+    assert many.pmf @ np.arange(1101) / 1100 == pytest.approx(few.pmf[1], abs=1e-9)  # the mean proportion
+    # half a patient is a two-thousandth, and the chance spread of 1100 patients blurs the density a little more
+    assert many.pmf[551:].sum() + many.pmf[550] / 2 == pytest.approx(many.above, abs=0.002)
+
+
+def test_an_empty_arm_changes_no_prediction():
+    assert predict([3, 4, 0], [12, 8, 0]).pmf == pytest.approx(predict([3, 4], [12, 8]).pmf, abs=1e-12)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from small_evidence.pooling.heterogeneity import likelihood_ratio_q
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.notes import join_codes
-from small_evidence.pooling.proportions import check_choice, check_level, proportion_interval
+from small_evidence.pooling.proportions import check_choice, check_counts, check_level, proportion_interval
 from small_evidence.pooling.record import RECORD, STATUSES, TEXT_COLUMNS
 
 __all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
@@ -78,7 +78,7 @@ def pool_responses(
     >>> print(f"{pooled.estimate:.3f} [{pooled.ci_lb:.3f}, {pooled.ci_ub:.3f}] {pooled.status}")
     0.968 [0.726, 0.999] ok
     """
-    x, n = _check_counts(xi, ni)
+    x, n = check_counts(xi, ni)
     options = {"interval": interval, "measure": measure, "tau2_method": tau2_method, "priors": priors}
     columns = _pool(x, n, np.zeros(x.size, int), 1, method, conf_level, options=options)
     return pd.Series({name: columns[name][0] for name in RECORD}, dtype=object)
@@ -127,7 +127,7 @@ def pool_many(
     absent = [name for name in ("responders", "n", *by) if name not in responses]
     if absent:
         raise ValueError(f"no column {', '.join(absent)}; the table has {', '.join(map(str, responses.columns))}")
-    xi, ni = _check_counts(responses["responders"], responses["n"])
+    xi, ni = check_counts(responses["responders"], responses["n"])
     if by:
         groups = responses.groupby(by, sort=False, dropna=False)
         number = groups.ngroup().to_numpy()
@@ -143,26 +143,6 @@ def pool_many(
     if both:
         raise ValueError(f"columns of the result cannot be grouped by: {', '.join(sorted(both))}")
     return pd.concat([keys, pd.DataFrame(columns, columns=list(RECORD))], axis=1)
-
-
-def _check_counts(responders: ArrayLike, patients: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Counts as float arrays (k,); ValueError that names the first fault of each kind."""
-    xi, ni = (pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float) for values in (responders, patients))
-    if xi.shape != ni.shape:
-        raise ValueError(f"{xi.size} numbers of responders but {ni.size} of patients")
-    for wrong, text in (
-        (~np.isfinite(xi), "responders must be a number"),
-        (~np.isfinite(ni), "n must be a number"),
-        (xi < 0, "responders must not be negative"),
-        (ni < 0, "n must not be negative"),
-        (xi != np.floor(xi), "responders must be whole"),
-        (ni != np.floor(ni), "n must be whole"),
-        (xi > ni, "more responders than patients"),
-    ):
-        if wrong.any():
-            i = int(np.flatnonzero(wrong)[0])
-            raise ValueError(f"{text}: arm {i + 1} of {xi.size} has {xi[i]:g} of n = {ni[i]:g}")
-    return xi, ni
 
 
 def _pool(

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import comb, expit, logit, ndtr
+from scipy.special import gammaln, log_expit, logit, ndtr
 
 from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, normal_grid
 from small_evidence.pooling.maximum import Maximum, maximise, weighted_centre
+from small_evidence.pooling.proportions import check_counts, check_level
 
 NODES = 24  # of tau; twice as many change no limit by 0.002
 REACH = 6.0  # standard deviations of tau that the nodes span on either side of the maximum
@@ -100,11 +101,14 @@ def predict(
 
     Parameters
     ----------
-    xi, ni : arrays (k,); responders and patients of each study, k of 2 or more
+    xi, ni : arrays (k,); responders and patients of each study, two or more with patients
+    m : 1 or more
+    threshold : proportion in (0, 1)
 
     Raises
     ------
-    ValueError: fewer than two studies; all or no patients responded (the likelihood sets no limit on that side)
+    ValueError: counts as in `small_evidence.pooling.pool_responses`; m, threshold or conf_level outside its range;
+        fewer than two studies; all or no patients responded (the likelihood sets no limit on that side)
 
     Examples
     --------
@@ -112,17 +116,27 @@ def predict(
     >>> coming.lower, coming.upper, round(coming.above, 2)
     (0, 10, 0.59)
     """
-    xi, ni = np.asarray([xi], float), np.asarray([ni], float)
-    if xi.size < 2 or not 0 < xi.sum() < ni.sum():
-        raise ValueError(f"{xi.sum():g} of {ni.sum():g} in {xi.size} studies: two studies and both outcomes are needed")
-    arms, row = make_arms(xi, ni, ni > 0), np.zeros(1, int)
+    xi, ni = check_counts(xi, ni)
+    check_level(conf_level)
+    check_level(threshold, "threshold")
+    scalar: bool = np.isscalar(m)
+    if not (scalar and 1 <= m < np.inf and m == np.floor(m)):
+        raise ValueError(f"m must be a whole number of 1 or more, not {m!r}")
+    m, k = int(m), np.count_nonzero(ni)
+    if k < 2 or not 0 < xi.sum() < ni.sum():
+        seen = f"{xi.sum():.0f} of {ni.sum():.0f} in {k} {'study' if k == 1 else 'studies'}"
+        raise ValueError(f"{seen}: two studies with patients and both outcomes are needed")
+    arms, row = make_arms(xi[None], ni[None], ni[None] > 0), np.zeros(1, int)
     held = maximise(arms._replace(ridge=1 / UNIT_TAU2), row)
     mixture = posterior_mixture(arms, row, held.tau, standard_deviation_of_tau(held))
     b, weight = mixture.b[0], mixture.weight[0]
     sd = np.sqrt(mixture.variance + mixture.tau**2)[0]
     u, columns = normal_grid(192)
-    p = expit(b[:, None] + sd[:, None] * u)[:, :, None]
     x = np.arange(m + 1)
-    pmf = np.einsum("t,u,tux->x", weight, columns[:, 0], comb(m, x) * p**x * (1 - p) ** (m - x))
+    log_ways = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
+    pmf = np.zeros(m + 1)
+    for share, centre, width in zip(weight, b, sd, strict=True):  # one by one, which bounds the memory
+        eta = (centre + width * u)[:, None]
+        pmf += share * (columns[:, 0] @ np.exp(log_ways + x * log_expit(eta) + (m - x) * log_expit(-eta)))
     lower, upper = (int(np.searchsorted(np.cumsum(pmf), (1 + side * conf_level) / 2)) for side in (-1, 1))
     return Next(pmf, lower, min(upper, m), float(weight @ ndtr((b - logit(threshold)) / sd)))

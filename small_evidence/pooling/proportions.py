@@ -1,9 +1,10 @@
-"""Intervals for the proportion of one study: the only module that knows how they are made."""
+"""Intervals for the proportion of one study, the only module that knows how they are made, and checks of counts."""
 
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
@@ -82,8 +83,28 @@ def check_choice(name: str, value: object, allowed: Collection[str]) -> None:
         raise ValueError(f"{name} {value!r} is not one of {', '.join(allowed)}")
 
 
-def check_level(conf_level: float) -> None:
-    """Raise ValueError unless conf_level is a coverage in (0, 1)."""
-    scalar: bool = np.isscalar(conf_level)
-    if not (scalar and 0 < conf_level < 1):
-        raise ValueError(f"conf_level must lie between 0 and 1, not {conf_level!r}")
+def check_counts(responders: ArrayLike, patients: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Counts as float arrays (k,); ValueError that names the first fault of each kind."""
+    xi, ni = (pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float) for values in (responders, patients))
+    if xi.shape != ni.shape:
+        raise ValueError(f"{xi.size} numbers of responders but {ni.size} of patients")
+    for wrong, text in (
+        (~np.isfinite(xi), "responders must be a number"),
+        (~np.isfinite(ni), "n must be a number"),
+        (xi < 0, "responders must not be negative"),
+        (ni < 0, "n must not be negative"),
+        (xi != np.floor(xi), "responders must be whole"),
+        (ni != np.floor(ni), "n must be whole"),
+        (xi > ni, "more responders than patients"),
+    ):
+        if wrong.any():
+            i = int(np.flatnonzero(wrong)[0])
+            raise ValueError(f"{text}: arm {i + 1} of {xi.size} has {xi[i]:g} of n = {ni[i]:g}")
+    return xi, ni
+
+
+def check_level(level: float, name: str = "conf_level") -> None:
+    """Raise ValueError unless a level, such as a coverage, lies in (0, 1)."""
+    scalar: bool = np.isscalar(level)
+    if not (scalar and 0 < level < 1):
+        raise ValueError(f"{name} must lie between 0 and 1, not {level!r}")
