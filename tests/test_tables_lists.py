@@ -38,11 +38,11 @@ def test_how_many_claims_agree_and_how_many_of_them_independently(judged):
 def test_how_many_studies_lack_counts(synthesised):
     """The whole sentence."""
     awaiting = synthesised["awaiting"]
-    status = synthesised["studies"].set_index("study_id")["status"].reindex(awaiting["study_id"])
-    partly, allows = (status == "included").sum(), (awaiting["would_allow_pooling"] == "yes").sum()
+    arms, allows = synthesised["arms"], (awaiting["would_allow_pooling"] == "yes").sum()
+    assert set(arms.loc[arms["entered"] == "yes", "study_id"]).isdisjoint(awaiting["study_id"])
     assert missing_counts_words(synthesised) == (
-        f"Counts are missing or not verified in {len(awaiting)} studies, of which {partly} is included with other "
-        f"rows; {allows} of them would make an analysis large enough to pool."
+        f"Counts are missing or not verified in {len(awaiting)} studies; {allows} of them would make an analysis large "
+        "enough to pool."
     )
     none = listed(made_up.review(THREE, COUNTS))
     assert missing_counts_words(none) == "Counts are missing or not verified in 0 studies."
