@@ -71,8 +71,7 @@ def run_batch(
     folder: Path,
     *,
     workers: int | None = None,
-    part: tuple[int, int] = (1, 1),
-    collected: bool = True,
+    part: tuple[int, int] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Done]:
     """Check, grade and pool every review below a folder, and collect what they found in two tables there.
@@ -85,7 +84,6 @@ def run_batch(
     folder : holds reviews, folders with data/raw, at any depth
     workers : processes; the cores of this machine if None
     part : (i, m): only every m-th review from the i-th on, and no tables of all, which a call without part makes
-    collected : whether a call without part makes the tables of all
     progress : gets a line now and then
 
     Raises
@@ -95,13 +93,13 @@ def run_batch(
     found = reviews_below(folder)
     if not found:
         raise ReviewError(f"{folder}: no review below it; a review is a folder with {RAW.as_posix()}")
-    chosen = reviews_of_part(found, part)
+    chosen = found if part is None else reviews_of_part(found, part)
     done = []
     for one in _each(folder, chosen, workers or os.cpu_count() or 1):
         done.append(one)
         failed = sum(past.state == "failed" for past in done)
         progress(f"{len(done)} of {len(chosen)} reviews, {failed} with errors: {one.review}")
-    if part[1] == 1 and collected:
+    if part is None:
         collect(folder, done)
     return done
 

@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     batch = commands.add_parser("batch", help="check, grade and pool every review below a folder")
     batch.add_argument("folder", metavar="FOLDER", type=Path)
     batch.add_argument("--workers", type=int, help="processes to use; the cores of this machine if none")
-    batch.add_argument(
-        "--part", type=_part, default=(1, 1), metavar="I/M", help="only every M-th review from the I-th on"
-    )
+    batch.add_argument("--part", type=_part, metavar="I/M", help="only every M-th review from the I-th on")
     batch.set_defaults(command=_batch)
 
     migrate = commands.add_parser("migrate", help="bring a review of an earlier version to this one")
@@ -102,16 +100,16 @@ def _run(given: argparse.Namespace) -> int:
     return run_review(given.folder, given.targets, given.cores)
 
 
-def _part(words: str) -> tuple[int, int]:
-    """The part 3/40 as numbers.
+def _part(words: str) -> tuple[int, int] | None:
+    """The part 3/40 as numbers; the one part of a batch that is not divided is no part.
 
-    >>> _part("3/40")
-    (3, 40)
+    >>> _part("3/40"), _part("1/1")
+    ((3, 40), None)
     """
     number, parts = (int(word) for word in words.split("/"))
     if not 1 <= number <= parts:
         raise ValueError(words)
-    return number, parts
+    return (number, parts) if parts > 1 else None
 
 
 def _batch(given: argparse.Namespace) -> int:
@@ -126,7 +124,7 @@ def _batch(given: argparse.Namespace) -> int:
     )
     failed = [one for one in done if one.state == "failed"]
     print("\n" * is_watched + f"{len(done)} reviews, {len(failed)} with errors")
-    if given.part[1] == 1:
+    if given.part is None:
         print(f"Open {given.folder / ANALYSES}; errors are in {given.folder / REVIEWS}")
     return int(bool(failed))
 

@@ -182,8 +182,7 @@ class Review:
     standards: Standards = field(default_factory=Standards)
 
     def __post_init__(self) -> None:
-        missing = {name: empty_table(name) for name in TABLES if name not in self.tables}
-        tables = {name: missing.get(name, self.tables.get(name)) for name in TABLES} | dict(self.tables)
+        tables = {name: empty_table(name) for name in TABLES} | dict(self.tables)
         object.__setattr__(self, "tables", MappingProxyType(tables))
         object.__setattr__(self, "results", MappingProxyType(dict(self.results)))
 

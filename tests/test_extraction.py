@@ -29,6 +29,7 @@ from small_evidence.extraction.checks import (
 )
 from small_evidence.extraction.schema import TABLES, allowed_words, columns, empty_table, numbers
 from small_evidence.review import read_processed, read_result, save_csv, save_tables
+from tests.damage import spoilt
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = ROOT / "data" / "raw"
@@ -1333,14 +1334,6 @@ def test_random_damage_to_cells_rows_and_columns(changes):
     assert said == named >= 1
 
 
-def spoil_bytes(raw, changes):
-    raw = bytearray(raw)
-    for at, width, new in changes:
-        at = int(at * len(raw))
-        raw[at : at + width] = new
-    return bytes(raw)
-
-
 SPOILS = st.lists(
     st.tuples(
         st.floats(0, 0.999), st.integers(0, 40), st.binary(max_size=6) | st.sampled_from([b'"', b",", b"\n", b";"])
@@ -1356,7 +1349,7 @@ def test_random_damage_to_the_bytes_of_a_csv_file(tmp_path_factory, name, change
     folder = tmp_path_factory.mktemp("review") / "data" / "raw"
     shutil.copytree(RAW, folder)
     path = folder / f"{name}.csv"
-    path.write_bytes(spoil_bytes(path.read_bytes(), changes))
+    path.write_bytes(spoilt(path.read_bytes(), changes))
     try:
         tables, _ = check_extraction(folder, year=YEAR)
     except ExtractionError:
@@ -1369,7 +1362,7 @@ def test_random_damage_to_the_bytes_of_a_csv_file(tmp_path_factory, name, change
 def test_random_damage_to_the_bytes_of_a_workbook(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("review") / "data" / "raw"
     folder.mkdir(parents=True)
-    (folder / "extraction.xlsx").write_bytes(spoil_bytes(workbook_bytes(tmp_path_factory), changes))
+    (folder / "extraction.xlsx").write_bytes(spoilt(workbook_bytes(tmp_path_factory), changes))
     try:
         tables, _ = check_extraction(folder, year=YEAR)
     except ExtractionError:

@@ -26,6 +26,7 @@ from small_evidence.pooling import pool_many
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.record import STATUSES
 from tests.conftest import PROJECT
+from tests.damage import spoilt
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "")
 RECORD = os.environ.get("FUZZ_RECORD", "")
@@ -68,14 +69,6 @@ SPOILS = st.lists(
     ),
     max_size=4,
 )
-
-
-def spoilt(raw, changes):
-    raw = bytearray(raw)
-    for at, width, new in changes:
-        place = int(at * len(raw))
-        raw[place : place + width] = new
-    return bytes(raw)
 
 
 @given(st.sampled_from(sorted(path.name for path in MINIMAL.glob("*.csv"))), SPOILS)

@@ -2,20 +2,11 @@
 # in: every folder with data/raw below FOLDER
 # out: the results of each review in its own folder; batch_analyses.csv and batch_reviews.csv in FOLDER
 
+
+include: "rules/library.smk"
+
+
 import math
-import os
-import sys
-
-from pathlib import Path
-
-from snakemake.utils import min_version
-
-min_version("9.0")
-
-# The library of the checkout that this file is in; else the installed one
-CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
-if (CHECKOUT / "small_evidence").is_dir():
-    sys.path.insert(0, str(CHECKOUT))
 
 from small_evidence.batch import (
     ANALYSES,
@@ -26,13 +17,6 @@ from small_evidence.batch import (
     reviews_below,
     reviews_of_part,
 )
-from small_evidence.keeping import keep_results
-from small_evidence.places import PACKAGE
-
-os.environ.update(
-    PYTHONPATH=str(PACKAGE.parent)
-)  # scripts use the library of this file
-keep_results()
 
 FOUND = reviews_below(Path())
 if not FOUND:

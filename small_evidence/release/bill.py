@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import NamedTuple
@@ -60,8 +59,9 @@ def bill_of_materials(made: datetime, name: str = NAME) -> str:
     from packageurl import PackageURL
 
     licences = LicenseFactory()
+    found = libraries(name)
     components = {}
-    for library in libraries(name):
+    for library in found:
         address = PackageURL("pypi", name=library.name, version=library.version)
         components[library.name] = Component(
             name=library.name,
@@ -73,18 +73,13 @@ def bill_of_materials(made: datetime, name: str = NAME) -> str:
         )
     others = [component for package, component in components.items() if package != name]
     bom = Bom(components=others, metadata=BomMetaData(component=components[name], timestamp=made))
-    for library in libraries(name):
+    for library in found:
         bom.register_dependency(
             components[library.name], [components[one] for one in library.needs if one in components]
         )
     written: dict[str, object] = json.loads(JsonV1Dot6(bom).output_as_string())
     written.pop("serialNumber", None)  # a random number, by which two equal bills would differ
     return json.dumps(written, indent=1, sort_keys=True) + "\n"
-
-
-def licence_table() -> Mapping[str, str]:
-    """Name and licence of every library that a run uses."""
-    return {f"{library.name} {library.version}": library.licence for library in libraries() if library.name != NAME}
 
 
 def _needs(there: Distribution) -> tuple[str, ...]:

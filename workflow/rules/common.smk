@@ -1,16 +1,9 @@
 # Where things are: the library and the standards, the raw tables, and the files that a run makes.
 
-import os
 import re
-import sys
-from pathlib import Path
 
 from small_evidence.names import EXTRACTED, FOUND, RESULT_TABLES
-from small_evidence.places import PACKAGE, WORKFLOW, contents
-
-os.environ.update(
-    PYTHONPATH=str(PACKAGE.parent)
-)  # scripts use the library of this file
+from small_evidence.places import WORKFLOW, contents
 
 
 def paths(folder, *endings):

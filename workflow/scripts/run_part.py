@@ -5,4 +5,4 @@ from small_evidence.review import begin_step
 
 begin_step(snakemake.log[0])
 part = int(snakemake.wildcards.number), int(snakemake.wildcards.parts)
-save_part(run_batch(Path(), workers=1, part=part, collected=False), snakemake.output.part)
+save_part(run_batch(Path(), workers=1, part=part), snakemake.output.part)
