@@ -21,6 +21,7 @@ import pandas as pd
 from small_evidence import ReviewError, __version__
 from small_evidence.config import FILE, read_config
 from small_evidence.extraction.checks import check_review
+from small_evidence.made import maker_of
 from small_evidence.places import contents
 from small_evidence.review import (
     PROCESSED,
@@ -39,6 +40,9 @@ from small_evidence.synthesis.analyses import grade_and_pool
 RAW = Path("data/raw")
 WRITTEN = ("study_levels", "arms", "pooled", "comparisons", "therapy_levels")
 RECORD = Path("results/batch.json")  # what the results of one review were made of
+# What computes the results, beside the modules that all use
+MODULES = ("appraisal", "extraction", "pooling", "synthesis")
+LIBRARIES = ("numpy", "pandas", "scipy")
 ANALYSES = "batch_analyses.csv"
 REVIEWS = "batch_reviews.csv"
 DONE = ("review", "state", "warnings", "message")
@@ -145,7 +149,7 @@ def _one(folder: Path, name: str) -> Done:
     """Check, grade and pool one review; whatever is wrong with it is its own matter."""
     place = folder / name
     try:
-        made_of = {"content": _content(place), "version": __version__}
+        made_of = {"content": _content(place), "version": __version__, "maker": maker_of(MODULES, LIBRARIES)}
         earlier = read_json(place / RECORD) if (place / RECORD).exists() else {}
         if earlier.get("made_of") == made_of:
             return Done(name, "unchanged", earlier["warnings"])

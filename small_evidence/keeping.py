@@ -19,9 +19,12 @@ from snakemake.exceptions import WorkflowError  # type: ignore[import-untyped]  
 from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # has no types
 
 from small_evidence.alone import alone
+from small_evidence.made import changed_by_hand
+from small_evidence.places import DOCUMENT_LIST, FIGURE_LIST
 from small_evidence.saving import clear_unfinished
 
 WRITTEN = (Path("results"), Path("data"))
+NAMED = 5  # files named one by one
 
 
 class AnotherRunError(WorkflowError):  # type: ignore[misc]  # has no types
@@ -40,6 +43,17 @@ class Keeping(FilePersistence):  # type: ignore[misc]  # has no types
         self._failed: set[Path] = set()
         if self.dag is not None:
             self.dag.workflow.dag_settings.force_incomplete = True  # go on after a stopped run without an option
+            if self.dag.workflow.is_main_process:
+                self._repeat_what_was_changed()
+
+    def _repeat_what_was_changed(self) -> None:
+        """Have the steps repeated whose figures or documents were changed by hand, of which they make those again."""
+        for listed in (FIGURE_LIST, DOCUMENT_LIST):
+            if changed := changed_by_hand(listed):
+                self.dag.forcefiles.add(str(listed))
+                names = ", ".join(path.as_posix() for path in changed[:NAMED])
+                more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+                print(f"Not as the last run wrote it: {names}{more}; written again.", flush=True)
 
     def backup_output(self, path: Path) -> None:
         """Nothing to do for the results of a review."""

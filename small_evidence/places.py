@@ -11,6 +11,16 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 WORKFLOW = next(path for path in (PACKAGE / "workflow", PACKAGE.parent / "workflow") if path.is_dir())
 SNAKEFILE = WORKFLOW / "Snakefile"
+# Lists of the files that a step made, in a review; see made.py
+FIGURE_LIST = Path("results/figures/preflight.csv")
+DOCUMENT_LIST = Path("results/logs/documents.csv")
+
+
+def code(*packages: str) -> list[str]:
+    """Modules of these packages of the library, and those that all of them use."""
+    folders = [PACKAGE / name for name in packages]
+    found = [path for folder in folders for ending in ("py", "typ") for path in folder.rglob(f"*.{ending}")]
+    return sorted(map(str, [*PACKAGE.glob("*.py"), *found]))
 
 
 def contents(files: Iterable[str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Files written so that the last good one stays until the new one is whole, whatever stops the process.
 
-A file is written in a hidden folder beside its place and then renamed. What a step writes `at_once` is renamed together
-at the end, so that a step which fails changes nothing.
+A file is written in a hidden folder beside its place and then renamed; where the same bytes are there, that file stays
+and only gets the time. What a step writes `at_once` is renamed together at the end, so that a step which fails changes
+nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def beside(path: Path) -> Iterator[Path]:
     try:
         yield place
         if pending is None:
-            place.replace(path)
+            _put(place, path)
         else:
             pending[path] = place
     finally:
@@ -53,7 +54,7 @@ def at_once() -> Iterator[None]:
             if place is None:
                 path.unlink(missing_ok=True)
             else:
-                place.replace(path)
+                _put(place, path)
     finally:
         _PENDING.reset(token)
         _clear(place for place in pending.values() if place is not None)
@@ -68,6 +69,15 @@ def delete(path: Path) -> None:
         pending[path] = None
 
 
+def keep(path: Path) -> bool:
+    """Give a file that is up to date the time of now, by which Snakemake decides; whether its owner allows it."""
+    try:
+        path.touch()
+    except OSError:
+        return False
+    return True
+
+
 def written(path: Path) -> Path:
     """Where the content last saved to a path is now: beside it until the end of `at_once`, else at the path."""
     return (_PENDING.get() or {}).get(path) or path
@@ -78,6 +88,22 @@ def clear_unfinished(folders: Iterable[Path]) -> None:
     begun = [path for folder in folders for path in folder.rglob(".*") if path.name[1:].isdigit() and path.is_dir()]
     for folder in begun:
         _clear(list(folder.iterdir()))
+
+
+def _put(place: Path, path: Path) -> None:
+    """Let a file take its place, unless the one there is the same."""
+    if _is_same(place, path) and keep(path):
+        place.unlink()
+    else:
+        place.replace(path)
+
+
+def _is_same(place: Path, path: Path) -> bool:
+    try:
+        same_size = path.is_file() and not path.is_symlink() and path.stat().st_size == place.stat().st_size
+        return same_size and path.read_bytes() == place.read_bytes()
+    except OSError:  # a file of another user may be one to replace and none to read
+        return False
 
 
 def _clear(places: Iterable[Path]) -> None:

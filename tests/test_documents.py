@@ -4,11 +4,13 @@ import csv
 import datetime
 import html.parser
 import math
+import os
 import re
 import shutil
 import subprocess
 import time
 import zipfile
+from dataclasses import replace
 
 import docx
 import openpyxl
@@ -19,8 +21,9 @@ from docx.oxml.ns import qn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from small_evidence.documents import latex, measures, plain, save_documents, webpage, word, workbook
+from small_evidence.documents import WRITERS, latex, measures, plain, save_documents, webpage, word, workbook
 from small_evidence.documents.text import Heading, Item, Text
+from small_evidence.made import changed_by_hand, content_of, maker_of, read_made
 from small_evidence.release.archive import save_archive
 from small_evidence.tables.table import Column, Table
 from small_evidence.wording import printable
@@ -255,6 +258,59 @@ def test_documents_are_named_after_their_tables(small, tmp_path):
     save_documents([small, listed], [tmp_path / name for name in wanted])
     assert sorted(path.name for path in tmp_path.iterdir()) == wanted
     assert openpyxl.load_workbook(tmp_path / "all_tables.xlsx").sheetnames == ["Table IX", "Awaiting"]
+
+
+def test_a_document_is_written_again_only_if_it_would_differ_or_was_changed_by_hand(small, tmp_path, monkeypatch):
+    """Of two tables in three formats and both in one book, each time exactly those files that have to be."""
+    other, listed = table_of(small.frame, small.columns, name="other"), tmp_path / "logs/documents.csv"
+    paths = [tmp_path / f"{name}.{ending}" for name in ("t", "other") for ending in ("csv", "docx", "xlsx")]
+    paths.append(tmp_path / "all_tables.docx")
+    listed.parent.mkdir()
+
+    def saved(*tables):
+        for path in (*paths, listed):
+            if path.exists():
+                os.utime(path, (0, 0))
+        numbers = {path: path.stat().st_ino for path in paths if path.exists()}
+        save_documents(tables, paths, listed=listed)
+        assert all(path.stat().st_mtime for path in (*paths, listed))  # up to date for whoever compares times
+        assert set(read_made(listed)) == set(paths)
+        assert changed_by_hand(listed) == []
+        return {path.name for path in paths if path.stat().st_ino != numbers.get(path)}
+
+    everything = {path.name for path in paths}
+    assert saved(small, other) == everything
+    first = [path.read_bytes() for path in paths]
+    assert saved(small, other) == set()
+    (tmp_path / "t.docx").write_bytes(b"changed by hand")
+    (tmp_path / "other.xlsx").unlink()
+    assert changed_by_hand(listed) == [tmp_path / "t.docx", tmp_path / "other.xlsx"]
+    assert saved(small, other) == {"t.docx", "other.xlsx"}
+    assert [path.read_bytes() for path in paths] == first
+    changed = replace(other, frame=other.frame.replace("NR", 4))
+    assert saved(small, changed) == {"other.csv", "other.docx", "other.xlsx", "all_tables.docx"}
+    # what would be the same bytes again stays the same file even where it is written again
+    written = []
+    monkeypatch.setitem(WRITERS, "csv", lambda table, path: (written.append(path), plain.save_table_csv(table, path)))
+    monkeypatch.setattr("small_evidence.documents.maker_of", lambda *_: "another version")
+    assert saved(small, changed) == set()
+    assert {path.name for path in written} == {"t.csv", "other.csv"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [((1,), (1.0,)), ((1,), ("1",)), (("a", "b"), ("ab",)), ((pd.DataFrame({"a": [1]}),), (pd.DataFrame({"b": [1]}),)),
+     ((pd.DataFrame({"a": ["x", ""]}),), (pd.DataFrame({"a": ["x", None]}),)), ((Heading("a"),), (Item("a"),)),
+     ((Column("a", 1),), (Column("a", 2),))],
+)  # fmt: skip
+def test_different_content_has_a_different_hash(one, other):
+    assert content_of(*one) != content_of(*other)
+    assert content_of(*one) == content_of(*one)
+
+
+def test_the_code_that_writes_a_file_is_part_of_what_it_is_made_of():
+    drawing, writing = maker_of(("figures",), ("typst",)), maker_of(("documents",), ("typst",))
+    assert len({drawing, writing, maker_of(("figures",), ("pandas",))}) == 3
 
 
 @pytest.mark.parametrize("name", ["other.csv", "t.md", "all_tables.html", "t"])

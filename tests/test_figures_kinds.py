@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from small_evidence import ReviewError
+from small_evidence import ReviewError, figures
 from small_evidence.extraction.appraisals import parts
-from small_evidence.figures import WHOLE, draw_figures, figure_names, review_figure, save_review_figure
+from small_evidence.figures import WHOLE, draw_figures, figure_names, render, review_figure, save_review_figure
 from small_evidence.figures.adverse_events import adverse_event_plot
 from small_evidence.figures.drawing import describe, pages_of
 from small_evidence.figures.evidence_map import evidence_map, level_colour
@@ -32,6 +32,7 @@ from small_evidence.figures.render import save_figure
 from small_evidence.figures.risk_of_bias import one_judgement, overall_judgements, risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import funnel_plot
 from small_evidence.figures.style import SCREEN, contrast, luminance, read_style
+from small_evidence.made import changed_by_hand
 from small_evidence.standards import Standards
 from small_evidence.synthesis.patients import treated
 from small_evidence.tables.responses import table_iv
@@ -113,6 +114,25 @@ class TestBundledReview:
         draw_figures(review.with_results({"pooled": changed}), listed)
         again = {path.name for path in tmp_path.glob("*.svg") if path.stat().st_mtime_ns != first[path.name]}
         assert again == {"forest_warfarin.svg", "summary_forest.svg"}
+
+    def test_a_figure_changed_by_hand_or_made_by_other_code_or_fonts_is_drawn_again(self, tmp_path, monkeypatch):
+        review, listed = self.small(bundled_review()), tmp_path / "preflight.csv"
+        draw_figures(review, listed)
+        pictures = sorted(tmp_path.glob("*.svg"))
+        first, drawn = [path.read_bytes() for path in pictures], []
+        kept = figures.save_figure
+        monkeypatch.setattr(figures, "save_figure", lambda *made: (drawn.append(made[1]), kept(*made)))
+        pictures[0].write_bytes(first[0] + b" ")
+        pictures[1].unlink()
+        assert sorted(changed_by_hand(listed)) == pictures[:2]
+        draw_figures(review, listed)
+        assert sorted(drawn) == pictures[:2]
+        assert [path.read_bytes() for path in pictures] == first
+        for name in ("maker_of", "font_hashes"):
+            drawn.clear()
+            monkeypatch.setattr(render, name, lambda *_: "other")
+            draw_figures(review, listed)
+            assert sorted(drawn) == pictures
 
     def test_files_of_a_figure_that_is_gone_are_deleted_and_no_others(self, tmp_path):
         review, listed = self.small(bundled_review()), tmp_path / "preflight.csv"

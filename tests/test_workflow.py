@@ -203,6 +203,34 @@ def test_a_changed_module_reruns(calcinosis):
     assert "Nothing to be done" in calcinosis.run("--dry-run")
 
 
+def test_one_edited_count_writes_again_what_it_is_in_and_no_other_file(small):
+    """The small review has one analysis: its figures change, the flow of studies and the tables of studies stay."""
+    before, numbers = small.files("results"), {path: path.stat().st_ino for path in small.path("results").rglob("*.*")}
+    small.edit("data/raw/responses.csv", ",17,NR,NR,NR,16,", ",17,NR,NR,NR,15,")
+    small.run(*FAST)
+    after = small.files("results")
+    different = {name for name, data in after.items() if data != before[name]}
+    written = {str(path.relative_to(small.folder)) for path, number in numbers.items() if path.stat().st_ino != number}
+    logs = {name for name in after if name.startswith("results/logs/")}
+    assert written - logs == different - logs
+    for name in ("figures/forest_hyperdynamic.svg", "figures/summary_forest.svg", "tables/table_iv.docx"):
+        assert f"results/{name}" in different
+    for name in ("figures/prisma_flow.svg", "tables/table_i.docx", "text/swim.docx"):
+        assert f"results/{name}" not in written
+    assert "Nothing to be done" in small.run("--dry-run", *FAST)
+
+
+def test_a_figure_changed_by_hand_is_drawn_again_and_nothing_is_pooled(small):
+    path = small.path("results/figures/summary_forest.svg")
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"100", b"99"))
+    printed = small.run("results/figures/preflight.csv", *FAST)
+    assert "Not as the last run wrote it: results/figures/summary_forest.svg; written again." in printed
+    assert path.read_bytes() == before
+    assert set(re.findall(r"^\d+ of \d+: (.*) \(", printed, re.M)) == {"figures drawn"}
+    assert "Nothing to be done" in small.run("--dry-run", *FAST)
+
+
 def test_a_changed_module_of_figures_pools_nothing_again(calcinosis):
     module = calcinosis.path("small_evidence/figures/marks.py")
     text = module.read_text()

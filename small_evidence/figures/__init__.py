@@ -24,7 +24,7 @@ from small_evidence.figures.flow import prisma_flow
 from small_evidence.figures.forest import forest_plot
 from small_evidence.figures.page import TooNarrowError
 from small_evidence.figures.preflight import absent_row, check_file, preflight_frame, read_preflight
-from small_evidence.figures.render import content_of, save_figure
+from small_evidence.figures.render import content_of_files, save_figure
 from small_evidence.figures.risk_of_bias import risk_of_bias_summary, traffic_light
 from small_evidence.figures.sensitivity import (
     arm_sizes_forest,
@@ -36,8 +36,8 @@ from small_evidence.figures.sensitivity import (
 )
 from small_evidence.figures.style import SCREEN, Style, named_style
 from small_evidence.figures.summary import summary_forest
+from small_evidence.made import Made
 from small_evidence.names import forest_names
-from small_evidence.places import sha256
 from small_evidence.review import Review, save_csv
 from small_evidence.saving import at_once, delete
 
@@ -168,10 +168,8 @@ def draw_figures(review: Review, preflight: str | Path, style: Style | None = No
             drawing = _drawn(review, name, style)
             paths = [preflight.with_name(f"{name}.{ending}") for ending in formats]
             rows += [absent_row(name, drawing)] if drawing.absent else _written(drawing, paths, before)
-        kept = {f"{row['figure']}.{row['format']}" for row in rows}
-        for name in before:
-            if name not in kept:
-                delete(preflight.with_name(name))
+        for name in before.keys() - {row["file"] for row in rows}:
+            delete(preflight.with_name(name))
         save_csv(preflight_frame(rows), preflight)
 
 
@@ -199,7 +197,7 @@ def _drawn(review: Review, name: str, style: Style) -> Drawing:
 
 def _written(drawing: Drawing, paths: list[Path], before: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Write a drawing to the paths where it is not yet; what was checked of each file."""
-    content = content_of(drawing)
+    content = content_of_files(drawing)
     old = {path: before[path.name] for path in paths if _is_that(path, before.get(path.name, {}), content)}
     new = [path for path in paths if path not in old]
     for path in new:
@@ -211,4 +209,4 @@ def _written(drawing: Drawing, paths: list[Path], before: Mapping[str, Mapping[s
 
 def _is_that(path: Path, row: Mapping[str, Any], content: str) -> bool:
     """Whether a file is the one of its row in the last preflight, made of the same content."""
-    return row.get("content") == content and path.exists() and row["sha256"] == sha256(path)
+    return row.get("content") == content and Made(content, row["sha256"]).is_still(path)

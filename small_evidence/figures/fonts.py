@@ -16,6 +16,7 @@ from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # has no typ
 
 from small_evidence import ReviewError
 from small_evidence.figures.style import Style
+from small_evidence.places import sha256
 
 FALLBACK = "DejaVu Sans"  # has the letters that a journal's font lacks
 OWN = (FALLBACK, "DejaVu Serif")  # these come with matplotlib, so they are on every machine
@@ -63,10 +64,22 @@ def needs_system(wanted: tuple[str, ...]) -> bool:
 @cache
 def _fonts(wanted: tuple[str, ...], bold: bool) -> tuple[Font, ...]:
     """What the renderer takes for a text, in the order in which it looks for a letter."""
+    return tuple(_read(path, number) for path, number in _faces(wanted, bold))
+
+
+@cache
+def font_hashes(wanted: tuple[str, ...]) -> list[str]:
+    """SHA-256 of each font file that the renderer takes for texts."""
+    return [sha256(path) for bold in (False, True) for path, _ in _faces(wanted, bold)]
+
+
+@cache
+def _faces(wanted: tuple[str, ...], bold: bool) -> tuple[tuple[str, int], ...]:
+    """File and number in it of each font."""
     weight = BOLD if bold else REGULAR
     book = font_book(needs_system(wanted)).fonts()
     return tuple(
-        _read(info.path, info.index)
+        (str(info.path), info.index)
         for family in families(wanted)
         for info in [
             next(

@@ -28,8 +28,8 @@ LEAST_SHAPE_CONTRAST = 3.0  # WCAG 2.2, 1.4.11: outline or face of a shape again
 PAGE = "#FFFFFF"
 SLACK = 0.18  # points that two boxes may share, half a pixel of a screen
 COLUMNS = [
-    "figure", "format", "width_mm", "height_mm", "pages", "dpi", "smallest_type", "fonts", "contrast", "alt_text",
-    "bytes", "sha256", "faults", "absent", "content",
+    "file", "figure", "format", "width_mm", "height_mm", "pages", "dpi", "smallest_type", "fonts", "contrast",
+    "alt_text", "bytes", "sha256", "faults", "absent", "content",
 ]  # fmt: skip
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -54,7 +54,7 @@ def read_preflight(path: str | Path) -> dict[str, Mapping[Any, Any]]:
     if not Path(path).exists():
         return {}
     rows = pd.read_csv(path, dtype=str, keep_default_na=False).reindex(columns=COLUMNS, fill_value="")
-    return {f"{row['figure']}.{row['format']}": row for row in rows.to_dict("records") if row["format"]}
+    return {row["file"]: row for row in rows.to_dict("records") if row["file"]}
 
 
 def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -90,7 +90,8 @@ def check_file(drawing: Drawing, paths: Iterable[Path]) -> list[dict[str, Any]]:
         has_pages = path.suffix == ".pdf"
         rows.append(
             {
-                "figure": path.stem, "format": path.suffix.lstrip("."), "width_mm": round(style.width_mm, 1),
+                "file": path.name, "figure": path.stem, "format": path.suffix.lstrip("."),
+                "width_mm": round(style.width_mm, 1),
                 "height_mm": round(highest if has_pages else drawing.height / MM, 1),
                 "pages": len(printed) if has_pages else 1, "dpi": dpi,
                 "smallest_type": round(min((text.size for page in pages for text in page.texts), default=np.nan), 2),

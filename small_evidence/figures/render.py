@@ -16,8 +16,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
@@ -27,10 +25,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo, putchunk
 
 from small_evidence.figures.drawing import Drawing, Item, Line, Shape, Text, pages_of
-from small_evidence.figures.fonts import families, font_book, needs_system, text_width
+from small_evidence.figures.fonts import families, font_book, font_hashes, needs_system, text_width
+from small_evidence.made import content_of, maker_of
 from small_evidence.saving import save_bytes
 
 FORMATS = ("svg", "pdf", "png", "eps", "tiff")
+LIBRARIES = ("fonttools", "matplotlib", "pillow", "typst")
 TEMPLATE = Path(__file__).with_name("page.typ")
 HEADER = 33  # bytes of a PNG's signature and first chunk, after which texts may stand
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
@@ -119,10 +119,9 @@ def _compiled(
     return bytes(made)
 
 
-def content_of(drawing: Drawing) -> str:
-    """SHA-256 of all that a drawing's files are made of: its data, its style and the renderer."""
-    parts = (asdict(drawing), version("typst"), TEMPLATE.read_text("utf-8"))
-    return sha256(json.dumps(parts, default=float).encode()).hexdigest()
+def content_of_files(drawing: Drawing) -> str:
+    """SHA-256 of all that a drawing's files are made of: its data with its style, the fonts, and what writes them."""
+    return content_of(drawing, font_hashes(drawing.style.font), maker_of(("figures",), LIBRARIES))
 
 
 def _plain(item: Item) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def publish(
     before: Release,
     version: str,
     record: Mapping[str, Any],
+    listed: str | Path,
 ) -> None:
     """Write printed tables and texts, changes.csv, changes.md, report.html and report.pdf.
 
@@ -40,6 +41,7 @@ def publish(
     before : the release to compare with, empty if there is none
     version : its name, "" if there is none
     record : from `provenance.provenance` over the inputs, for the report
+    listed : the one of the paths that lists the printed tables and texts with what they are made of
     """
     review = review.with_results({"changes": changes_since(before, review)})
     tables = evidence_tables(review)
@@ -51,7 +53,7 @@ def publish(
     ]
     documents = []
     with at_once():
-        for path in map(Path, paths):
+        for path in map(Path, set(paths) - {listed}):
             if path.name == "changes.csv":
                 save_csv(review["changes"], path)
             elif path.name == "report.pdf":
@@ -64,4 +66,4 @@ def publish(
                 save_bytes(page.encode("utf-8"), path)
             else:
                 documents.append(path)
-        save_documents([*tables, *texts], documents)
+        save_documents([*tables, *texts], sorted(documents), listed=listed)

@@ -3,7 +3,7 @@
 import re
 
 from small_evidence.names import EXTRACTED, FOUND, RESULT_TABLES
-from small_evidence.places import WORKFLOW, contents
+from small_evidence.places import DOCUMENT_LIST, FIGURE_LIST, WORKFLOW, code, contents
 
 
 def paths(folder, *endings):
@@ -18,16 +18,6 @@ def below(folder):
     """Every file below a folder, and links that are to be refused, in order."""
     found = Path(folder).rglob("*")
     return sorted(str(path) for path in found if not path.is_dir() or path.is_symlink())
-
-
-def code(*packages):
-    """Modules of these packages of the library, and those that all of them use."""
-    found = [
-        *PACKAGE.glob("*.py"),
-        *(path for name in packages for path in (PACKAGE / name).rglob("*.py")),
-        *(path for name in packages for path in (PACKAGE / name).rglob("*.typ")),
-    ]
-    return sorted(map(str, found))
 
 
 def tables(*names):
@@ -109,9 +99,10 @@ DOCUMENTS = [
         format=["md", "docx"],
     ),
 ]
+LISTED = str(DOCUMENT_LIST)
 TABLE_IV = "results/tables/table_iv.html"
 FINDINGS = "results/tables/findings.html"
-FIGURES = "results/figures/preflight.csv"  # lists every figure of the run
+FIGURES = str(FIGURE_LIST)
 REPORT = "results/report.html"
 REPORT_PDF = "results/report.pdf"
 CHANGES = ["results/changes.csv", "results/changes.md"]

@@ -29,6 +29,7 @@ rule present:
             category="Evidence tables",
             labels={"table": "Summary of findings"},
         ),
+        listed=update(LISTED),
         changes=update(CHANGES),
         report=report(
             update(REPORT),

@@ -10,5 +10,6 @@ publish(
     snakemake.output,
     before=release_of(*read_release(snakemake.input.release)),
     version=snakemake.params.release,
+    listed=snakemake.output.listed,
     record=provenance(snakemake.input.standards, [], snakemake.config, read=read_json(snakemake.input.checked)),
 )
