@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -85,6 +86,8 @@ class Screen(logging.Handler):
             self.logs += [str(path) for job in fields["job_error_info"] for path in job["log"]]
         elif event == LogEvent.ERROR and fields.get("exception") == "MissingRuleException":
             self.messages += self._unknown_targets()
+        elif event == LogEvent.ERROR and fields.get("exception") == "ProtectedOutputException":
+            self.messages += _protected()
         elif event == LogEvent.ERROR:
             self.messages.append(record.getMessage())
         elif record.msg == NOTHING_TO_BE_DONE_MSG:
@@ -120,6 +123,15 @@ class Screen(logging.Handler):
             if not (self.workflow.is_rule(target) or any(rule.is_producer(target) for rule in rules)):
                 near = nearest(target, [*files, *(rule.name for rule in rules)])
                 yield f"{target}: no file or rule of this review" + (f"; nearest is {near}" if near else "")
+
+
+def _protected() -> Iterator[str]:
+    """Results that belong to another user or are protected, in one sentence."""
+    paths = [path for folder in map(Path, WRITTEN) for path in sorted(folder.rglob("*")) if path.is_file()]
+    protected = [path.as_posix() for path in paths if not os.access(path, os.W_OK)]
+    if protected:
+        more = f" (and {len(protected) - 1} more)" if len(protected) > 1 else ""
+        yield f"{protected[0]}{more} is not yours to change; the results are as they were"
 
 
 def closing_words(since: float) -> str:

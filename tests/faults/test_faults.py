@@ -21,6 +21,9 @@ TARGETS = ("results/figures/preflight.csv",)
 FULL_BYTES = 20_000  # less than a figure needs, more than a table
 NOBODY = 65534
 COMMAND = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"), *TARGETS]
+SMALL_EVIDENCE = [sys.executable, "-m", "small_evidence.cli", "run", ".", *TARGETS]
+# The rights of root are dropped, who could write every file of another user
+WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 in_make_faults = pytest.mark.skipif("FAULTS_ALL" not in os.environ, reason="a run of its own: make faults")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 
@@ -74,10 +77,10 @@ def test_place_language_and_time_zone_change_no_byte(good, tmp_path):
 
 
 @in_make_faults
-def test_a_home_that_cannot_be_written_changes_no_byte(good, tmp_path):
-    """Snakemake has a cache there, for which `small-evidence run` takes a folder of the review."""
+@pytest.mark.parametrize("command", [COMMAND, SMALL_EVIDENCE], ids=["snakemake", "small-evidence run"])
+def test_a_home_that_cannot_be_written_changes_no_byte(good, tmp_path, command):
+    """Snakemake has a cache there, for which a folder of the review is taken."""
     folder = review(tmp_path / "review")
-    command = [sys.executable, "-m", "small_evidence.cli", "run", ".", *TARGETS]
     run(folder, command=command, HOME="/dev/null/none", XDG_CACHE_HOME="/dev/null/none")
     assert results(folder) == results(good)
 
@@ -153,19 +156,16 @@ def test_results_that_are_read_only_are_named_and_stay(changed):
 
 @in_make_faults
 @as_root
-def test_results_of_another_user_are_named_and_stay(changed):
+@pytest.mark.parametrize("command", [COMMAND, SMALL_EVIDENCE], ids=["snakemake", "small-evidence run"])
+def test_results_of_another_user_are_named_and_stay(changed, command):
     folder, old = changed
-    for path in [*folder.parents[:3], folder, *folder.rglob("*")]:
+    for path in [folder / "results", *(folder / "results").rglob("*")]:
+        os.chown(path, NOBODY, NOBODY)
         path.chmod(0o755 if path.is_dir() else 0o644)
-    (folder / ".snakemake").chmod(0o777)
-    for notes in (folder / ".snakemake").rglob("*"):
-        notes.chmod(0o777)
-    try:
-        printed = run(folder, code=1, before=lambda: os.setuid(NOBODY), XDG_CACHE_HOME=str(folder / ".snakemake"))
-    except PermissionError:
-        pytest.skip("another user cannot run this Python")
-    assert "Permission denied" in printed
-    assert "results/" in printed
+    printed = run(folder, command=[*WITHOUT_RIGHTS, *command], code=1)
+    lines = [line for line in printed.splitlines() if "is not yours to change" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("results/")
     assert results(folder) == old
 
 
@@ -195,6 +195,17 @@ def test_tables_and_programs_dated_in_the_future_are_used_once(good, tmp_path):
     Run(folder).edit("data/raw/responses.csv", ",17,4,6,7,10,", ",17,4,5,8,9,")
     os.utime(table, (time.time() + 1e8,) * 2)
     run(folder)
+    assert results(folder) == results(good)
+
+
+@in_make_faults
+@pytest.mark.skipif(not shutil.which("faketime"), reason="the clock is set back by faketime")
+def test_a_clock_that_is_set_back_by_a_year_changes_no_byte(good, tmp_path):
+    folder = shutil.copytree(good, tmp_path / "review")
+    set_back = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", "-365d", *COMMAND]  # waiting goes on
+    for old, new in [(",17,4,5,8,9,", ",17,4,6,7,10,"), (",17,4,6,7,10,", ",17,4,5,8,9,")]:
+        Run(folder).edit("data/raw/responses.csv", old, new)
+        run(folder, command=set_back)
     assert results(folder) == results(good)
 
 

@@ -1,8 +1,11 @@
 """A run that is killed at any moment: nothing of the last good run is lost, and the same command finishes.
 
-`make faults` kills many runs; the suite kills one. Moments, signals and commands come from a seed.
+A run is killed after a number of changes on the disk, begun again by the same command and killed again, and at last
+left to finish: a chain. Some chains begin with a changed table after a good run, others before the first run. `make
+faults` kills many runs of the bundled review; the suite kills one. Moments, signals and commands come from a seed.
 """
 
+import contextlib
 import csv
 import os
 import random
@@ -26,6 +29,8 @@ REVIEW = os.environ.get("FAULTS_REVIEW", "tests/data/minimal")
 TARGETS = os.environ.get("FAULTS_TARGETS", "results/figures/preflight.csv").split()
 RECORD = os.environ.get("FAULTS_RECORD", "")
 COLUMNS = ["review", "command", "signal", "to", "moment", "lost", "then", "resumed", "same_bytes"]
+IN_A_CHAIN = 6  # kills
+CHANGES = 300  # on the disk, at most, before a kill: about as many as a run of the bundled review makes
 CHANGED = {
     "tests/data/minimal": (",17,4,5,8,9,", ",17,4,6,7,10,"),
     ".": ("4 years,12,NR,3,NR,3,", "4 years,12,NR,3,NR,4,"),
@@ -34,32 +39,41 @@ SNAKEMAKE = ("-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"))
 COMMANDS = {"snakemake": SNAKEMAKE, "small-evidence run": ("-m", "small_evidence.cli", "run", ".")}
 
 
-class Point(NamedTuple):
-    """When and how a run is killed, and whether the changed table is put back before the next run."""
+class Kill(NamedTuple):
+    """When and how a run is killed."""
 
-    command: str
     signal: signal.Signals
     group: bool  # all processes of the run, or only the one that was started
-    moment: float  # share of the time that a whole run takes
-    put_back: bool
+    changes: int  # of files, after which
+    seconds: float  # pass before the kill
+
+
+class Chain(NamedTuple):
+    """A run that is killed again and again, and whether the changed table is put back before the last run."""
+
+    command: str
+    start: str
+    kills: tuple[Kill, ...]
 
     def __str__(self) -> str:
-        return f"{self.command}-{self.signal.name}-{'all' if self.group else 'one'}-{self.moment:.2f}"
+        return f"{self.command}-{self.start}-{'-'.join(kill.signal.name for kill in self.kills)}"
 
 
-def points(number):
+PUT_BACK = "table changed, then put back"
+STARTS = (PUT_BACK, "table changed", "first run")
+
+
+def chains(number):
     """Seeded kills: each signal, each command, one process or all, at any moment."""
     chance = random.Random(SEED)
     signals = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
-    return [
-        Point(
-            command=chance.choice(list(COMMANDS)),
-            signal=signals[index % 3],
-            group=bool(chance.getrandbits(1)),
-            moment=chance.uniform(0.05, 1),
-            put_back=index % 2 == 0,
-        )
+    kills = [
+        Kill(signals[index % 3], bool(chance.getrandbits(1)), int(CHANGES ** chance.random()), chance.uniform(0, 4))
         for index in range(number)
+    ]
+    return [
+        Chain(chance.choice(list(COMMANDS)), STARTS[at // IN_A_CHAIN % 3], tuple(kills[at : at + IN_A_CHAIN]))
+        for at in range(0, number, IN_A_CHAIN)
     ]
 
 
@@ -89,6 +103,26 @@ class Watch(threading.Thread):
         self.look()
 
 
+def wait_for(run, folder, kill):
+    """Wait until so many files have changed or the run has ended; whether it has."""
+    before = state(folder)
+    while run.poll() is None and len(state(folder) - before) < kill.changes:
+        time.sleep(0.02)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        run.wait(kill.seconds)
+    return run.poll() is not None
+
+
+def state(folder):
+    """Results, what is being written and the notes of Snakemake, with the time of each."""
+    found = set()
+    for part in ("results", "data/processed", ".snakemake/metadata", ".snakemake/incomplete", ".snakemake/locks"):
+        for path in (folder / part).rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                found.add((path, path.stat().st_mtime_ns))
+    return found
+
+
 def start(folder, command):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with (folder.parent / f"{folder.name}.log").open("ab") as log:
@@ -104,29 +138,28 @@ def results(folder):
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """A review after a good run, and the seconds that it took."""
+    """A review after a good run."""
     folder = tmp_path_factory.mktemp("kills") / "good"
     folder.mkdir()
     for part in ("config", "data"):
         shutil.copytree(PROJECT / REVIEW / part, folder / part, ignore=shutil.ignore_patterns("processed"))
-    began = time.monotonic()
     assert start(folder, "snakemake").wait(600) == 0
-    return folder, time.monotonic() - began
+    return folder
 
 
 @pytest.fixture(scope="module")
 def clean(good, tmp_path_factory):
-    """Bytes of a clean run by whether the changed table was put back."""
-    known = {True: results(good[0])}
+    """Bytes of a clean run, by how a chain starts."""
+    known = {start: results(good) for start in STARTS if start != "table changed"}
 
-    def of(put_back):
-        if put_back not in known:
+    def of(name):
+        if name not in known:
             folder = tmp_path_factory.mktemp("clean") / "changed"
-            shutil.copytree(good[0], folder, ignore=shutil.ignore_patterns("results", "processed", ".snakemake"))
+            shutil.copytree(good, folder, ignore=shutil.ignore_patterns("results", "processed", ".snakemake"))
             change(folder)
             assert start(folder, "snakemake").wait(600) == 0
-            known[put_back] = results(folder)
-        return known[put_back]
+            known[name] = results(folder)
+        return known[name]
 
     return of
 
@@ -135,42 +168,49 @@ def change(folder):
     Run(folder).edit("data/raw/responses.csv", *CHANGED[REVIEW])
 
 
-@pytest.mark.parametrize("point", points(KILLS), ids=str)
-def test_after_a_kill_results_stay_and_the_same_command_finishes(good, clean, tmp_path, point):
-    folder, seconds = good[0].parent / "killed", good[1]
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(good[0], folder)
-    change(folder)
+@pytest.mark.parametrize("chain", chains(KILLS), ids=str)
+def test_after_kills_results_stay_and_the_same_command_finishes(good, clean, tmp_path, chain):
+    folder = tmp_path / "killed"
+    if chain.start == "first run":
+        shutil.copytree(good, folder, ignore=shutil.ignore_patterns("results", "processed", ".snakemake"))
+    else:
+        shutil.copytree(good, folder)
+        change(folder)
     stay = [path for part in ("results", "data/processed") for path in (folder / part).rglob("*.*")]
+    moments = []
     with Watch([path for path in stay if path.is_file() and "logs" not in path.parts]) as watch:
-        run = start(folder, point.command)
-        time.sleep(seconds * point.moment)
-        ended = run.poll() is not None
-        if not ended:
-            (os.killpg if point.group else os.kill)(run.pid, point.signal)
-        run.wait(600)
-        if point.put_back:
-            shutil.copy2(
-                good[0] / "data/raw/responses.csv", folder / "data/raw/responses.csv"
-            )  # older than the results
-        code = start(folder, point.command).wait(600)
-    now, wanted = results(folder), clean(point.put_back)
+        for kill in chain.kills:
+            run = start(folder, chain.command)
+            ended = wait_for(run, folder, kill)
+            if not ended:
+                (os.killpg if kill.group else os.kill)(run.pid, kill.signal)
+            run.wait(600)
+            moments.append(f"after {kill.changes} changes and {kill.seconds:.1f} s" + " (had ended)" * ended)
+        if chain.start == PUT_BACK:  # with its time, which is older than that of the results
+            shutil.copy2(good / "data/raw/responses.csv", folder / "data/raw/responses.csv")
+        code = start(folder, chain.command).wait(600)
+    now, wanted = results(folder), clean(chain.start)
     differ = sorted(name for name in now.keys() | wanted.keys() if now.get(name) != wanted.get(name))
-    note(point, ended, watch.lost, code, differ)
-    assert (sorted(watch.lost), code, differ) == ([], 0, []), (folder.parent / "killed.log").read_text()[-3000:]
+    for kill, moment in zip(chain.kills, moments, strict=True):
+        outcome = [len(watch.lost), chain.start, "yes" if code == 0 else "no", "no" if differ else "yes"]
+        note([chain.command, kill.signal.name, "all processes" if kill.group else "one process", moment, *outcome])
+    assert (sorted(watch.lost), code, differ) == ([], 0, []), (tmp_path / "killed.log").read_text()[-3000:]
 
 
-def note(point, ended, lost, code, differ):
-    """Add the outcome to the record of `make faults`."""
+def note(row):
+    """Add a kill and its outcome to the record of `make faults`."""
+    if RECORD:
+        with (Path(RECORD) / "kills.csv").open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow([REVIEW, *row])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def record():
+    """The record without earlier kills of this review; those of others stay."""
     if not RECORD:
         return
-    row = [
-        REVIEW, point.command, point.signal.name, "all processes" if point.group else "one process",
-        f"{point.moment:.2f}" + " (had ended)" * ended, len(lost),
-        "table put back" if point.put_back else "table changed",
-        "yes" if code == 0 else "no", "no" if differ else "yes",
-    ]  # fmt: skip
     path = Path(RECORD) / "kills.csv"
-    is_new = not path.exists()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(([COLUMNS] if is_new else []) + [row])
+    with path.open(encoding="utf-8", newline="") as file:
+        kept = [row for row in csv.reader(file) if row[0] not in (REVIEW, COLUMNS[0])]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
