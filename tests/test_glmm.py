@@ -231,7 +231,7 @@ def test_profile_limits_by_another_route():
         assert model.beta[0] == pytest.approx(found["b"][i], abs=1e-7)
         assert model.tau2 == pytest.approx(found["tau2"][i], abs=1e-6)
         assert np.sqrt(model.covariance[0, 0]) == pytest.approx(found["se"][i], abs=1e-7)
-        limits = profile_limits(x, n, np.ones((x.size, 1)), model, 0, chi2.ppf(0.9, 1))
+        limits = profile_limits(x, n, np.ones((x.size, 1)), model, [0], chi2.ppf(0.9, 1))[0]
         assert expit(limits) == pytest.approx([found["ci_lb"][i], found["ci_ub"][i]], abs=1e-7)
 
 

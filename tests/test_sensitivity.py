@@ -18,6 +18,7 @@ from small_evidence.pooling.heterogeneity import (
     predict_regression,
     small_study_test,
     subgroups,
+    subgroups_of_many,
 )
 from small_evidence.pooling.regression import fit_regression, profile_limits
 from small_evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios
@@ -124,6 +125,16 @@ def test_subgroup_in_which_all_respond():
     assert found.loc["b", "b"] == pytest.approx(rest.beta[0], abs=1e-9)
 
 
+def test_subgroups_of_many_tables_are_those_of_each_alone():
+    """Integrals that are taken together differ in the order of their sums only, 1e-12 of them at most."""
+    tables = [SIX, SIX.assign(responders=[8, 9, 10, 2, 1, 4]), SIX.iloc[:3], SIX.assign(n=[9, 40, 10, 30, 9, 60])]
+    for found, arms in zip(subgroups_of_many(tables, "disease"), tables, strict=True):
+        alone = subgroups(arms, "disease")
+        pd.testing.assert_frame_equal(found, alone, check_exact=False, rtol=1e-12, atol=1e-12)
+        assert found[["mean_proportion", "mean_ci_lb", "mean_ci_ub"]].isna().all(axis=None)  # no model of theirs
+    assert subgroups_of_many([], "disease") == []
+
+
 def test_subgroups_profile_their_limits():
     """Alone in its model, a subgroup's limits are those of the plain pool."""
     found = subgroups(SIX.assign(responders=[8, 9, 10, 2, 1, 4]), "disease", conf_level=0.9)
@@ -208,7 +219,7 @@ def test_profile_limit_meets_its_definition():
     design = np.column_stack([np.ones(6), since])
     model = fit_regression(xi, ni, design)
     arms = likelihood.make_arms(xi[:, None], ni[:, None], np.ones((6, 1), bool))
-    for limit in profile_limits(xi, ni, design, model, 1, chi2.ppf(0.95, 1)):
+    for limit in profile_limits(xi, ni, design, model, [1], chi2.ppf(0.95, 1))[0]:
 
         def loss(where, limit=limit):
             tau = np.full(6, abs(where[1]))

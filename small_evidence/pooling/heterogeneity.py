@@ -1,7 +1,7 @@
 """How much studies differ: the likelihood-ratio Q, subgroups and meta-regression in the binomial-normal model."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,16 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc, chdtri, erfc, expit, ndtri, stdtrit, xlog1py, xlogy
 
 from small_evidence.pooling.homogeneity import homogeneity_test
-from small_evidence.pooling.proportions import check_level
-from small_evidence.pooling.regression import Regression, fit_regression, profile_limits
+from small_evidence.pooling.proportions import check_counts, check_level
+from small_evidence.pooling.regression import (
+    Asking,
+    Regression,
+    answered,
+    fit_regression,
+    limits_of,
+    regression,
+    together,
+)
 
 MIN_K_SMALL_STUDY = (
     10  # Sterne et al. (2011) BMJ 343:d4002: with fewer studies such a test cannot tell chance from bias
@@ -146,48 +154,65 @@ def subgroups(
     >>> print(f"{found.chi2[0]:.3f} {found.p[0]:.4f}")
     5.307 0.0212
     """
+    return subgroups_of_many([responses], column, conf_level, interval)[0]
+
+
+def subgroups_of_many(
+    tables: Sequence[pd.DataFrame], column: str, conf_level: float = 0.95, interval: str = "profile"
+) -> list[pd.DataFrame]:
+    """The `subgroups` of several tables, whose integrals are taken together, which costs a fraction."""
     from small_evidence.pooling import pool_many
 
     if interval not in ("profile", "wald_z"):
         raise ValueError(f"interval {interval!r} is not known to subgroups; one of profile, wald_z")
-    names_group = responses[column].notna() & ~responses[column].isin(NO_GROUP)
-    kept = responses[names_group & (responses["n"].to_numpy(float) > 0)].reset_index(drop=True)
-    pool_many(responses, method="crude", conf_level=conf_level)  # checks the counts
-    out = pool_many(kept, by=[column], method="glmm", conf_level=conf_level, interval="wald_z")
+    if not tables:
+        return []
+    named = [table[column].notna() & ~table[column].isin(NO_GROUP) for table in tables]
+    for table in tables:
+        check_counts(table["responders"], table["n"])
+    kept = [
+        table[names & (table["n"].to_numpy(float) > 0)].reset_index(drop=True)
+        for table, names in zip(tables, named, strict=True)
+    ]
+    numbered = pd.concat([one.assign(**{_TABLE: number}) for number, one in enumerate(kept)], ignore_index=True)
+    options: Mapping[str, Any] = {"conf_level": conf_level, "interval": "wald_z", "prediction": False}
+    pooled = pool_many(numbered, by=[_TABLE, column], method="glmm", **options)
+    groups = [one.groupby(column, sort=False).ngroup().to_numpy() for one in kept]
+    steps = [_model(one, codes, conf_level, interval) for one, codes in zip(kept, groups, strict=True)]
+    models = answered(together(steps))
+    own = [pooled[pooled[_TABLE] == number].drop(columns=_TABLE).reset_index(drop=True) for number in range(len(kept))]
+    parts = zip(own, kept, models, named, strict=True)
+    return [_with_model(*part[:3], column, interval, int((~part[3]).sum())) for part in parts]
+
+
+_TABLE = "number of the table"
+
+
+def _with_model(
+    out: pd.DataFrame, kept: pd.DataFrame, found: "_Model", column: str, interval: str, left_out: int
+) -> pd.DataFrame:
+    """Subgroups pooled each for itself with what the model of all of them says, and the test."""
     alone = pd.Series([f"arm {row}" for row in kept.index])
     study = kept["study_id"].fillna(alone) if "study_id" in kept else alone
     studies = study.groupby(kept[column], sort=False).nunique().to_numpy()
     out.insert(1, "studies", studies)
-    xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
-    codes = kept.groupby(column, sort=False).ngroup().to_numpy()
-    result, code, model, fitted = _compare(xi, ni, codes)
     too_few = _too_few(studies, study.nunique())
-    if too_few:
-        result, code = (np.nan, np.nan, np.nan), too_few
+    code, result = (too_few, (np.nan, np.nan, np.nan)) if too_few else (found.code, found.test)
     test: tuple[float | str, ...] = (*result, code, TEST_CODES[code])
     for name, value in zip(TEST_COLUMNS, test, strict=True):
         out[name] = value
-    out["left_out"] = int((~names_group).sum())
-    modelled = out["k"].ge(2) & out["events"].gt(0) & out["events"].lt(out["n"])
+    out["left_out"] = left_out
+    model, rows = found.model, found.rows
     if model is None:
         # Nothing is known of a common tau2: no subgroup of several studies has an answer of the model.
         several = out["status"].isin(["ok", "tau2_zero", "not_converged"])
         out.loc[several, _OF_MODEL] = np.nan
     else:
-        for row in np.flatnonzero(modelled).tolist():
-            j = int(np.flatnonzero(fitted == row)[0])
-            inside = np.isin(codes, fitted)
-            design = (codes[inside, None] == fitted).astype(float)
-            b, se = model.beta[j], np.sqrt(model.covariance[j, j])
-            if interval == "profile":
-                lb, ub = profile_limits(xi[inside], ni[inside], design, model, j, chdtri(1, 1 - conf_level))
-            else:
-                lb, ub = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
-            out.loc[row, _OF_MODEL] = np.nan
-            out.loc[row, ["estimate", "ci_lb", "ci_ub"]] = expit([b, lb, ub])
-            out.loc[row, ["b", "se", "tau2"]] = b, se, model.tau2
-            out.loc[row, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
-            out.loc[row, ["interval", "note", "nodes"]] = interval, "common_tau2", 0
+        out.loc[rows, _OF_MODEL] = np.nan
+        out.loc[rows, ["estimate", "ci_lb", "ci_ub"]] = expit(np.column_stack([found.b, found.limits]))
+        out.loc[rows, ["b", "se", "tau2"]] = np.column_stack([found.b, found.se, np.full(rows.size, model.tau2)])
+        out.loc[rows, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
+        out.loc[rows, ["interval", "note", "nodes"]] = interval, "common_tau2", 0
     single = out["studies"] < MIN_STUDIES_SUBGROUP
     out.loc[single, _OF_MODEL] = np.nan
     out.loc[single, "status"] = "single_study"
@@ -200,6 +225,50 @@ _OF_MODEL = [
 ]
 
 
+class _Model(NamedTuple):
+    """One tau2 for all subgroups: the test, and the coefficients of some of them."""
+
+    test: tuple[float, float, float]  # chi2, df, p
+    code: str  # one of TEST_CODES
+    model: Regression | None = None
+    rows: np.ndarray = np.empty(0, int)  # subgroups with a coefficient of several arms
+    b: np.ndarray = np.empty(0)
+    se: np.ndarray = np.empty(0)
+    limits: np.ndarray = np.empty((0, 2))
+
+
+def _model(kept: pd.DataFrame, codes: np.ndarray, conf_level: float, interval: str) -> Asking[_Model]:
+    """Steps that fit the model of subgroups with these numbers, with the limits of its coefficients."""
+    xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
+    found, fitted = yield from _compare(xi, ni, codes)
+    if found.model is None:
+        return found
+    inside = np.isin(codes, fitted)
+    rows = fitted[np.bincount(codes)[fitted] >= 2]
+    design = (codes[inside, None] == fitted).astype(float)
+    places = np.searchsorted(fitted, rows)
+    b, se, limits = yield from _limits(xi[inside], ni[inside], design, found.model, places, conf_level, interval)
+    return found._replace(rows=rows, b=b, se=se, limits=limits)
+
+
+def _limits(
+    xi: np.ndarray,
+    ni: np.ndarray,
+    design: np.ndarray,
+    model: Regression,
+    places: np.ndarray,
+    conf_level: float,
+    interval: str,
+) -> Asking[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Steps that give coefficients at some places (m,), their standard errors (m,) and limits (m, 2)."""
+    b, se = model.beta[places], np.sqrt(np.diag(model.covariance)[places])
+    if interval == "profile":
+        found = yield from limits_of(xi, ni, design, model, places.tolist(), chdtri(1, 1 - conf_level))
+        return b, se, np.array(found).reshape(-1, 2)
+    reach = ndtri((1 + conf_level) / 2) * se
+    return b, se, np.column_stack([b - reach, b + reach])
+
+
 def _too_few(studies: np.ndarray, together: int) -> str:
     """Code of the rule by which groups of so many studies are not tested, "" where they are."""
     if studies.size < 2:
@@ -209,33 +278,33 @@ def _too_few(studies: np.ndarray, together: int) -> str:
     return "fewer_than_four_studies" if together < MIN_STUDIES_SUBGROUP_TEST else ""
 
 
-def _compare(
-    xi: np.ndarray, ni: np.ndarray, codes: np.ndarray
-) -> tuple[tuple[float, float, float], str, Regression | None, np.ndarray]:
-    """Likelihood-ratio test of groups; ((chi2, df, p), one of TEST_CODES, model, groups with a coefficient)."""
+def _compare(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray) -> Asking[tuple[_Model, np.ndarray]]:
+    """Steps of the likelihood-ratio test of groups; the model, and the groups with a coefficient."""
     nothing = (np.nan, np.nan, np.nan)
     groups = np.unique(codes)
     if groups.size < 2:
-        return nothing, "fewer_than_two_groups", None, groups
+        return _Model(nothing, "fewer_than_two_groups"), groups
     if xi.sum() in (0, ni.sum()):
-        return nothing, "all_or_none_respond", None, groups
+        return _Model(nothing, "all_or_none_respond"), groups
     if (ni == 1).all():
-        return nothing, "studies_of_one_patient", None, groups
+        return _Model(nothing, "studies_of_one_patient"), groups
     if ((xi == 0) | (xi == ni)).all():
         # tau2 is unbounded under both models, and each study counts as one toss; see glmm.
         responds = (xi == ni).astype(float)
         by_group = sum(float(_binomial_peak(responds[codes == g].sum(), (codes == g).sum())) for g in groups)
         chi2 = 2 * (by_group - float(_binomial_peak(responds.sum(), xi.size)))
-        return _tail(chi2, groups.size - 1), "studies_compared", None, groups
-    common = fit_regression(xi, ni, np.ones((xi.size, 1)))
+        return _Model(_tail(chi2, groups.size - 1), "studies_compared"), groups
     # All or no responders in a subgroup: its coefficient is infinite and its likelihood 1, so it may be left out.
     mixed = np.array([g for g in groups if 0 < xi[codes == g].sum() < ni[codes == g].sum()], int)
     inside = np.isin(codes, mixed)
     coefficients = _choose(xi[~inside], ni[~inside])
-    model = fit_regression(xi[inside], ni[inside], (codes[inside, None] == mixed).astype(float))
+    design = (codes[inside, None] == mixed).astype(float)
+    fits = [regression(xi, ni, np.ones((xi.size, 1))), regression(xi[inside], ni[inside], design)]
+    common, model = yield from together(fits)
     if not (common.converged and model.converged):
-        return nothing, "not_converged", None, groups
-    return _tail(2 * (model.loglik + coefficients - common.loglik), groups.size - 1), "", model, mixed
+        return _Model(nothing, "not_converged"), groups
+    test = _tail(2 * (model.loglik + coefficients - common.loglik), groups.size - 1)
+    return _Model(test, "", model), mixed
 
 
 def _choose(xi: np.ndarray, ni: np.ndarray) -> float:
@@ -319,16 +388,10 @@ def meta_regression(
         found = _tail(2 * (model.loglik - less.loglik), int(mine.sum()))
         out.loc[mine, ["lr_chi2", "lr_df", "lr_p"]] = found
     infinite = _infinite(model, design)
-    for j in range(len(terms)):
-        if infinite[j]:
-            continue
-        b, se = model.beta[j], np.sqrt(model.covariance[j, j])
-        if interval == "profile":
-            limits = profile_limits(xi, ni, design, model, j, chdtri(1, 1 - conf_level))
-        else:
-            limits = b - ndtri((1 + conf_level) / 2) * se, b + ndtri((1 + conf_level) / 2) * se
-        out.loc[j, ["b", "se", "z", "p"]] = b, se, b / se, erfc(abs(b / se) / np.sqrt(2))
-        out.loc[j, ["ci_lb", "ci_ub"]] = limits
+    places = np.flatnonzero(~infinite)
+    b, se, limits = answered(_limits(xi, ni, design, model, places, conf_level, interval))
+    out.loc[places, ["b", "se", "z", "p"]] = np.column_stack([b, se, b / se, erfc(np.abs(b / se) / np.sqrt(2))])
+    out.loc[places, ["ci_lb", "ci_ub"]] = limits
     out["code"] = np.where(infinite, "infinite", "")
     out["note"] = ["; ".join(text for text in (REGRESSION_CODES[own], *notes) if text) for own in out["code"]]
     return out

@@ -59,7 +59,7 @@ class Point(NamedTuple):
     h_tt: np.ndarray
     nodes: np.ndarray
 
-    def take(self, index: np.ndarray) -> "Point":
+    def take(self, index: np.ndarray | slice) -> "Point":
         """The points of some analyses."""
         return Point(*(part[index] for part in self))
 

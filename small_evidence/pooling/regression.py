@@ -2,10 +2,13 @@
 
     x_i ~ Binomial(n_i, expit(theta_i)),    theta_i ~ Normal(design_i @ beta, tau2)
 
-The integrals are those of `likelihood`, taken for every study by itself.
+The integrals are those of `likelihood`, taken for every study by itself. To take a few costs as much as to take a
+hundred, so an ascent does not take them itself: it is a generator that asks for them, and what several ascents ask for
+at one time (of all starts, all coefficients, both limits, many analyses) is taken `together`.
 """
 
-from typing import NamedTuple
+from collections.abc import Generator, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +18,11 @@ from small_evidence.pooling.maximum import TAU_LARGEST, TAU_SMALL
 from small_evidence.pooling.profile import B_LARGE
 
 FAR = 25.0  # a study whose logit is fitted beyond this has been separated: its coefficient has no maximum
+
+
+Result = TypeVar("Result")
+# Asks for the likelihood of single studies at b and tau, arrays (studies,), and gets its Point; then returns a result
+Asking = Generator[tuple[Arms, np.ndarray, np.ndarray], Point, Result]
 
 
 class Regression(NamedTuple):
@@ -51,14 +59,18 @@ def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike) -> Regressio
     >>> print(f"{model.beta[0]:.4f} {model.tau2:.4f} {model.loglik:.4f}")
     0.1907 0.4564 -8.5978
     """
-    xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
-    arms = make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
+    return answered(regression(np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)))
+
+
+def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray) -> Asking[Regression]:
+    """The steps of `fit_regression`."""
+    arms = _single_studies(xi, ni)
     # Orthogonal columns of length sqrt(k): years and indicators alike, Newton's steps are well scaled.
     columns, back = np.linalg.qr(design)
     columns, back = columns * np.sqrt(xi.size), back / np.sqrt(xi.size)
     beta = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
     # Both from a spread of its own and from none: the likelihood may have a maximum at tau = 0 and another beyond.
-    candidates = [newton_ascent(arms, columns, beta, start) for start in (0.0, 0.5, 2.0)]
+    candidates = yield from together(newton_ascent(arms, columns, beta, start) for start in (0.0, 0.5, 2.0))
     ll, beta, tau, point, converged = max(candidates, key=lambda found: round(found[0], 9))
     information = _information(columns, point, tau)
     # A direction without information is that of an infinite coefficient, and has no finite variance.
@@ -75,72 +87,117 @@ def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike) -> Regressio
 
 
 def profile_limits(
-    xi: ArrayLike, ni: ArrayLike, design: ArrayLike, model: Regression, j: int, critical: float
-) -> tuple[float, float]:
-    """Limits of coefficient j: where twice the fall of log-likelihood, maximised over the rest, is critical.
+    xi: ArrayLike, ni: ArrayLike, design: ArrayLike, model: Regression, coefficients: Sequence[int], critical: float
+) -> list[tuple[float, float]]:
+    """Limits of some coefficients: where twice the fall of log-likelihood, maximised over the rest, is critical.
 
     Parameters
     ----------
     xi, ni, design : as in `fit_regression`
     model : Regression fitted to them
-    j : int; which coefficient
+    coefficients : which, by their places
     critical : float; squared critical value
 
     Returns
     -------
-    lb, ub : floats; -inf, inf where there is no limit; NaN when not found
+    list of (lb, ub), one a coefficient; -inf, inf where there is no limit; NaN when not found
     """
-    xi, ni, design = np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)
+    counts = np.asarray(xi, float), np.asarray(ni, float)
+    return answered(limits_of(*counts, np.asarray(design, float), model, coefficients, critical))
+
+
+def limits_of(
+    xi: np.ndarray, ni: np.ndarray, design: np.ndarray, model: Regression, coefficients: Sequence[int], critical: float
+) -> Asking[list[tuple[float, float]]]:
+    """The steps of `profile_limits`."""
+    arms, target = _single_studies(xi, ni), float(np.sqrt(critical))
+    sides = [_limit(arms, design, model, j, side, target) for j in coefficients for side in (-1.0, 1.0)]
+    found = yield from together(sides)
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def _limit(arms: Arms, design: np.ndarray, model: Regression, j: int, side: float, target: float) -> Asking[float]:
+    """The limit of coefficient j on one side."""
+    peak = model.loglik - arms.constant.sum()
     others, column = np.delete(design, j, axis=1), design[:, j]
     # The part of this column that the others explain is left to them: the same likelihood, with an upright ridge.
     shared = np.linalg.lstsq(others, column, rcond=None)[0]
     column = column - others @ shared
-    arms = make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
-    peak, target = model.loglik - arms.constant.sum(), np.sqrt(critical)
-    found = []
-    for side in (-1.0, 1.0):
-        value, tau = model.beta[j], np.sqrt(model.tau2)
-        rest = np.delete(model.beta, j) + shared * value
-        step, inside, outside = target * np.sqrt(model.covariance[j, j]), 0.0, np.inf
-        away = step
-        for _ in range(60):
-            offset = column * (value + side * away)
-            ends = [newton_ascent(arms, others, rest, start, offset) for start in {0.0, max(tau, 0.3)}]
-            ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
-            root = np.sqrt(2 * max(peak - ll, 1e-14))
-            if root < target:
-                inside = away
-            else:
-                outside = away
-            slope = -side * float(column @ point.g_b) / root
-            new = away + (target - root) / slope if slope > 0 else np.inf
-            if not inside < new < outside:
-                new = (inside + outside) / 2 if np.isfinite(outside) else 2 * away
-            if abs(new - away) < 1e-9 * (1 + away):
-                found.append(value + side * new)
-                break
-            if np.abs(column * new).max() > 2 * B_LARGE:
-                found.append(side * np.inf)
-                break
-            away = new
+    value, tau = model.beta[j], np.sqrt(model.tau2)
+    rest = np.delete(model.beta, j) + shared * value
+    away, inside, outside = target * np.sqrt(model.covariance[j, j]), 0.0, np.inf
+    for _ in range(60):
+        offset = column * (value + side * away)
+        ends = yield from together(newton_ascent(arms, others, rest, start, offset) for start in (0.0, max(tau, 0.3)))
+        ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
+        root = np.sqrt(2 * max(peak - ll, 1e-14))
+        if root < target:
+            inside = away
         else:
-            found.append(np.nan)
-    lower, upper = found
-    return lower, upper
+            outside = away
+        slope = -side * float(column @ point.g_b) / root
+        new = away + (target - root) / slope if slope > 0 else np.inf
+        if not inside < new < outside:
+            new = (inside + outside) / 2 if np.isfinite(outside) else 2 * away
+        if abs(new - away) < 1e-9 * (1 + away):
+            return float(value + side * new)
+        if np.abs(column * new).max() > 2 * B_LARGE:
+            return side * np.inf
+        away = new
+    return np.nan
+
+
+def _single_studies(xi: np.ndarray, ni: np.ndarray) -> Arms:
+    return make_arms(xi[:, None], ni[:, None], np.ones((xi.size, 1), bool))
+
+
+def answered(asking: Asking[Result]) -> Result:
+    """What a generator returns after all that it asked for."""
+    point = None
+    while True:
+        try:
+            arms, b, tau = next(asking) if point is None else asking.send(point)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        point = evaluate(arms, np.arange(b.size), b, tau)
+
+
+def together(asking: Iterable[Asking[Result]]) -> Asking[list[Result]]:
+    """What several generators return; what they ask for at one time is asked for at once."""
+    all_of_them = list(asking)
+    results: dict[int, Result] = {}
+    points: dict[int, Point | None] = dict.fromkeys(range(len(all_of_them)))
+    while points:
+        asked = {}
+        for place, point in points.items():
+            try:
+                asked[place] = next(all_of_them[place]) if point is None else all_of_them[place].send(point)
+            except StopIteration as end:
+                results[place] = end.value
+        if not asked:
+            break
+        arms, bs, taus = zip(*asked.values(), strict=True)
+        # of Arms, what comes before `ridge` has a row a study
+        joined = [np.concatenate(parts) for parts in zip(*(one[:6] for one in arms), strict=True)]
+        answer = yield Arms._make([*joined, 0.0, False]), np.concatenate(bs), np.concatenate(taus)
+        ends = np.cumsum([b.size for b in bs])
+        parts = (answer.take(slice(end - b.size, end)) for b, end in zip(bs, ends, strict=True))
+        points = dict(zip(asked, parts, strict=True))
+    return [results[place] for place in range(len(all_of_them))]
 
 
 def newton_ascent(
     arms: Arms, design: np.ndarray, beta: np.ndarray, tau: float, offset: float | np.ndarray = 0.0
-) -> tuple[float, np.ndarray, float, Point, bool]:
+) -> Asking[tuple[float, np.ndarray, float, Point, bool]]:
     """Newton's iterations; (log-likelihood, beta, tau, Point a study, converged)."""
-    row = np.arange(arms.x.shape[0])
     beta = np.array(beta, float)
     p: int = design.shape[1]
 
-    def look(beta: np.ndarray, tau: float) -> Point:
-        return evaluate(arms, row, design @ beta + offset, np.full(row.size, tau))
+    def look(beta: np.ndarray, tau: float) -> Asking[Point]:
+        return (yield arms, design @ beta + offset, np.full(design.shape[0], tau))
 
-    point = look(beta, tau)
+    point = yield from look(beta, tau)
     ll = point.ll.sum()
     for _ in range(200):
         if np.abs(design @ beta).max(initial=0) > 1.5 * FAR:
@@ -160,9 +217,9 @@ def newton_ascent(
         step[:p] = np.clip(step[:p], -3, 3)
         step[p] = np.clip(step[p], -0.8 * tau, 1.5 * tau + 0.2)
         for _ in range(30):
-            trial = beta + step[:p], tau + step[p]
-            trial = trial[0], (0.0 if trial[1] < TAU_SMALL else min(trial[1], TAU_LARGEST))
-            seen = look(*trial)
+            new_tau = float(tau + step[p])
+            trial = beta + step[:p], (0.0 if new_tau < TAU_SMALL else min(new_tau, TAU_LARGEST))
+            seen = yield from look(*trial)
             if seen.ll.sum() >= ll - 1e-11:
                 break
             step /= 4
@@ -171,7 +228,7 @@ def newton_ascent(
         if size < 1e-9 * (1 + tau):
             if tau == 0 and point.h_tt.sum() > 1e-8 * -point.h_bb.sum():
                 tau = 0.3  # tau = 0 is a minimum: leave it
-                point = look(beta, tau)
+                point = yield from look(beta, tau)
                 ll = -np.inf
                 continue
             return ll, beta, tau, point, True

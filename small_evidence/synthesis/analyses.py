@@ -18,7 +18,13 @@ from small_evidence.extraction.overlap import assumed, exchanged, overlap_candid
 from small_evidence.extraction.schema import ALL, numbers
 from small_evidence.pooling import pool_many
 from small_evidence.pooling.direction import direction
-from small_evidence.pooling.heterogeneity import STUDIES_PER_COEFFICIENT, meta_regression, small_study_test, subgroups
+from small_evidence.pooling.heterogeneity import (
+    STUDIES_PER_COEFFICIENT,
+    meta_regression,
+    small_study_test,
+    subgroups,
+    subgroups_of_many,
+)
 from small_evidence.pooling.prediction import NEXT_PATIENTS, predict
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION, RECORD, TEXT_COLUMNS
@@ -319,14 +325,12 @@ def heterogeneity(review: Review) -> pd.DataFrame:
         design=entered["study_id"].map(facts["design"]), level_of_evidence=entered["study_id"].map(facts["level"])
     )
     pooled = entered[entered["analysis"].isin(_enough(entered, review.policy))]
+    by_factor = {factor: _by_factor(pooled, column, review.conf_level) for factor, column in FACTORS.items()}
     parts = []
     for analysis, group in pooled.groupby("analysis", sort=False):
-        for factor, column in FACTORS.items():
-            known = group[group[column].notna() & (group[column] != "")]
-            if known[column].nunique() < 2:
-                continue
-            found = subgroups(known, column, conf_level=review.conf_level).rename(columns={column: "subgroup"})
-            parts.append(found.assign(analysis=analysis, factor=factor, test_note=found["test_code"]))
+        for factor, of_analyses in by_factor.items():
+            if analysis in of_analyses:
+                parts.append(of_analyses[analysis].assign(analysis=analysis, factor=factor))
         test = small_study_test(group, conf_level=review.conf_level).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
         parts.append(test.assign(analysis=analysis, factor=SMALL_STUDIES, test_note=test["reason"]))
         for name, values in review.covariates.items():
@@ -338,6 +342,19 @@ def heterogeneity(review: Review) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame(columns=columns)
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+
+def _by_factor(pooled: pd.DataFrame, column: str, conf_level: float) -> dict[Any, pd.DataFrame]:
+    """Subgroups by a column, of each analysis in which it has several values."""
+    known = pooled[pooled[column].notna() & (pooled[column] != "")]
+    groups = {
+        analysis: arms
+        for analysis, arms in known.groupby("analysis", sort=False)
+        if (arms[column] != arms[column].iloc[0]).any()
+    }
+    found = subgroups_of_many(list(groups.values()), column, conf_level)
+    named = [one.rename(columns={column: "subgroup"}).assign(test_note=one["test_code"]) for one in found]
+    return dict(zip(groups, named, strict=True))
 
 
 def _by_covariate(arms: pd.DataFrame, conf_level: float) -> pd.DataFrame:
