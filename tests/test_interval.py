@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import comb, expit, logit
+from scipy.special import expit, logit
 from scipy.stats import t
 
 from small_evidence.pooling import pool_many, pool_responses
 from small_evidence.pooling.glmm import student_likelihood_ratio
 from small_evidence.pooling.likelihood import UNIT_TAU2
-from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import MEAN_CODES
 
@@ -194,83 +193,3 @@ def test_contains_the_exact_interval_where_tau2_is_zero(arms):
     if found.status == "tau2_zero":
         assert found.ci_lb <= exact[0]
         assert found.ci_ub >= exact[1]
-
-
-@settings(max_examples=40, deadline=None)
-@given(arms)
-def test_prediction_contains_the_interval_and_says_something(arms):
-    xi, ni = np.array(arms).T
-    found = pool_responses(xi, ni)
-    if not np.isnan(found.pi_lb):
-        assert len(arms) >= 3
-        assert found.pi_lb <= found.ci_lb
-        assert found.pi_ub >= found.ci_ub
-        assert found.pi_ub - found.pi_lb < 0.9991
-
-
-@pytest.mark.parametrize(
-    ("xi", "ni"), [([7, 0, 7, 6, 4], [9, 3, 9, 11, 7]), ([7, 0, 7, 1, 10, 0], [14, 3, 14, 3, 18, 5])]
-)
-def test_prediction_is_wider_than_the_interval(xi, ni):
-    found = pool_responses(xi, ni)
-    assert found.pi_lb < found.ci_lb
-    assert found.pi_ub > found.ci_ub
-
-
-def test_next_patients_by_brute_force():
-    """Sums over a plain grid of b and tau; the nested normal approximation of b given tau is off by 0.01 at most."""
-    xi, ni, m = np.array([3.0, 4, 9, 5]), np.array([12.0, 4, 17, 8]), 6
-    coming = predict(xi, ni, m=m, threshold=0.6)
-    effect = np.linspace(-12, 12, 961)
-    binomial = expit(effect) ** xi[:, None] * expit(-effect) ** (ni - xi)[:, None]
-    patients = comb(m, np.arange(m + 1))[:, None] * expit(effect) ** np.arange(m + 1)[:, None]
-    patients = patients * expit(-effect) ** (m - np.arange(m + 1))[:, None]
-    total, pmf, above = 0.0, np.zeros(m + 1), 0.0
-    for tau in np.linspace(0.05, 7, 100):
-        density = np.exp(-((effect - np.linspace(-6, 6, 121)[:, None]) ** 2) / (2 * tau**2))
-        density /= density.sum(1, keepdims=True)
-        mass = np.prod(density @ binomial.T, axis=1) * np.exp(-(tau**2) / (2 * UNIT_TAU2))
-        total += mass.sum()
-        pmf += mass @ (density @ patients.T)
-        above += mass @ density[:, effect > np.log(0.6 / 0.4)].sum(1)
-    assert coming.pmf.sum() == pytest.approx(1, abs=1e-9)
-    assert coming.pmf == pytest.approx(pmf / total, abs=0.01)
-    assert coming.above == pytest.approx(above / total, abs=0.01)
-    mirrored = predict(ni - xi, ni, m=m, threshold=0.4)
-    assert mirrored.pmf[::-1] == pytest.approx(coming.pmf, abs=1e-9)
-    assert mirrored.above == pytest.approx(1 - coming.above, abs=1e-9)
-    with pytest.raises(ValueError, match=r"^7 of 7 in 2 studies"):
-        predict([3, 4], [3, 4])
-
-
-@pytest.mark.parametrize(
-    ("counts", "options", "words"),
-    [
-        (([3, 9], [12, 8]), {}, "more responders than patients: arm 2 of 2"),
-        (([3, np.nan], [12, 8]), {}, "responders must be a number: arm 2 of 2"),
-        (([3, 4.5], [12, 8]), {}, "responders must be whole"),
-        (([3, -1], [12, 8]), {}, "responders must not be negative"),
-        (([3, 4, 5], [12, 8]), {}, "3 numbers of responders but 2 of patients"),
-        (([3, 0], [12, 0]), {}, "3 of 12 in 1 study: two studies"),
-        (([3, 4], [12, 8]), {"m": 0}, "m must be a whole number"),
-        (([3, 4], [12, 8]), {"m": 2.5}, "m must be a whole number"),
-        (([3, 4], [12, 8]), {"threshold": 1}, "threshold must lie between 0 and 1"),
-        (([3, 4], [12, 8]), {"conf_level": 95}, "conf_level must lie between 0 and 1"),
-    ],
-)
-def test_what_cannot_be_predicted_is_named(counts, options, words):
-    with pytest.raises(ValueError, match=words):
-        predict(*counts, **options)
-
-
-def test_many_next_patients_respond_as_often_as_the_further_study():
-    xi, ni = [3, 4, 9, 5], [12, 4, 17, 8]
-    few, many = predict(xi, ni, m=1), predict(xi, ni, m=1100)
-    assert many.pmf.sum() == pytest.approx(1, abs=1e-9)
-    assert many.pmf @ np.arange(1101) / 1100 == pytest.approx(few.pmf[1], abs=1e-9)  # the mean proportion
-    # half a patient is a two-thousandth, and the chance spread of 1100 patients blurs the density a little more
-    assert many.pmf[551:].sum() + many.pmf[550] / 2 == pytest.approx(many.above, abs=0.002)
-
-
-def test_an_empty_arm_changes_no_prediction():
-    assert predict([3, 4, 0], [12, 8, 0]).pmf == pytest.approx(predict([3, 4], [12, 8]).pmf, abs=1e-12)

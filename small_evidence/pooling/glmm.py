@@ -17,7 +17,7 @@ from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
 from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, mean_proportion
 from small_evidence.pooling.maximum import Maximum, maximise
 from small_evidence.pooling.methods import METHODS
-from small_evidence.pooling.prediction import posterior_mixture, standard_deviation_of_tau, study_limits
+from small_evidence.pooling.prediction import further_study, standard_deviation_of_tau, study_limits
 from small_evidence.pooling.profile import profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
@@ -190,7 +190,9 @@ def _fill_predictions(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, 
     out["mean_ci_lb"][row] = np.minimum(expit(lb), out["mean_proportion"][row])
     out["mean_ci_ub"][row] = np.maximum(expit(ub), out["mean_proportion"][row])
     row = row[k >= MIN_K_PREDICTION]
-    mixture = posterior_mixture(arms, row, held.tau[row], standard_deviation_of_tau(held.take(row)))
+    if row.size == 0:
+        return
+    mixture = further_study(arms, row, held.tau[row], standard_deviation_of_tau(held.take(row)))
     lb, ub = study_limits(mixture, conf_level)
     out["pi_lb"][row], out["pi_ub"][row] = expit(lb), expit(ub)
 

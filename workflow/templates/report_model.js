@@ -9,7 +9,15 @@ const model = (() => {
   const TAU_LARGEST = 1000;
   const TAU_LARGE = 100;
   const B_LARGE = 40;
-  const NODES = 24; // of tau in a prediction
+  // Of a prediction: nodes of tau and how far they reach, places where the density of b is evaluated and interpolated.
+  const NODES = 16;
+  const TAU_REACH = 6;
+  const PLACE = 4;
+  const STEP = 0.2;
+  const FINE = Array.from({ length: 101 }, (_, i) => (i - 50) * STEP);
+  const SMOOTH = 0.3 * STEP;
+  const LEAST_WEIGHT = 1e-9;
+  const TAU_MOST = 4 * Math.sqrt(UNIT_TAU2);
   const MIN_K_PREDICTION = 3;
   const VACUOUS = 0.999; // a wider prediction interval is not given
 
@@ -437,35 +445,90 @@ const model = (() => {
 
   // Prediction --------------------------------------------------------------------------------------------------
 
-  // Normal densities of b, one for each tau on a grid, with their weights.
-  function posteriorMixture(arms, held) {
+  // Gauss-Legendre nodes and weights on [-1, 1], by Newton's steps on the polynomial.
+  function gaussLegendre(size) {
+    return Array.from({ length: size }, (_, i) => {
+      let x = Math.cos((Math.PI * (i + 0.75)) / (size + 0.5));
+      let slope;
+      for (let step = 0; step < 20; step++) {
+        let [before, here] = [1, x];
+        for (let n = 2; n <= size; n++) [before, here] = [here, ((2 * n - 1) * x * here - (n - 1) * before) / n];
+        slope = (size * (x * here - before)) / (x * x - 1);
+        x -= here / slope;
+      }
+      return { x, weight: 2 / ((1 - x * x) * slope ** 2) };
+    });
+  }
+
+  const LEGENDRE = gaussLegendre(NODES);
+
+  // A place within half a standard deviation of the most likely b, and the derivatives there.
+  function nearTheMaximum(arms, tau) {
+    let b = weightedCentre(arms, tau);
+    let at = evaluate(arms, b, tau);
+    for (let step = 0; step < 50 && at.gb ** 2 > -0.25 * at.hbb; step++) {
+      b += clip(-at.gb / at.hbb, -2 - tau, 2 + tau);
+      at = evaluate(arms, b, tau);
+    }
+    return { b, at };
+  }
+
+  // Log-density u standard deviations from the middle, by quintic polynomials between three places and straight lines beyond.
+  function logDensityBetween(known, u) {
+    const last = known.length - 1;
+    if (u <= -PLACE) return known[0].value + known[0].slope * (u + PLACE);
+    if (u >= PLACE) return known[last].value + known[last].slope * (u - PLACE);
+    const [from, to] = u < 0 ? [known[0], known[1]] : [known[1], known[2]];
+    const t = u < 0 ? (u + PLACE) / PLACE : u / PLACE;
+    const s = 1 - t;
+    const part = (one, sign, x, rest) =>
+      x ** 3 *
+      (one.value * (1 + 3 * rest + 6 * rest ** 2) +
+        sign * one.slope * PLACE * rest * (1 + 3 * rest) +
+        (one.curvature * PLACE ** 2 * rest ** 2) / 2);
+    return part(from, 1, s, t) + part(to, -1, t, s);
+  }
+
+  // Normal densities of the logit of a further study with their weights: for each tau on a grid that is dense around
+  // its maximum, the density of b in small pieces.
+  function furtherStudy(arms, held) {
     const { point } = held;
     const ridge = held.tau > 0 ? point.hbt ** 2 / point.hbb : 0;
     const seTau = 1 / Math.sqrt(Math.max(ridge - point.htt, 1 / UNIT_TAU2));
-    const low = Math.max(held.tau - 6 * seTau, 0);
-    const high = Math.min(Math.max(held.tau + 6 * seTau, 4 * seTau), 4 * Math.sqrt(UNIT_TAU2));
-    const parts = Array.from({ length: NODES }, (_, i) => {
-      const tau = low + ((high - low) * (i + 0.5)) / NODES;
-      let b = weightedCentre(arms, tau);
-      let at;
-      for (let step = 0; step < 2; step++) {
-        at = evaluate(arms, b, tau);
-        b += clip(-at.gb / at.hbb, -2 - tau, 2 + tau);
-      }
-      const variance = -1 / at.hbb;
-      const height = at.ll - (0.5 * at.gb ** 2) / at.hbb + 0.5 * Math.log(variance) - tau ** 2 / (2 * UNIT_TAU2);
-      return { b, variance, tau, height };
+    const most = Math.min(TAU_MOST - held.tau, TAU_REACH * seTau * 10 ** (6 / (arms.x.length - 1)));
+    const low = Math.asinh(-held.tau / seTau);
+    const high = Math.asinh(most / seTau);
+    const parts = LEGENDRE.flatMap((node) => {
+      const v = (low + high + (high - low) * node.x) / 2;
+      const tau = Math.max(held.tau + seTau * Math.sinh(v), 0);
+      const { b, at } = nearTheMaximum(arms, tau);
+      const unit = Math.sqrt(-1 / at.hbb);
+      const known = [-PLACE, 0, PLACE]
+        .map((u) => (u === 0 ? at : evaluate(arms, b + u * unit, tau)))
+        .map(({ ll, gb, hbb }) => ({ value: ll, slope: gb * unit, curvature: hbb * unit ** 2 }));
+      const sd = Math.hypot(tau, SMOOTH * unit);
+      const width = node.weight * Math.cosh(v) * unit;
+      return FINE.map((u) => {
+        const height = logDensityBetween(known, u) - tau ** 2 / (2 * UNIT_TAU2);
+        return { mean: b + u * unit, sd, width, height };
+      });
     });
     const top = Math.max(...parts.map(({ height }) => height));
-    const total = sum(parts.map(({ height }) => Math.exp(height - top)));
-    return parts.map((part) => ({ ...part, weight: Math.exp(part.height - top) / total }));
+    const shares = parts.map(({ height, width }) => width * Math.exp(height - top));
+    const total = sum(shares);
+    const kept = parts
+      .map(({ mean, sd }, i) => ({ mean, sd, weight: shares[i] / total }))
+      .filter(({ weight }) => weight >= LEAST_WEIGHT);
+    const left = sum(kept.map(({ weight }) => weight));
+    return kept.map((part) => ({ ...part, weight: part.weight / left }));
   }
 
-  function mixtureLimits(parts, level) {
+  // Limits of the proportion of a further study.
+  function studyLimits(parts, level) {
     const low = Math.min(...parts.map(({ mean, sd }) => mean - 9 * sd));
     const high = Math.max(...parts.map(({ mean, sd }) => mean + 9 * sd));
     const below = (value) => sum(parts.map(({ mean, sd, weight }) => weight * normal((value - mean) / sd)));
-    return [(1 - level) / 2, (1 + level) / 2].map((share) => bisect((value) => below(value) - share, low, high));
+    return [(1 - level) / 2, (1 + level) / 2].map((share) => expit(bisect((value) => below(value) - share, low, high)));
   }
 
   // Mean of expit(b + tau u) over the standard normal u.
@@ -477,11 +540,6 @@ const model = (() => {
     const b = logit(meanProportion(held.b, held.tau));
     const top = { b, tau: held.tau, point: { ...evaluate(arms, b, held.tau), ll: held.point.ll } };
     return [-1, 1].map((side) => expit(profileLimit(arms, side, top, critical)));
-  }
-
-  function studyLimits(mixture, level) {
-    const parts = mixture.map(({ b, variance, tau, weight }) => ({ mean: b, sd: Math.sqrt(variance + tau ** 2), weight }));
-    return mixtureLimits(parts, level).map(expit);
   }
 
   // All of it ---------------------------------------------------------------------------------------------------
@@ -537,7 +595,7 @@ const model = (() => {
       result.meanLower = Math.min(meanLower, result.mean);
       result.meanUpper = Math.max(meanUpper, result.mean);
       if (k >= MIN_K_PREDICTION) {
-        [result.predictedLower, result.predictedUpper] = studyLimits(posteriorMixture(arms, held), level);
+        [result.predictedLower, result.predictedUpper] = studyLimits(furtherStudy(arms, held), level);
       }
     }
     if (result.tau2 === 0) {
