@@ -41,6 +41,7 @@ CANDIDATES = {
 }
 LOW, LEAST, HIGH = 93.0, 92.0, 97.5  # asked of the default: LOW in the first grid, LEAST in the wide one
 SIZES = {"2-5": (2, 5), "5-12": (5, 12), "10-30": (10, 30), "20-200": (20, 200)}  # patients, each as likely
+LARGE_SIZES = {"1000-10000": (1000, 10_000)}
 FEW = "mean 8"  # negative binomial, at least 3
 HARDEST = 12  # cells that are shown; those of the wide grid are simulated again
 MANY_STUDIES = 20  # so many studies cost more, and are simulated less often
@@ -50,7 +51,7 @@ class Cell(NamedTuple):
     """One simulated situation."""
 
     k: int  # studies
-    n: str  # FEW or a key of SIZES
+    n: str  # FEW or a key of SIZES or LARGE_SIZES
     p: float  # proportion of the median study
     tau: float  # standard deviation of the studies' log odds
     effects: str = "normal"  # a key of EFFECTS
@@ -66,6 +67,7 @@ def grid(k: tuple, n: tuple, p: tuple, tau: tuple, effects: tuple = ("normal",))
 
 FIRST_GRID = grid((3, 5, 8, 15), (FEW,), (0.5, 0.8, 0.95), (0, 0.6, 1.2))
 WIDE_GRID = grid((2, 4, 6, 10, 20, 40), tuple(SIZES), (0.5, 0.7, 0.9, 0.95, 0.98), (0, 0.3, 0.6, 1, 1.5, 2))
+LARGE_GRID = grid((3, 5, 10), tuple(LARGE_SIZES), (0.5, 0.9), (0.05, 0.5, 1.5))
 OTHER_EFFECTS = ("skewed", "t3", "bimodal", "size")
 OTHER_GRID = grid((3, 5, 10, 20), (FEW,), (0.5, 0.8, 0.95), (0.6, 1.2), OTHER_EFFECTS)
 
@@ -97,7 +99,7 @@ EFFECTS = {"normal": normal, "skewed": skewed, "t3": t3, "bimodal": bimodal, "si
 def draw_sizes(rng: np.random.Generator, size: int, n: str) -> np.ndarray:
     """Patients of `size` studies."""
     if n != FEW:
-        low, high = SIZES[n]
+        low, high = (SIZES | LARGE_SIZES)[n]
         return rng.integers(low, high + 1, size)
     drawn = rng.negative_binomial(3, 3 / 11, 3 * size + 100)
     return drawn[drawn >= 3][:size]
@@ -275,6 +277,13 @@ def mean_and_prediction(repeats: int) -> str:
     return markdown(pd.DataFrame(rows))
 
 
+def large_studies(repeats: int) -> str:
+    """k 3, 5, 10; n uniform on 1,000 to 10,000; p 0.5, 0.9; tau 0.05, 0.5, 1.5."""
+    found = simulated(LARGE_GRID, repeats, prediction=True)
+    worst = f"{LARGE_GRID[found['further'].argmin()]} ({found['further'].min():.1f})"
+    return markdown(pd.DataFrame([summarise_others(found) | {"worst cell of the prediction": worst}]))
+
+
 def all_methods(repeats: int) -> str:
     """First grid. Beta-binomial and arcsine intervals are of a mean, so part of what they miss is that they answer
     another question."""
@@ -288,6 +297,7 @@ SECTIONS = {  # heading, what makes it, analyses a cell
     "many": ("Wide grid, 20 and 40 studies", many_studies, 200),
     "other": ("Other effects than normal ones", other_effects, 400),
     "mean": ("Intervals of the mean study's proportion and of a further study's", mean_and_prediction, 120),
+    "large": ("The same after few large studies", large_studies, 400),
     "methods": ("All intervals in the first grid", all_methods, 50),
 }
 HEADING = """# Coverage of the intervals

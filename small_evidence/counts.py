@@ -134,7 +134,7 @@ def pool(
     >>> pool([3, 4, 9, 5], [12, 4, 17, 8])
     Pooled proportion
      studies       x/n (%) pooled % [95% CI] 95% prediction tau2 status
-           4 21/41 (51.2%) 54.8 [18.8, 93.3]    2.9 to 99.2 0.46     ok
+           4 21/41 (51.2%) 54.8 [18.8, 93.3]    2.7 to 99.3 0.46     ok
     """
     groups = [by] if isinstance(by, str) else list(by)
     arms = arms_of(data, n, label, x=x, more=groups)

@@ -1,13 +1,13 @@
 """Prediction in the binomial-normal model: a further study, and its next patients.
 
 What the studies leave open about b and tau is averaged over: tau has the half-normal density that also penalises the
-default interval, b none (a flat one). No sampling: nodes of tau, and for each the log-density of b, which is concave,
-from its value, slope and curvature at five places.
+default interval, b none (a flat one). No sampling: tau has nodes, and for each the log-density of b, which is concave,
+is interpolated between its values, slopes and curvatures at three places.
 
-With few large studies the density of tau has a sharp peak and falls away from it only like a power of tau. The nodes are
-dense around the maximum and spread out from there like an exponential function, up to the end of the half-normal
-density. With few non-responders that of b is skewed and falls on one side only like an exponential function; a normal
-one in its place (nested Laplace, Rue et al. 2009) would move a limit by up to ten points in a hundred.
+With few large studies the density of tau has a sharp peak and falls away from it only like a power of tau. The nodes
+are dense around the maximum and spread out from there like an exponential function, up to the end of the half-normal
+density. With few non-responders the density of b is skewed and falls on one side only like an exponential function; a
+normal one in its place (nested Laplace, Rue et al. 2009) would move a limit by up to ten points in a hundred.
 
 References
 ----------
@@ -51,7 +51,7 @@ def nodes_of_tau(tau_hat: np.ndarray, se_tau: np.ndarray, k: np.ndarray) -> tupl
     """Nodes of tau and the width that each stands for; arrays (a, NODES).
 
     tau is tau_hat + se_tau sinh(v), with Gauss-Legendre nodes in v. Far above its maximum the density falls at least
-    like tau to the power 1 - k; the nodes end where that has made it 1e-6 of what it is REACH standard deviations above.
+    like tau to the power 1 - k; the nodes end where that makes it 1e-6 of what it is REACH standard deviations above.
     """
     most = np.minimum(TAU_MOST - tau_hat, REACH * se_tau * 10 ** (6 / (k - 1)))
     low, high = np.arcsinh(-tau_hat / se_tau), np.arcsinh(most / se_tau)
@@ -120,7 +120,8 @@ def log_density_between(known: np.ndarray) -> np.ndarray:
     inside = np.abs(FINE) <= PLACES[-1]
     out = np.empty((FINE.size, known.shape[2]))
     out[inside] = BPoly.from_derivatives(PLACES, known)(FINE[inside])
-    for end, beyond in ((0, FINE < PLACES[0]), (-1, FINE > PLACES[-1])):
+    for end, side in ((0, -1), (-1, 1)):
+        beyond = side * FINE > side * PLACES[end]
         out[beyond] = known[end, 0] + known[end, 1] * (FINE[beyond] - PLACES[end])[:, None]
     return out
 
