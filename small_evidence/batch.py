@@ -27,13 +27,12 @@ from small_evidence.review import (
     PROCESSED,
     RESULTS,
     Review,
-    read_json,
     read_result,
     save_csv,
-    save_json,
     save_results,
     save_tables,
 )
+from small_evidence.saving import read_json, save_json
 from small_evidence.standards import standards_of
 from small_evidence.synthesis.analyses import grade_and_pool
 

@@ -7,9 +7,7 @@ is a function of it. What a row is called and which rows belong to an analysis i
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -20,7 +18,6 @@ from typing import Any
 import pandas as pd
 
 from small_evidence import ReviewError
-from small_evidence.alone import join_run
 from small_evidence.config import complete_config, read_config, with_present_keys
 from small_evidence.extraction.defaults import review_outcomes
 from small_evidence.extraction.schema import (
@@ -510,12 +507,6 @@ def _as_numbers(column: pd.Series) -> pd.Series:
         return column
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
-    """What `save_json` wrote."""
-    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    return record
-
-
 def _read_text(path: str | Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
     frame.columns = frame.columns.map(_unguard)
@@ -565,12 +556,6 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     return bytes(safe.to_csv(index=False, lineterminator="\n").encode("utf-8"))
 
 
-def save_json(record: Mapping[str, Any], path: str | Path) -> None:
-    """Write plain values as JSON, keys in order."""
-    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    save_bytes(text.encode("utf-8"), path)
-
-
 def _guard(value: Any) -> Any:
     is_formula = isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value)
     return "'" + value if is_formula else value
@@ -579,14 +564,3 @@ def _guard(value: Any) -> Any:
 def _unguard(value: Any) -> Any:
     is_guarded = isinstance(value, str) and value.startswith("'") and _FORMULA.match(value)
     return value[1:] if is_guarded else value
-
-
-def begin_step(log: str | Path) -> None:
-    """Send what this process prints of errors to a log; of an error that people can correct, only its own words."""
-    join_run()
-    with Path(log).open("w", encoding="utf-8") as stream:
-        os.dup2(stream.fileno(), sys.stderr.fileno())
-    print_all = sys.excepthook
-    sys.excepthook = lambda kind, error, trace: (
-        print(error, file=sys.stderr) if isinstance(error, ReviewError) else print_all(kind, error, trace)
-    )

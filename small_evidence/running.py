@@ -56,11 +56,13 @@ def _find_cache() -> None:
 def _execute(snakefile: Path, targets: Sequence[str], cores: int) -> bool:
     """Run a Snakefile, which shows what it does (screen.py); whether all was made."""
     from snakemake.api import SnakemakeApi  # type: ignore[import-untyped]  # has no types
+    from snakemake.scheduling.greedy import SchedulerSettings  # type: ignore[import-untyped]  # has no types
     from snakemake.settings.enums import Quietness  # type: ignore[import-untyped]  # has no types
     from snakemake.settings.types import (  # type: ignore[import-untyped]  # has no types
         DAGSettings,
         OutputSettings,
         ResourceSettings,
+        SchedulingSettings,
     )
 
     from small_evidence.keeping import AnotherRunError
@@ -68,7 +70,10 @@ def _execute(snakefile: Path, targets: Sequence[str], cores: int) -> bool:
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, nocolor=True)) as api:
         try:
             workflow: Any = api.workflow(resource_settings=ResourceSettings(cores=cores), snakefile=snakefile)
-            workflow.dag(DAGSettings(targets=frozenset(targets))).execute_workflow()
+            workflow.dag(DAGSettings(targets=frozenset(targets))).execute_workflow(
+                scheduling_settings=SchedulingSettings(scheduler="greedy"),
+                scheduler_settings=SchedulerSettings(),
+            )
         except AnotherRunError as error:
             raise ReviewError(str(error)) from None
         except Exception as error:  # whatever it is, Snakemake has the words for it

@@ -7,11 +7,13 @@ nothing.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 # By path, the file that will take its place; None for a file that will be deleted.
 _PENDING: ContextVar[dict[Path, Path | None] | None] = ContextVar("pending", default=None)
@@ -21,6 +23,18 @@ def save_bytes(content: bytes, path: str | Path) -> None:
     """Write a file so that whoever reads it meanwhile sees the old content or the new, never a part."""
     with beside(Path(path)) as place:
         place.write_bytes(content)
+
+
+def save_json(record: Mapping[str, Any], path: str | Path) -> None:
+    """Write plain values as JSON, keys in order."""
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    save_bytes(text.encode("utf-8"), path)
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """What `save_json` wrote."""
+    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return record
 
 
 @contextmanager

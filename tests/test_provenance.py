@@ -6,7 +6,7 @@ from small_evidence import ReviewError
 from small_evidence.extraction.checks import refuse_changed
 from small_evidence.places import contents
 from small_evidence.release.provenance import provenance
-from small_evidence.review import save_json
+from small_evidence.saving import save_json
 
 
 def test_same_inputs_give_the_same_record(tmp_path):

@@ -1,7 +1,8 @@
 from small_evidence.extraction.checks import check_review, refuse_changed
 from small_evidence.extraction.retractions import retracted_reports
-from small_evidence.review import begin_step, save_csv, save_json, save_tables
-from small_evidence.saving import at_once
+from small_evidence.review import save_csv, save_tables
+from small_evidence.saving import at_once, save_json
+from small_evidence.step import begin_step
 from small_evidence.wording import counted
 
 begin_step(snakemake.log[0])

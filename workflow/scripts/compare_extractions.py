@@ -1,7 +1,8 @@
 from small_evidence.extraction.agreement import differences_note, save_disagreements
 from small_evidence.extraction.checks import compare_extractions
-from small_evidence.review import begin_step, save_csv
+from small_evidence.review import save_csv
 from small_evidence.saving import at_once
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 agreement, disagreements = compare_extractions(

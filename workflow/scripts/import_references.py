@@ -1,6 +1,7 @@
 from small_evidence.extraction.bibliography import import_proposals
 from small_evidence.extraction.reference_files import reference_files
-from small_evidence.review import begin_step, read_processed, save_csv
+from small_evidence.review import read_processed, save_csv
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 studies = read_processed(snakemake.input.studies)

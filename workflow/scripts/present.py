@@ -2,7 +2,9 @@ from small_evidence.extraction.checks import read_places
 from small_evidence.release.changes import release_of
 from small_evidence.release.provenance import provenance
 from small_evidence.release.publish import publish
-from small_evidence.review import begin_step, read_json, read_release, read_review
+from small_evidence.review import read_release, read_review
+from small_evidence.saving import read_json
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 publish(

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from small_evidence.release.site import save_site
-from small_evidence.review import begin_step
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 save_site(

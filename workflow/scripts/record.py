@@ -1,5 +1,6 @@
 from small_evidence.release.provenance import provenance
-from small_evidence.review import begin_step, read_json, save_json
+from small_evidence.saving import read_json, save_json
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 inputs = [*snakemake.input.standards, *snakemake.input.library]

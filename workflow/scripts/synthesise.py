@@ -1,4 +1,5 @@
-from small_evidence.review import begin_step, read_review, save_results
+from small_evidence.review import read_review, save_results
+from small_evidence.step import begin_step
 from small_evidence.synthesis.analyses import synthesise
 
 begin_step(snakemake.log[0])

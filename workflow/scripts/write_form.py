@@ -2,7 +2,7 @@ from pathlib import Path
 
 from small_evidence.extraction.checks import read_tables
 from small_evidence.extraction.forms import save_form
-from small_evidence.review import begin_step
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 instruments = [Path(path).stem for path in snakemake.input.instruments]

@@ -1,6 +1,7 @@
 from small_evidence.extraction.bibliography import bibtex, csl_json, ris, save_text
-from small_evidence.review import begin_step, read_processed
+from small_evidence.review import read_processed
 from small_evidence.saving import at_once
+from small_evidence.step import begin_step
 
 begin_step(snakemake.log[0])
 studies = read_processed(snakemake.input.studies)
