@@ -364,6 +364,14 @@ class Review:
         return MappingProxyType({row["response_id"]: row for row in self._records("responses")})
 
     @cached_property
+    def judgements(self) -> Mapping[str, frozenset[str]]:
+        """Overall judgements of risk of bias by study, one an appraisal."""
+        found: dict[str, set[str]] = {}
+        for row in self._records("appraisal"):
+            found.setdefault(row["study_id"], set()).add(row["overall"])
+        return MappingProxyType({study: frozenset(words) for study, words in found.items()})
+
+    @cached_property
     def study_grades(self) -> Mapping[str, Mapping[str, Any]]:
         """Rows of `study_levels` by study."""
         return MappingProxyType({row["study_id"]: row for row in self._records("study_levels")})

@@ -131,8 +131,7 @@ def propose(analysis: Analysis, review: Review) -> dict[str, tuple[str, list[Gro
 
 def _risk_of_bias(analysis: Analysis, review: Review) -> list[Ground]:
     arms = analysis.entered
-    judged = review["appraisal"].groupby("study_id")["overall"].agg(set)
-    overall = arms["study_id"].map(judged).map(lambda words: words if isinstance(words, set) else set())
+    overall = arms["study_id"].map(lambda study: review.judgements.get(study, frozenset()))
     patients = arms["n"] / arms["n"].sum()
 
     def share(held: pd.Series) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from small_evidence.pooling import pool_many, pool_responses
+from small_evidence.pooling import pool_many
 from small_evidence.pooling.sensitivity import pool_scenarios
 
 MIN_ARM_SIZES = (1, 3, 5, 10)
@@ -155,16 +155,17 @@ def unpublished_needed(
     xi, ni = np.asarray(xi, float), np.asarray(ni, float)
     if options["method"] == "crude":  # only the sums count: one arm will do
         xi, ni = xi.sum(keepdims=True), ni.sum(keepdims=True)
-    published = pool_responses(xi, ni, **options)["estimate"]
+    # every interval has the same estimate beside it, and this one is had for nothing
+    quick = {"interval": "wald_z"} if options["method"] == "glmm" else {}
+    counts = pd.DataFrame({"responders": xi, "n": ni})
+    published = pool_many(counts, prediction=False, homogeneity=False, **options | quick)["estimate"][0]
     if not np.isfinite(published):
         return UnpublishedNeeded(np.nan, None, np.nan, "no_result")
     if published == threshold:
         return UnpublishedNeeded(0.0, None, float(published), "on_the_line")
     above = bool(published > threshold)
     column = "estimate" if of == "estimate" else ("ci_lb" if above else "ci_ub")
-
-    # every interval has the same estimate beside it, and this one is had for nothing
-    cheap = {"interval": "wald_z"} if of == "estimate" and options["method"] == "glmm" else {}
+    cheap = quick if of == "estimate" else {}
 
     def results_with(numbers: Sequence[int]) -> np.ndarray:
         """The result with each of these numbers of further patients, in one call."""
