@@ -19,7 +19,7 @@ examples: .venv/ready
 wheel-test: .venv/ready
 	WHEEL_TEST=1 $(BIN)/pytest -n0 tests/test_packaging.py
 
-# Random inputs, new at each run, counted: `make fuzz FUZZ_EXAMPLES=1600` tries 100,000.
+# Random inputs, new at each run, counted: `make fuzz FUZZ_EXAMPLES=920` tries 100,000.
 FUZZ_EXAMPLES ?= 100
 fuzz: .venv/ready
 	@rm -f $(RECORDS)/fuzz.csv
@@ -38,7 +38,7 @@ faults: .venv/ready
 
 # Changes of the library in one place at a time, each tried against the tests that run it; what those are is measured once,
 # in half an hour. Survivors are tried again after new tests with: make mutations MUTATE="--again --measure tests/test_x.py"
-MUTATIONS ?= 240
+MUTATIONS ?= 250
 MUTATE ?=
 mutations: .venv/ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python 'coverage>=7.10,<8'

@@ -1,12 +1,14 @@
 """What Snakemake notes about a review, so that results stay until new ones are whole and a killed run resumes.
 
 Snakemake by itself puts results back after a failed step by copying, which cuts each file to nothing first and fails on
-a full disk; it then notes the failed step as done; after a kill it wants options that a reviewer does not know; and it
-stops at a file that is dated in the future, as every file is after the clock was set back.
+a full disk; it then notes the failed step as done; after a kill it wants options that a reviewer does not know; it
+stops at a file that is dated in the future, as every file is after the clock was set back; and asked to end (SIGTERM)
+while it notes a step as done, it waits for itself for ever.
 """
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ import snakemake.dag  # type: ignore[import-untyped]  # has no types
 import snakemake.workflow  # type: ignore[import-untyped]  # has no types
 from snakemake.exceptions import WorkflowError  # type: ignore[import-untyped]  # has no types
 from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # has no types
+from snakemake.scheduling.job_scheduler import JobScheduler  # type: ignore[import-untyped]  # has no types
 
 from small_evidence.alone import alone
 from small_evidence.made import changed_by_hand
@@ -24,6 +27,7 @@ from small_evidence.places import DOCUMENT_LIST, FIGURE_LIST
 from small_evidence.saving import clear_unfinished
 
 WRITTEN = (Path("results"), Path("data"))
+EXIT_GRACEFULLY = JobScheduler.exit_gracefully
 NAMED = 5  # files named one by one
 
 
@@ -110,7 +114,13 @@ def keep_results() -> None:
     """Let Snakemake make its notes as above from now on."""
     snakemake.workflow.FilePersistence = Keeping
     snakemake.dag.DAG.check_output_mtime = _take_any_time
+    JobScheduler.exit_gracefully = _stop
 
 
 async def _take_any_time(dag: Any, job: Any, outputs: Any) -> None:
     """Outputs may be older than inputs: the notes have the hashes of the inputs, by which the next run decides."""
+
+
+def _stop(scheduler: Any, *_: object) -> None:
+    """Take a signal to end. A thread waits for the lock of the scheduler, which the interrupted code may hold."""
+    _thread.start_new_thread(EXIT_GRACEFULLY, (scheduler,))

@@ -2,8 +2,8 @@
 
 Each mutation changes one comparison, boundary, constant, operator or condition, or drops one statement. It is made in a
 copy of the project. One run of the tests there notes which lines of the library each test runs and how long it takes; a
-mutation is tried against the tests that run its line, then against others that run its file, the quickest first, as
-many as fit into BUDGET. Tests that run the whole workflow in another process are not among them. What was tried is in
+mutation is tried against the tests that run its line, then against others that run its file, the quickest first, for
+some seconds. Tests that run the whole workflow in another process are not among them. What was tried is in
 benchmarks/reliability, so that a stopped run goes on.
 """
 
@@ -22,7 +22,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,9 +50,10 @@ NOTICED = PLACE / "noticed"  # the test that noticed the present mutation
 RECORD = PROJECT / "benchmarks/reliability/mutations.csv"
 COLUMNS = ["package", "file", "line", "kind", "before", "after", "tests", "outcome", "noticed_by"]
 SEED = 16
-BUDGET = 40.0  # seconds of tests for a mutation, as measured without it
-LONGEST = 30  # a test that takes more seconds of processor time is not measured
-ENDLESS = 200  # seconds of processor time after which tests that fit into BUDGET do not end
+NEAR_SECONDS = 15.0  # of tests that run the line of a mutation, as measured without it
+FAR_SECONDS = 5.0  # of other tests that run its file
+LONGEST = 10  # a test that takes more seconds of processor time is not measured
+ENDLESS = 200  # seconds of processor time after which the tests of a mutation do not end
 BROKEN = 70  # exit code of a child that could not do its task
 RUNS = {"calcinosis", "copy_review", "review_in"}  # fixtures that run the whole workflow
 PYTEST = ("-n0", "-q", "-p", "no:cacheprovider")
@@ -181,8 +182,13 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        with self.running(fixturedef.argname) if fixturedef.scope != "function" else nullcontext():
+        if fixturedef.scope == "function":
             return (yield)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        with self.running(fixturedef.argname):
+            result = yield
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -245,25 +251,27 @@ class Measured:
         return self.seconds[test] + sum(self.seconds[name] for name in self.shared[test])
 
     def tests_of(self, mutation: "Mutation") -> tuple[list[str], bool]:
-        """Tests that run the line, then those that run the file, as many as fit into BUDGET, file by file.
+        """Tests that run the line, then those that run the file, the quickest first, file by file.
 
         Also whether the line runs while a file is imported.
         """
         by_line = self.lines.contexts_by_lineno(str(mutation.path))
         near = {name for line in range(mutation.line, mutation.end + 1) for name in by_line.get(line, ())}
         far = {name for names in by_line.values() for name in names}
-        left, ready = BUDGET, set[str]()
-        chosen: dict[str, list[str]] = {}
-        for running in (near, far):
+        ready: set[str] = set()
+        found: list[str] = []
+        for running, seconds in ((near, NEAR_SECONDS), (far, FAR_SECONDS)):
+            left = seconds
             tests = [test for test, names in self.shared.items() if test in running or names & running]
+            files: dict[str, list[str]] = {}
             for test in sorted(tests, key=self.cost):
                 needs = self.seconds[test] + sum(self.seconds[name] for name in self.shared[test] - ready)
-                of_file = chosen.setdefault(test.split("::")[0], [])
-                if needs <= left and test not in of_file:
+                if needs <= left and test not in found:
                     left -= needs
                     ready |= self.shared[test]
-                    of_file.append(test)
-        return [test for tests in chosen.values() for test in tests], "" in near
+                    files.setdefault(test.split("::")[0], []).append(test)
+            found += [test for of_file in files.values() for test in of_file]
+        return found, "" in near
 
 
 # The run ----------------------------------------------------------------------------------------------------------
@@ -321,12 +329,11 @@ def outcome_of(path: Path, tree: ast.Module, tests: list[pytest.Item], at_import
     if not tests:
         return "no test", ""
     NOTICED.write_text("")
-    functions = None if at_import else changed_functions(path, tree)
-    if functions is None:
+    functions = changed_functions(path, tree)
+    status = in_child(lambda: _tried(tests, functions)) if functions else 0
+    if not status and (at_import or not functions):
         with changed_file(path, ast.unparse(tree)):
             status = in_child(lambda: _tried_anew([test.nodeid for test in tests]))
-    else:
-        status = in_child(lambda: _tried(tests, functions))
     if os.WIFSIGNALED(status):
         return "out of time", ""
     if os.waitstatus_to_exitcode(status) == BROKEN:
@@ -334,17 +341,16 @@ def outcome_of(path: Path, tree: ast.Module, tests: list[pytest.Item], at_import
     return ("killed", NOTICED.read_text() or "import") if status else ("survived", "")
 
 
-def changed_functions(path: Path, tree: ast.Module) -> dict[tuple[str, int], CodeType] | None:
-    """What the functions of a file become, by name and line; None where something outside functions changes."""
+def changed_functions(path: Path, tree: ast.Module) -> dict[tuple[str, int], CodeType]:
+    """What functions of a file become, by name and line; none where something outside functions changes."""
     old = code_of(compile(path.read_text(encoding="utf-8"), path, "exec"))
     new = code_of(compile(tree, path, "exec"))
     if new.keys() != old.keys():
-        return None
+        return {}
     outside = [place for place, code in new.items() if not code.co_flags & inspect.CO_NEWLOCALS]
     different = {place: code for place, code in new.items() if code != old[place] and place not in outside}
-    if any(code.co_freevars != old[place].co_freevars for place, code in different.items()):
-        return None
-    return different if different and all(own(new[place]) == own(old[place]) for place in outside) else None
+    alike = all(code.co_freevars == old[place].co_freevars for place, code in different.items())
+    return different if alike and all(own(new[place]) == own(old[place]) for place in outside) else {}
 
 
 def code_of(code: CodeType) -> dict[tuple[str, int], CodeType]:
@@ -456,7 +462,7 @@ def unchanged() -> int:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("number", type=int, nargs="?", default=240, help="mutations to try")
+    parser.add_argument("number", type=int, nargs="?", default=250, help="mutations to try")
     parser.add_argument("--minutes", type=float, default=600, help="begin no mutation after this time")
     parser.add_argument("--packages", nargs="*", default=[], help="only mutations of these; all if none")
     parser.add_argument("--measure", nargs="*", help="measure these files of tests again; all if none")

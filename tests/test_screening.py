@@ -286,6 +286,7 @@ def test_the_flow_is_counted(many):
 
     everything = ("duplicate", "excluded", "not_retrieved", "dropped", "included")
     assert found["identified"] == number(*everything)
+    assert found["registers"] == sum(kind == "register" for kind, _, _ in fates)
     assert found["databases"] + found["registers"] == found["identified"]
     assert found["duplicates"] == number("duplicate")
     assert (found["automation"], found["other_reasons"]) == (0, 0)

@@ -7,12 +7,16 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from snakemake.scheduling.job_scheduler import JobScheduler
 
+from small_evidence.keeping import keep_results
 from small_evidence.saving import at_once, beside, clear_unfinished, delete, save_bytes
 from tests.conftest import PROJECT, Run
 
@@ -225,6 +229,20 @@ def test_a_step_that_failed_is_never_called_up_to_date(changed, target):
     for _ in range(2):
         printed = run(folder, *target, code=1)
         assert "99 of n = 17" in printed
+
+
+def test_a_signal_to_end_does_not_wait_for_the_code_that_it_interrupts():
+    """Snakemake handles it where its scheduler may hold the lock that the handler takes."""
+    keep_results()
+    scheduler = JobScheduler.__new__(JobScheduler)
+    scheduler._lock, scheduler._open_jobs = threading.Lock(), threading.Semaphore(0)
+    handler = threading.Thread(target=scheduler.exit_gracefully, args=(signal.SIGTERM, None), daemon=True)
+    with scheduler._lock:
+        handler.start()
+        handler.join(5)
+        assert not handler.is_alive()
+    assert scheduler._open_jobs.acquire(timeout=5)
+    assert scheduler._user_kill == "graceful"
 
 
 # Files -------------------------------------------------------------------------------------------------------

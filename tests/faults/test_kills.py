@@ -29,7 +29,7 @@ REVIEW = os.environ.get("FAULTS_REVIEW", "tests/data/minimal")
 TARGETS = os.environ.get("FAULTS_TARGETS", "results/figures/preflight.csv").split()
 RECORD = os.environ.get("FAULTS_RECORD", "")
 COLUMNS = ["review", "command", "signal", "to", "moment", "lost", "then", "resumed", "same_bytes"]
-IN_A_CHAIN = 6  # kills
+IN_A_CHAIN = 10  # kills
 CHANGES = 300  # on the disk, at most, before a kill: about as many as a run of the bundled review makes
 CHANGED = {
     "tests/data/minimal": (",17,4,5,8,9,", ",17,4,6,7,10,"),
@@ -117,9 +117,10 @@ def state(folder):
     """Results, what is being written and the notes of Snakemake, with the time of each."""
     found = set()
     for part in ("results", "data/processed", ".snakemake/metadata", ".snakemake/incomplete", ".snakemake/locks"):
-        for path in (folder / part).rglob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                found.add((path, path.stat().st_mtime_ns))
+        for place, _, names in os.walk(folder / part):  # which takes folders that vanish meanwhile
+            for path in map(Path(place).joinpath, names):
+                with contextlib.suppress(FileNotFoundError):
+                    found.add((path, path.stat().st_mtime_ns))
     return found
 
 
