@@ -150,6 +150,9 @@ def measure(cell: Cell, repeats: int, options: dict, prediction: bool = False) -
         "boundary": share(held[boundary]),
         "share boundary": share(boundary),
         "mean": share(mean[with_mean]),
+        "mean too low": share((numbers["mean_ci_ub"] < true["mean"])[with_mean]),
+        "mean too high": share((numbers["mean_ci_lb"] > true["mean"])[with_mean]),
+        "share mean": share(with_mean),
         "mean width": float(np.mean((numbers["mean_ci_ub"] - numbers["mean_ci_lb"])[with_mean]))
         if prediction
         else np.nan,
@@ -196,6 +199,36 @@ def markdown(frame: pd.DataFrame) -> str:
     lines = ["| " + " | ".join(map(str, frame.columns)) + " |", "|" + " --- |" * frame.shape[1]]
     lines += ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)]
     return "\n".join(lines)
+
+
+def mean_in_wide_grid(repeats: int) -> str:
+    """Interval of the mean study's proportion; k 4, 6, 10; n, p and tau as in the wide grid. Of analyses in which all
+    or no patients respond there is none. Its worst cells are simulated again with twice as many analyses."""
+    cells = [cell for cell in WIDE_GRID if 2 < cell.k < MANY_STUDIES]
+    found = simulated(cells, repeats, prediction=True)
+    hardest = [cells[i] for i in found["mean"].argsort(kind="stable")[:HARDEST]]
+    again = simulated(hardest, 2 * repeats, prediction=True)
+    sets = {f"k {k}": found[[cell.k == k for cell in cells]] for k in sorted({cell.k for cell in cells})}
+    rows = [{"cells": name} | summarise_mean(one) for name, one in (sets | {f"{HARDEST} worst, again": again}).items()]
+    worst = again.assign(cell=[str(cell) for cell in hardest]).sort_values("mean", kind="stable")
+    columns = ["mean", "mean width", "mean too low", "mean too high", "share mean"]
+    text = worst[columns].map("{:.1f}".format).assign(**{"mean width": worst["mean width"].map("{:.2f}".format)})
+    return f"{markdown(pd.DataFrame(rows))}\n\n{markdown(pd.concat([worst[['cell']], text], axis=1))}"
+
+
+def summarise_mean(found: pd.DataFrame) -> dict[str, str | int]:
+    """One row of a table: coverage of the interval of the mean in a set of cells."""
+    return {
+        "number": len(found),
+        "least": f"{found['mean'].min():.1f}",
+        "average": f"{found['mean'].mean():.1f}",
+        f"under {LEAST:g}": int((found["mean"] < LEAST).sum()),
+        f"under {LOW:g}": int((found["mean"] < LOW).sum()),
+        f"over {HIGH:g}": int((found["mean"] > HIGH).sum()),
+        "width": f"{found['mean width'].mean():.3f}",
+        "interval too low": f"{found['mean too low'].mean():.1f}, at most {found['mean too low'].max():.1f}",
+        "interval too high": f"{found['mean too high'].mean():.1f}, at most {found['mean too high'].max():.1f}",
+    }
 
 
 def worst_cells(cells: list[Cell], found: pd.DataFrame, count: int) -> str:
@@ -298,6 +331,7 @@ SECTIONS = {  # heading, what makes it, analyses a cell
     "other": ("Other effects than normal ones", other_effects, 400),
     "mean": ("Intervals of the mean study's proportion and of a further study's", mean_and_prediction, 120),
     "large": ("The same after few large studies", large_studies, 400),
+    "mean_wide": ("Interval of the mean study's proportion in the wide grid, 4 to 10 studies", mean_in_wide_grid, 400),
     "methods": ("All intervals in the first grid", all_methods, 50),
 }
 HEADING = """# Coverage of the intervals

@@ -20,7 +20,8 @@ from small_evidence.pooling.methods import INTERVALS, MEASURES, METHODS
 
 NOTHING = "—"
 RETRACTED = "[retracted]"
-LARGEST_LOG = math.log(1e6)  # an odds ratio beyond this is without bound
+MOST_RATIO = 1e6  # the largest ratio that is printed
+LARGEST_LOG = math.log(MOST_RATIO)  # an odds ratio beyond this is without bound
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 
@@ -36,6 +37,14 @@ COMPARISON_METHOD_LABELS = {
     "peto": "Peto",
     "beta_binomial": "Beta-binomial",
     "exact": "Exact, one odds ratio for all",
+}
+# How limits and P of a comparison were made: a test, and the interval that contains what it does not reject
+COMPARISON_INTERVALS = {
+    "profile_student": "penalised profile likelihood with Student's critical value",
+    "profile": "profile likelihood",
+    "wald_z": "normal interval",
+    "exact": "exact interval and test",
+    "score": "score interval and test",
 }
 # What therapies of a kind are called, one and several; those of any other kind are treatments
 SUBJECTS = {"treatment": "treatments", "test": "tests", "exposure": "exposures"}
@@ -180,12 +189,20 @@ def effect_number(value: float, measure: str) -> str:
 
     >>> effect_number(1.234, "OR"), effect_number(math.inf, "RR"), effect_number(-0.0123, "RD")
     ('1.23', '∞', '−1.2')
+    >>> [effect_number(value, "OR") for value in (0.0, 0.001, 1234.5, 4e8)]
+    ['0.00', '<0.01', '1,235', '>1,000,000']
     """
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):
         return "∞"
-    return rounded(100 * value, 1).replace("-", "−") if measure == "RD" else rounded(value, 2)
+    if measure == "RD":
+        return rounded(100 * value, 1).replace("-", "−")
+    if value > MOST_RATIO:
+        return f">{count(MOST_RATIO)}"
+    if 0 < value < 0.005:
+        return "<0.01"
+    return rounded(value, 2) if value < 1000 else count(float(rounded(value, 0)))
 
 
 def coverage(conf_level: float) -> str:
@@ -444,6 +461,7 @@ def whole_or_text(value: object) -> int | str:
 NOTES = {  # remarks on a pooled result
     "empty_arms": "arms without patients are left out",
     "giant_arm": "one study has four fifths of the patients or more",
+    "one_proportion_assumed": "the interval assumes one proportion in all studies",
     "wide_interval": "the interval leaves almost every proportion possible",
     "wide_prediction": "a further study could have almost any proportion",
     "no_mean": "the proportion of the mean study is not estimated",
@@ -457,6 +475,7 @@ NOTES = {  # remarks on a pooled result
     "prior_upper": "all patients had the outcome: the upper limit is the prior's",
     "prior_lower": "no patient had the outcome: the lower limit is the prior's",
     "prior_tau": "the data say nothing of tau, which is the prior's",
+    "too_many_patients": "there are too many patients for the sums of this model",
     "prior_overruled": "the data contradict the prior of tau by more than can be computed",
     "corrected": "0.5 was added to studies in which all or none had the outcome",
     "common_effect": "tau² is taken to be 0",

@@ -171,7 +171,7 @@ def test_risk_differences_stand_on_a_linear_axis_in_percentage_points():
     unit = places[4] - places[2]
     assert (left, right) == pytest.approx((places[2] + found["ci_lb"] * unit, places[2] + found["ci_ub"] * unit))
     assert places[3] - places[2] == pytest.approx(unit / 2)
-    assert row_of(drawing, "Alpha")[-1] == "50.0 [6.6,\u00a074.0]"
+    assert row_of(drawing, "Alpha")[-1] == "50.0 [6.5,\u00a077.6]"
 
 
 def test_fewer_of_a_bad_outcome_favour_the_treatment():

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import logsumexp
-from scipy.stats import betabinom, chi2, fisher_exact
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import iv, logsumexp, xlog1py, xlogy
+from scipy.stats import betabinom, chi2, chi2_contingency, fisher_exact, t
 from scipy.stats.contingency import odds_ratio
 from statsmodels.stats.proportion import confint_proportions_2indep
 
@@ -19,6 +20,7 @@ from small_evidence.pooling import comparisons
 from small_evidence.pooling.comparisons import (
     COMPARISON,
     COMPARISON_METHODS,
+    COMPARISON_NOTES,
     COMPARISON_STATUSES,
     compare,
     compare_many,
@@ -62,8 +64,24 @@ def test_mantel_haenszel_and_peto_of_metafor(key, measure, method):
     assert seen >= 200
 
 
+def tails_in_whole_numbers(x1, n1, x2, n2):
+    """Probability of as many responders among the treated or more, and as many or fewer, by counting every table."""
+    ways, fewest = [1], 0
+    for a, b, c, d in zip(*np.atleast_1d(x1, n1, x2, n2), strict=True):
+        low, high = max(0, a + c - d), min(b, a + c)
+        own = [comb(int(b), int(j)) * comb(int(d), int(a + c - j)) for j in range(low, high + 1)]
+        ways = [
+            sum(ways[i] * own[s - i] for i in range(max(0, s - len(own) + 1), min(len(ways), s + 1)))
+            for s in range(len(ways) + len(own) - 1)
+        ]
+        fewest += low
+    seen = int(np.sum(x1)) - fewest
+    return sum(ways[seen:]) / sum(ways), sum(ways[: seen + 1]) / sum(ways)
+
+
 def test_exact_odds_ratios_of_r():
-    """mantelhaen.test(exact = TRUE) and fisher.test solve with R's uniroot, tolerance 1.2e-4."""
+    """mantelhaen.test(exact = TRUE) and fisher.test solve with R's uniroot, tolerance 1.2e-4. Their P is not that of
+    their interval: here it is twice the smaller tail."""
     seen = 0
     for one, known in zip(SETS, EXACT, strict=False):
         both = (compare(*arms_of(one), method="exact"), known["all"])
@@ -72,7 +90,8 @@ def test_exact_odds_ratios_of_r():
             if found["status"] == "no_information" or "error" in theirs:
                 continue
             seen += 1
-            assert found["p"] == pytest.approx(theirs["p"], abs=1e-7)
+            counts = arms_of(one) if theirs is known["all"] else [part[0] for part in arms_of(one)]
+            assert found["p"] == pytest.approx(min(1, 2 * min(tails_in_whole_numbers(*counts))), rel=1e-9)
             mine = [found["estimate"], found["ci_lb"], found["ci_ub"]]
             wanted = np.array([theirs["estimate"], *theirs["ci"]], dtype=float)
             assert np.isinf(mine).tolist() == np.isinf(wanted).tolist()
@@ -97,7 +116,8 @@ def test_one_study_of_scipy(sizes, data):
     interval = theirs.confidence_interval(0.95)
     assert [found["ci_lb"], found["ci_ub"]] == pytest.approx([interval.low, interval.high], rel=1e-6)
     assert found["estimate"] == pytest.approx(theirs.statistic, rel=1e-5)
-    assert found["p"] == pytest.approx(fisher_exact(table).pvalue, abs=1e-9)
+    tails = [fisher_exact(table, alternative=side).pvalue for side in ("less", "greater")]
+    assert found["p"] == pytest.approx(min(1, 2 * min(tails)), abs=1e-9)
     assert found["status"] == {0: "zero", np.inf: "infinite"}.get(theirs.statistic, "single_study")
 
 
@@ -111,16 +131,75 @@ def test_score_interval_of_a_risk_ratio():
         assert [1 / other["ci_ub"], 1 / other["ci_lb"]] == pytest.approx([found["ci_lb"], found["ci_ub"]], rel=1e-6)
 
 
-def test_newcombe_printed():
-    """Newcombe (1998), table II, method 10: 56/70 - 48/80, 9/10 - 3/10, 5/56 - 0/29, 10/10 - 0/10; four decimals."""
+def score_of_difference(x1, n1, x2, n2, gap):
+    """Score statistic with the proportions found by a search for the highest likelihood under the difference."""
+
+    def fall(p):
+        return -(xlogy(x1, p + gap) + xlog1py(n1 - x1, -p - gap) + xlogy(x2, p) + xlog1py(n2 - x2, -p))
+
+    ends = max(0, -gap), min(1, 1 - gap)
+    p = minimize_scalar(fall, bounds=ends, method="bounded", options={"xatol": 1e-12}).x
+    return (x1 / n1 - x2 / n2 - gap) ** 2 / ((p + gap) * (1 - p - gap) / n1 + p * (1 - p) / n2)
+
+
+def test_score_interval_of_a_risk_difference():
+    for counts in itertools.product((0, 2, 9, 10), (10, 17), (0, 4, 9), (9, 14)):
+        found = compare(*counts, measure="RD")
+        for limit in (found["ci_lb"], found["ci_ub"]):
+            if abs(limit) < 1:
+                assert score_of_difference(*counts, limit) == pytest.approx(3.841459, abs=2e-5)
+            else:
+                assert found["estimate"] == limit
+
+
+def test_score_interval_printed():
+    """Newcombe (1998), table II, method 5 (Mee): 56/70 - 48/80, 9/10 - 3/10, 10/10 - 0/10; four decimals."""
     for counts, printed in (
-        ((56, 70, 48, 80), (0.0524, 0.3339)),
-        ((9, 10, 3, 10), (0.1705, 0.8090)),
-        ((5, 56, 0, 29), (-0.0381, 0.1926)),
-        ((10, 10, 0, 10), (0.6075, 1.0000)),
+        ((56, 70, 48, 80), (0.0533, 0.3377)),
+        ((9, 10, 3, 10), (0.1821, 0.8370)),
+        ((10, 10, 0, 10), (0.6777, 1.0000)),
     ):
         found = compare(*counts, measure="RD")
         assert [found["ci_lb"], found["ci_ub"]] == pytest.approx(printed, abs=5e-5)
+
+
+def test_p_of_risks_is_pearsons_chi_squared():
+    for x1, n1, x2, n2 in itertools.product((0, 5, 10), (10, 17), (1, 9), (9, 14)):
+        for measure in ("RR", "RD"):
+            found = compare(x1, n1, x2, n2, measure=measure)
+            if x1 + x2 in (0, n1 + n2):
+                continue
+            known = chi2_contingency([[x1, n1 - x1], [x2, n2 - x2]], correction=False).pvalue
+            assert found["p"] == pytest.approx(known, rel=1e-9)
+
+
+def test_p_of_one_study_is_that_of_its_interval():
+    """6/18 against 12/17, the example of the R package exact2x2: Fisher's P is below 0.05, and 1 in the interval."""
+    found = compare(6, 18, 12, 17)
+    assert fisher_exact([[6, 12], [12, 5]]).pvalue < 0.05 < found["p"]
+    assert found["ci_ub"] > 1
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(1, 12)] * 2), min_size=1, max_size=3),
+    st.sampled_from([("OR", None), ("OR", "exact"), ("OR", "peto"), ("RR", None), ("RD", None)]),
+    st.sampled_from([0.8, 0.95, 0.99]),
+    st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_p_and_interval_are_of_one_test(sizes, what, conf_level, data):
+    """No effect lies outside the interval where P is below 1 - conf_level, and only there."""
+    measure, method = what
+    n1, n2 = np.array(sizes).T
+    x1, x2 = ([data.draw(st.integers(0, int(n))) for n in arm] for arm in (n1, n2))
+    found = compare(x1, n1, x2, n2, measure=measure, method=method, conf_level=conf_level)
+    if np.isnan(found["p"]):
+        assert found["status"] == "no_information"
+        return
+    nothing = 0.0 if measure == "RD" else 1.0
+    outside = nothing < found["ci_lb"] or nothing > found["ci_ub"]
+    if abs(found["p"] - (1 - conf_level)) > 1e-6:
+        assert outside == (found["p"] < 1 - conf_level)
 
 
 # --- the hypergeometric-normal model ----------------------------------------------------------------------------------
@@ -151,12 +230,12 @@ def fits():
 
 @pytest.fixture(scope="module")
 def fitted():
-    return list(itertools.islice(fits(), 55))
+    return list(itertools.islice(fits(), 15))
 
 
 def test_likelihood_and_maximum_against_integration(fitted):
-    """The log-likelihood at the maximum, and that no point around it or on a grid is higher."""
-    assert len(fitted) == 55
+    """The log-likelihood at the maximum, and that no point around it or on a grid is higher; `benchmarks/agreement.md`
+    has the same for every data set."""
     for one, found in fitted:
         b, tau = found["b"], np.sqrt(found["tau2"])
         top = integrated(one, b, tau)
@@ -166,33 +245,126 @@ def test_likelihood_and_maximum_against_integration(fitted):
         assert max(integrated(one, *at) for at in around + grid) <= top + 1e-7
 
 
-def test_limits_and_test_against_integration(fitted):
-    """At a limit twice the fall of the log-likelihood, highest over a grid of the other parameter, is 3.84."""
-    taus = np.linspace(0, 5, 51)
-    for one, found in fitted[:4]:
+@pytest.mark.parametrize("interval", ["profile", "profile_student"])
+def test_limits_and_test_against_integration(interval):
+    """At a limit twice the fall of the log-likelihood, highest over a grid of tau, is the critical value; P is the
+    probability of the fall at no effect. Where tau2 is above 0, so that the interval is that of the profile alone."""
+    taus, ridge = np.linspace(0, 6, 41), {"profile": 0.0, "profile_student": 1 / 8}[interval]
+    chosen = [one for one in SETS[:70] if 0.05 < one["glmm"].get("tau2", 0) < 0.8][:2]
+    assert len(chosen) == 2
+    for one in chosen:
+        found = compare(*arms_of(one), interval=interval)
+        k = found["k"] - found["no_information"]
+
+        def height(b, one=one):
+            return max(integrated(one, b, tau) - ridge * tau**2 / 2 for tau in taus)
+
+        top = found["loglik"]
+        if interval == "profile_student":
+            start = [found["b"], np.sqrt(found["tau2"]) / 2]
+            top = -minimize(
+                lambda at, one=one: ridge * at[1] ** 2 / 2 - integrated(one, at[0], abs(at[1])),
+                start,
+                method="Nelder-Mead",
+            ).fun
+        critical = 3.841459 if interval == "profile" else k * np.log1p(t.ppf(0.975, k - 1) ** 2 / (k - 1))
         for limit in ("ci_lb", "ci_ub"):
-            b = np.log(found[limit])
-            if np.isfinite(b):
-                fall = found["loglik"] - max(integrated(one, b, tau) for tau in taus)
-                assert 2 * fall == pytest.approx(3.841459, abs=0.02)  # the grid misses its maximum by that at most
-        fall = found["loglik"] - max(integrated(one, 0.0, tau) for tau in taus)
-        assert found["p"] == pytest.approx(chi2.sf(2 * fall, 1), abs=0.005)
+            if np.isfinite(np.log(found[limit])):
+                # the grids miss their maxima by that at most
+                assert 2 * (top - height(np.log(found[limit]))) == pytest.approx(critical, abs=0.03)
+        fall = 2 * (top - height(0.0))
+        of_student = 2 * t.sf(np.sqrt((k - 1) * np.expm1(max(fall, 0) / k)), k - 1)
+        assert found["p"] == pytest.approx(chi2.sf(fall, 1) if interval == "profile" else of_student, abs=0.02)
 
 
-def test_metafor_where_it_converges(fitted):
-    """rma.glmm(model = "CM.EL") answers 25 of 70 sets; nlminb stops early, so its maximum is never the higher one."""
+def test_where_tau2_is_zero_the_interval_contains_the_exact_one(fitted):
     seen = 0
     for one, found in fitted:
-        known = one.get("glmm")
-        if not known or "error" in known:
+        if found["tau2"] > 0:
+            assert "contains_exact" not in found["note"]
             continue
         seen += 1
+        exact = compare(*arms_of(one), method="exact")
+        assert found["ci_lb"] <= exact["ci_lb"] * (1 + 1e-9)
+        assert found["ci_ub"] >= exact["ci_ub"] * (1 - 1e-9)
+        assert found["p"] >= exact["p"] - 1e-12
+    assert seen > 3
+
+
+# --- studies at their ends --------------------------------------------------------------------------------------------
+
+
+def test_studies_at_opposite_ends_leave_every_odds_ratio_possible():
+    """0/40 against 40/40 and the reverse: tau2 has no maximum, each study is a toss, and no odds ratio is excluded."""
+    counts = [0, 40], [40, 40], [40, 0], [40, 40]
+    plain = compare(*counts, interval="profile")
+    assert (plain["status"], plain["ci_lb"], plain["ci_ub"], plain["p"]) == ("tau2_unbounded", 0, np.inf, 1)
+    assert plain["loglik"] == pytest.approx(2 * np.log(0.5))
+    assert {"no_lower_limit", "no_upper_limit", "no_tau2_limit"} <= set(plain["note"].split(";"))
+    found = compare(*counts)
+    assert (found["status"], found["estimate"], found["p"]) == ("tau2_unbounded", pytest.approx(1), 1)
+    assert found["ci_lb"] * found["ci_ub"] == pytest.approx(1)
+    assert found["ci_ub"] > 1e6
+    assert np.isnan(found["tau2"])
+    assert {"penalised_estimate", "no_tau2_limit"} <= set(found["note"].split(";"))
+
+
+def test_more_studies_at_one_end_than_at_the_other_are_tosses_of_which_more_came_up():
+    """Nine of ten at the upper end: the plain likelihood excludes an odds ratio of 1 as nine of ten tosses exclude one
+    half by their likelihood ratio, 2 (9 log 0.9 + log 0.1 + 10 log 2) = 7.36."""
+    up, down = [8] * 9 + [0], [0] * 9 + [8]
+    found = compare(up, [8] * 10, down, [8] * 10, interval="profile")
+    fall = 2 * (9 * np.log(0.9) + np.log(0.1) + 10 * np.log(2))
+    assert found["p"] <= chi2.sf(fall, 1) + 1e-9
+    assert (found["status"], found["ci_ub"]) == ("tau2_unbounded", np.inf)
+
+
+def test_nearly_at_the_ends_is_nearly_the_same():
+    """Limits grow as studies come nearer to their ends, and never leave the status "ok" without limits."""
+    widths = []
+    for x in (20, 10, 5, 2, 1, 0):
+        found = compare([x, 40 - x], [40, 40], [40 - x, x], [40, 40])
+        assert found["status"] in ("ok", "tau2_zero", "tau2_unbounded")
+        widths.append(np.log(found["ci_ub"] / found["ci_lb"]))
+    assert widths == sorted(widths)
+
+
+def test_a_thousand_patients_of_whom_all_or_none_responded():
+    """Both studies at the upper end: P of this at the lower limit is 0.025."""
+    found = compare([1500, 1500], [1500, 1500], [0, 0], [1500, 1500])
+    assert (found["status"], found["ci_ub"]) == ("infinite", np.inf)
+    # C(1500, j)^2 is nearly (1500^j / j!)^2 for small j, and the sum of these times OR^-j a Bessel function
+    assert iv(0, 2 * 1500 / np.sqrt(found["ci_lb"])) ** -2 == pytest.approx(0.025, rel=0.01)
+
+
+def test_giant_counts_have_an_answer_or_a_status():
+    for method in ("glmm", "exact"):
+        found = compare([5 * 10**8] * 2, [10**9] * 2, [4 * 10**8] * 2, [10**9] * 2, method=method)
+        assert (found["status"], np.isnan(found["ci_lb"])) == ("too_many_patients", True)
+    answered = compare([5 * 10**8] * 2, [10**9] * 2, [4 * 10**8] * 2, [10**9] * 2, method="mantel_haenszel")
+    assert answered["estimate"] == pytest.approx(1.5)
+
+
+def test_what_was_left_out_has_a_code():
+    found = compare([3, 4, 0, 2], [9, 8, 6, 5], [1, 2, 0, 0], [9, 9, 7, 0])
+    assert {"empty_arms", "no_information"} <= set(found["note"].split(";"))
+    assert set(found["note"].split(";")) <= set(COMPARISON_NOTES)
+    assert compare([5, 4], [5, 4], [0, 0], [6, 3], measure="RD")["note"] == "summed"
+
+
+def test_metafor_where_it_converges():
+    """nlminb stops early, so the maximum of rma.glmm(model = "CM.EL") is never the higher one."""
+    answered = [one for one in SETS if "error" not in one.get("glmm", {"error": ""})]
+    for one in answered[:20]:
+        known, found = one["glmm"], compare(*arms_of(one))
+        if found["status"] not in ("ok", "tau2_zero"):
+            continue
         assert found["loglik"] >= known["loglik"] - 1e-6
         if known["tau2"] > 0.02:
             assert [found["b"], found["se"], found["tau2"]] == pytest.approx(
                 [known["b"], known["se"], known["tau2"]], abs=2e-4
             )
-    assert seen >= 20
+    assert len(answered) >= 20
 
 
 def test_limits_contain_the_estimate(fitted):
@@ -341,6 +513,7 @@ def test_compare_many_is_one_by_one():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        ((("2/5", 5, 1, 5), {}), r"^whole numbers with 0 <= x1 <= n1 expected: study 1 of 1 has '2/5' of 5$"),
         (((3, 2, 1, 5), {}), r"^whole numbers with 0 <= x1 <= n1 expected: study 1 of 1 has 3 of 2$"),
         (
             (([1, 2], [5, 5], [1, 7], [5, 5]), {}),

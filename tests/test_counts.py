@@ -11,6 +11,7 @@ import pytest
 import small_evidence as se
 from small_evidence.pooling import pool_responses
 from small_evidence.pooling.comparisons import compare
+from small_evidence.wording import COMPARISON_INTERVALS, NOTES, p_value
 from tests.conftest import PROJECT
 
 STUDIES = pd.DataFrame(
@@ -76,10 +77,157 @@ def test_what_is_wrong_is_named_with_what_is_there(call, words):
         call()
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: se.pool(["5/8"], [8]), "'5/8' of n = 8"),
+        (lambda: se.compare(["5/8"], [8], [3], [8]), "has '5/8' of 8"),
+        (lambda: se.pool(pd.concat([STUDIES, STUDIES[["total"]]], axis=1), **NAMES), "2 columns are called 'total'"),
+        (lambda: se.subgroups(STUDIES, ["route", "dose"], **NAMES), "one column, not"),
+        (lambda: se.meta_regression(STUDIES, [["route"]], **NAMES), "name of a column is needed"),
+        (lambda: se.pool([[1, 2], [3, 4]], [5, 6]), "responders must be a number"),
+        (lambda: se.pool(np.ones((2, 2)), [5, 6]), "a row of numbers is needed"),
+        (lambda: se.forest([], []), "no studies: there is nothing to draw"),
+        *(
+            (lambda function=function: function(STUDIES, level=0.9), "no option 'level'; nearest is 'conf_level'")
+            for function in (se.pool, se.forest, se.leave_one_out, se.compare)
+        ),
+        (lambda: se.subgroups(STUDIES, "route", level=0.9), "nearest is 'conf_level'"),
+        (lambda: se.meta_regression(STUDIES, "year", conflevel=0.9), "nearest is 'conf_level'"),
+        (
+            lambda: se.meta_regression(STUDIES, "year", x="events", n="total").predict({"year": ["NR"]}),
+            "year is missing",
+        ),
+        (lambda: se.meta_regression(STUDIES, "year", x="events", n="total").predict({"year": ["late"]}), "is a number"),
+    ],
+)
+def test_errors_name_what_was_typed_and_what_is_expected(call, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        call()
+    assert "responses.csv" not in str(caught.value)
+
+
+def test_one_study_may_be_two_numbers():
+    assert se.pool(5, 8).to_frame()[["k", "events", "n", "status"]].to_numpy().tolist() == [[1, 5, 8, "single_study"]]
+    assert se.pool({"responders": [5, 7], "n": [8, 7]})["n"] == 15
+
+
+# --- covariates -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("silent", ["NR", "nr ", "", None, np.nan, "UNCLEAR", "N/A"])
+def test_a_covariate_that_says_nothing_leaves_the_study_out(silent):
+    for name, others in (("dose", [1, 2, 3, 4, 5]), ("route", ["oral", "oral", "iv", "iv", "iv"])):
+        data = STUDIES.assign(**{name: [silent, *others]})
+        result, known = se.meta_regression(data, name, **NAMES), se.meta_regression(data.iloc[1:], name, **NAMES)
+        numbers = ["term", "k", "b", "ci_lb", "ci_ub", "lr_p", "tau2"]
+        pd.testing.assert_frame_equal(result.to_frame()[numbers], known.to_frame()[numbers])
+        assert f"left out, no value of {name}: SYNTHETIC a" in result.notes
+        assert f"left out, no value of {name}" not in " ".join(known.notes)
+
+
+def test_numbers_typed_as_text_are_numbers():
+    typed = STUDIES.assign(dose=["1", " 2.5", "3e0", "4", "5", "6"])
+    result = se.meta_regression(typed, "dose", **NAMES)
+    numbers = se.meta_regression(typed.assign(dose=[1, 2.5, 3, 4, 5, 6]), "dose", **NAMES)
+    pd.testing.assert_frame_equal(result.to_frame(), numbers.to_frame())
+    assert result.to_frame()["term"].tolist() == ["intercept", "dose"]
+    assert result.predict({"dose": ["2"]})["estimate"].tolist() == numbers.predict({"dose": [2]})["estimate"].tolist()
+    assert result.bubble_plot("dose").axes[0].get_xlabel() == "dose"
+
+
+def test_categories_and_truths_stay_words_and_a_mixture_is_named():
+    year = STUDIES.assign(year=pd.Categorical(["1", "2", "1", "2", "1", "2"]))
+    assert se.meta_regression(year, "year", **NAMES).to_frame()["term"].iloc[1] == "year: 2 against 1"
+    truth = STUDIES.assign(blind=[True, False] * 3)
+    assert se.meta_regression(truth, "blind", **NAMES).to_frame()["term"].iloc[1] == "blind: True against False"
+    mixed = se.meta_regression(STUDIES.assign(dose=["1", "1", "1", "high", "high", "high"]), "dose", **NAMES)
+    assert any("dose is taken as words" in note and "'high'" in note for note in mixed.notes)
+
+
+def test_a_group_that_says_nothing_is_left_out_of_subgroups():
+    result = se.subgroups(STUDIES.assign(route=["UNCLEAR", "oral", "oral", "iv", "iv", "nr"]), "route", **NAMES)
+    assert result.to_frame()["route"].tolist() == ["oral", "iv"]
+    assert "left out, no value of route: SYNTHETIC a, SYNTHETIC f" in result.notes
+
+
+# --- what is printed --------------------------------------------------------------------------------------------------
+
+
+def test_remarks_and_studies_left_out_are_printed():
+    result = se.pool([3, 900, 0], [8, 1000, 0], ["a", "b", "c"])
+    assert result["note"].split(";") == ["empty_arms", "giant_arm", "wide_interval"]
+    assert "left out, no patients: c" in result.notes
+    for code in ("giant_arm", "wide_interval"):
+        assert NOTES[code] in str(result)
+        assert NOTES[code] in result._repr_html_()
+
+
+@pytest.mark.parametrize(("x", "status"), [([7, 5], "all_responders"), ([0, 0], "no_responders")])
+def test_the_exact_interval_of_several_studies_says_what_it_assumes(x, status):
+    result = se.pool(x, [7, 5])
+    assert (result["status"], result["note"].split(";")[0]) == (status, "one_proportion_assumed")
+    assert NOTES["one_proportion_assumed"] in str(result)
+    assert "one_proportion_assumed" not in se.pool(x[:1], [7])["note"]
+    assert "one_proportion_assumed" not in se.pool(x, [7, 5], method="crude")["note"]  # its title says so
+
+
+def test_what_was_not_done_is_printed():
+    for groups, words in ((["a"] * 6, "a: not pooled"), (list("aaabbc"), "c: one study")):
+        result = se.subgroups(STUDIES.assign(route=groups), "route", **NAMES)
+        assert "no test" in result.title
+        assert any(note.startswith(words) for note in result.notes)
+        assert "ok" not in result.to_frame().loc[result.to_frame()["estimate"].isna(), "status"].tolist()
+    nothing = se.meta_regression(STUDIES.assign(events=0), "year", **NAMES)
+    assert nothing.to_frame()["status"].eq("not_estimable").all()
+    assert "all or no patients respond" in nothing.notes
+    assert "nan" not in str(nothing)
+
+
+def test_small_p_giant_counts_and_nearly_one_as_coverage():
+    counts = se.pool([10**6], [3 * 10**6], conf_level=0.9999)
+    assert "1,000,000/3,000,000" in str(counts)
+    assert "[99.99% CI]" in str(counts)
+    assert "<0.001" in str(se.compare([90, 80], [100, 100], [10, 20], [100, 100], measure="RD"))
+    wide = str(se.compare([0, 40], [40, 40], [40, 0], [40, 40]))
+    assert "<0.01 to >1,000,000" in wide
+
+
+def test_a_drawing_has_a_short_name():
+    assert len(repr(se.forest(STUDIES, **NAMES))) < 100
+
+
+@pytest.mark.parametrize(
+    ("counts", "measure", "interval"),
+    [((8, 10, 3, 10), "RR", "score"), ((8, 10, 3, 10), "RD", "score"), ((8, 10, 3, 10), "OR", "exact"),
+     (([5, 4], [5, 4], [0, 0], [6, 3]), "RD", "score"), (([5, 8], [9, 9], [2, 1], [9, 9]), "RR", "wald_z")],
+)  # fmt: skip
+def test_the_title_of_a_comparison_names_what_was_used(counts, measure, interval):
+    result = se.compare(*counts, measure=measure)
+    assert result["interval"] == interval
+    assert COMPARISON_INTERVALS[interval] in result.title
+    assert ("Mantel-Haenszel" in result.title) == (interval == "wald_z")
+
+
+def test_studies_left_out_of_a_comparison_are_printed():
+    notes = " ".join(se.compare([3, 4, 0, 2], [9, 8, 6, 5], [1, 2, 0, 0], [9, 9, 7, 0]).notes)
+    assert "(study 3)" in notes
+    assert "(study 4)" in notes
+
+
+@pytest.mark.parametrize("method", ["glmm", "beta_binomial", "bayes", "inverse_variance", "fixed", "crude"])
+@pytest.mark.parametrize("x", [[0, 0], [5 * 10**11, 4 * 10**11], [5 * 10**11, 5 * 10**11], [3, 10**12]])
+def test_giant_studies_have_limits_or_a_status(method, x):
+    for responders, patients in ((x, [10**12] * 2), ([*x, 3, 4], [10**12, 10**12, 5, 9])):
+        found = pool_responses(responders, patients, method=method)
+        limits = np.isfinite([found["ci_lb"], found["ci_ub"]]).all()
+        assert limits or found["status"] in ("not_converged", "no_interval")
+
+
 def test_subgroups_test_their_difference():
     result = se.subgroups(STUDIES, "route", **NAMES)
     assert result.to_frame()["route"].tolist() == ["oral", "iv"]
-    assert f"P = {result.to_frame()['p'].iloc[0]:.3f}" in result.title
+    assert f"P = {p_value(result.to_frame()['p'].iloc[0])}" in result.title
 
 
 def test_subgroups_that_no_study_names_are_not_tested():

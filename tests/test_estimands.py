@@ -7,8 +7,10 @@ from small_evidence.figures.sensitivity import arm_sizes_forest, leave_one_out_f
 from small_evidence.figures.summary import summary_forest
 from small_evidence.pooling.methods import METHODS
 from small_evidence.presentation.manuscript import _ranges, results_text
+from small_evidence.presentation.report import _results, overview
 from small_evidence.tables.findings import findings_table
 from small_evidence.tables.responses import table_iv
+from small_evidence.wording import per_cent
 from tests.drawn import bundled_review, whole_text
 
 MEDIAN = "median study"
@@ -43,3 +45,20 @@ def test_a_range_over_models_is_of_one_estimand():
 def test_sentences():
     words = " ".join(map(str, results_text(bundled_review()).blocks))
     assert words.count("Pooled proportion ") == words.count("Pooled proportion of the median study ") > 0
+
+
+def test_the_overview_of_the_report():
+    """Every pooled value that it prints is that of a named study, and the mean study's stands beside it."""
+    words = " ".join(text for _, sentences in overview(bundled_review()) for text, _ in sentences)
+    assert words.count(", pooled ") == words.count(" in the median study") > 0
+    for name in POOLED:
+        one = bundled_review().analysis(name)
+        if one in bundled_review().studied and one.label in words:
+            assert f"{per_cent(one.result['mean_proportion'])} [" in words
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_the_results_of_an_analysis_in_the_report(name):
+    facts = {fact[0]: fact for fact in _results(bundled_review().analysis(name), bundled_review())}
+    assert MEDIAN in facts["Pooled"][1]
+    assert any("mean study" in " ".join(map(str, fact)).lower() for fact in facts.values())

@@ -212,9 +212,9 @@ def test_level_widens():
         ([1], [-4], "n must not be negative: arm 1 of 1 has 1 of n = -4"),
         ([1.5], [4], "responders must be whole: arm 1 of 1 has 1.5 of n = 4"),
         ([1], [4.2], "n must be whole: arm 1 of 1 has 1 of n = 4.2"),
-        ([np.nan], [4], "responders must be a number: arm 1 of 1 has nan of n = 4"),
-        (["NR"], [4], "responders must be a number: arm 1 of 1 has nan of n = 4"),
-        ([1], [None], "n must be a number: arm 1 of 1 has 1 of n = nan"),
+        ([np.nan], [4], "responders must be a number: arm 1 of 1 has nothing of n = 4"),
+        (["NR"], [4], "responders must be a number: arm 1 of 1 has 'NR' of n = 4"),
+        ([1], [None], "n must be a number: arm 1 of 1 has 1 of n = nothing"),
         ([1, 2], [4], "2 numbers of responders but 1 of patients"),
     ],
 )

@@ -263,7 +263,7 @@ def _keys(review: Review, found: _Found) -> list[tuple[str, str]]:
 
 def _notes(review: Review, found: _Found, measure: str, span: tuple[float, float]) -> list[str]:
     meant = "difference above 0" if measure == "RD" else "ratio above 1"
-    interval = {"OR": "exact interval", "RR": "score interval", "RD": "Newcombe's interval"}[measure]
+    interval = {"OR": "exact interval", "RR": "score interval", "RD": "score interval"}[measure]
     notes = [f"A {meant} means that more of the treated {review.response.event_plural}. Single studies: {interval}."]
     places = [_place(one[name], measure) for one in found.every for name in ("estimate", "ci_lb", "ci_ub")]
     if any(place < span[0] or place > span[1] for place in places):

@@ -100,7 +100,7 @@ class Axis:
 Item = Text | Line | Shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """A figure of the review: one page that holds everything, and where that is too high, the pages it is split into.
 
@@ -134,6 +134,10 @@ class Drawing:
     def shapes(self, *roles: str) -> list[Shape]:
         """Shapes of some roles."""
         return [item for item in self.items if isinstance(item, Shape) and item.role in roles]
+
+    def __repr__(self) -> str:
+        """What it is: its points and lines are thousands."""
+        return f"<Drawing {self.title!r}, {self.width:.0f} x {self.height:.0f} points>"
 
     def figure(self) -> Figure:
         """The drawing as a matplotlib Figure, to be changed in a notebook."""

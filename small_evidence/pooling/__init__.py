@@ -224,6 +224,8 @@ def _pool(
     failed = out["status"] == "not_converged"
     for name in ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "tau2", "tau2_lb", "tau2_ub"):
         out[name][failed] = np.nan
+    fitted_without = np.isin(out["status"], ("ok", "tau2_zero")) & np.isnan(out["ci_lb"] + out["ci_ub"])
+    out["status"][fitted_without] = "no_interval"
     wide = out["ci_ub"] - out["ci_lb"] > UNINFORMATIVE
     # Of the mean study something is expected wherever several studies were pooled for the median one.
     pooled = (METHODS[method].estimand == "median") & (k >= 2) & ~failed
@@ -233,6 +235,7 @@ def _pool(
     common = {
         "empty_arms": empty > 0,
         "giant_arm": (k > 1) & (largest >= GIANT * np.maximum(total, 1)),
+        "one_proportion_assumed": exact & (k > 1) & (METHODS[method].estimand != "common"),
         "wide_interval": wide,
         "wide_prediction": vacuous,
         "no_mean": pooled & without_mean,

@@ -34,6 +34,7 @@ from small_evidence.pooling.proportions import check_choice
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
 DEFAULT_PRIORS = {"b_sd": 2.5, "tau_scale": 1.0}
+MOST_POINTS = 1 << 18  # of a grid of b: more would take gigabytes
 TAUS = 28  # values of tau = s sinh(u), u equally spaced over the range that matters
 LOOKS = 12  # values of tau looked at to find that range
 FURTHEST = 12.0  # prior scales up to which is looked: the half-normal density there is 5e-32 of its peak
@@ -97,12 +98,14 @@ def fit(
     size, k = len(mask), mask.sum(axis=1)
     result = {name: np.full(size, np.nan) for name in VALUES}
     reach, points = _grids(xi, ni, b_sd)
-    for count in np.unique(points[k > 0]):
+    fits = points <= MOST_POINTS
+    for count in np.unique(points[(k > 0) & fits]):
         alike = np.flatnonzero((points == count) & (k > 0))
         for rows in np.array_split(alike, -(-alike.size * TAUS * count // NUMBERS)):
             found = _posterior(make_arms(xi[rows], ni[rows], mask[rows]), reach[rows], count, b_sd, tau_scale)
             for name, values in zip(VALUES, _summarise(found, conf_level), strict=True):
                 result[name][rows] = values
+    result["nodes"] = np.nan_to_num(result["nodes"])
     for name in ("pi_lb", "pi_ub"):
         result[name][k < MIN_K_PREDICTION] = np.nan
     answered = np.isfinite(result["ci_ub"])
@@ -113,7 +116,8 @@ def fit(
             "prior_upper": answered & (events == total),
             "prior_lower": answered & (events == 0),
             "prior_tau": answered & ((k == 1) | (np.where(mask, ni, 1).max(axis=1) == 1)),
-            "prior_overruled": ~answered & (k > 0),
+            "prior_overruled": ~answered & (k > 0) & fits,
+            "too_many_patients": ~fits,
         }
     )
     result["interval"] = np.full(size, interval, dtype=object)
@@ -148,6 +152,8 @@ def posterior(
     xi, ni = np.asarray([xi], dtype=float), np.asarray([ni], dtype=float)
     b_sd, tau_scale = _read_priors(priors)
     reach, count = _grids(xi, ni, b_sd)
+    if count[0] > MOST_POINTS:
+        raise ValueError(f"too many patients for the sums of the Bayesian model: {ni.sum():.0f}")
     found = _posterior(make_arms(xi, ni, np.ones(xi.shape, bool)), reach, count[0], b_sd, tau_scale)
     p = np.arange(1, points + 1) / (points + 1)
     share = (logit(p) + reach) / (2 * reach)

@@ -10,24 +10,45 @@ the risk difference; tau2 the variance of b between studies.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import chdtri, erfc, gammaln, log_expit, ndtri
+from scipy.special import chdtrc, chdtri, erfc, log_expit, ndtri
 
-from small_evidence.pooling.proportions import check_choice, check_level
+from small_evidence.pooling.hypergeometric import (
+    FARTHEST,
+    INTERVALS,
+    MOST_FITTED,
+    TAUS,
+    UNIT_TAU2,
+    Tables,
+    chances,
+    chi_squared,
+    conditional_tables,
+    end_of,
+    evaluate,
+    exact_limits,
+    exact_p,
+    fall_of,
+    find_root,
+    log_choose,
+    make_model,
+    maximum,
+    tau2_limits,
+)
+from small_evidence.pooling.proportions import as_typed, check_choice, check_level
 
 MEASURES = {"OR": "odds ratio", "RR": "risk ratio", "RD": "risk difference"}
 
-# method: its measures and the interval it gives
+# method: its measures and the intervals it offers, the default first
 COMPARISON_METHODS = {
-    "glmm": (("OR",), "profile"),
-    "mantel_haenszel": (("OR", "RR", "RD"), "wald_z"),
-    "peto": (("OR",), "wald_z"),
-    "beta_binomial": (("OR", "RR", "RD"), "profile"),
-    "exact": (("OR",), "exact"),
+    "glmm": (("OR",), ("profile_student", "profile")),
+    "mantel_haenszel": (("OR", "RR", "RD"), ("wald_z",)),
+    "peto": (("OR",), ("wald_z",)),
+    "beta_binomial": (("OR", "RR", "RD"), ("profile",)),
+    "exact": (("OR",), ("exact",)),
 }
 DEFAULT_METHODS = {"OR": "glmm", "RR": "mantel_haenszel", "RD": "mantel_haenszel"}
 
@@ -44,7 +65,7 @@ def methods_of(measure: str) -> list[str]:
 
 COMPARISON = (
     *("measure", "method", "interval", "conf_level", "k", "no_information", "events1", "n1", "events2", "n2"),
-    *("estimate", "ci_lb", "ci_ub", "b", "se", "p", "tau2", "tau2_lb", "tau2_ub", "loglik", "status"),
+    *("estimate", "ci_lb", "ci_ub", "b", "se", "p", "tau2", "tau2_lb", "tau2_ub", "loglik", "status", "note"),
 )
 
 COMPARISON_STATUSES = {
@@ -56,30 +77,28 @@ COMPARISON_STATUSES = {
     "infinite": "the effect is infinite: every informative study lies at its upper end; the lower limit is exact",
     "tau2_unbounded": (
         "every informative study lies at one of its ends, and both occur: the likelihood grows with tau2 without "
-        "bound, so one odds ratio is taken to hold for all (exact interval)"
+        "bound, and so wide is the interval"
     ),
     "no_variance": "the method gives no variance: interval of the summed counts",
     "no_information": "no study has information on this effect",
+    "too_many_patients": "too many patients to list the tables with the same margins: use mantel_haenszel",
     "no_data": "no study with patients in both arms",
     "not_converged": "the maximum was not found; nothing is reported",
 }
 
-FARTHEST = 40.0  # beyond, a log odds ratio is infinite
+# What a comparison says beside its status
+COMPARISON_NOTES = {
+    "contains_exact": "tau2 is estimated as 0: the interval contains the exact one of one odds ratio for all studies",
+    "penalised_estimate": "the likelihood has no maximum: the estimate is that of the penalised likelihood",
+    "no_lower_limit": "the studies set no lower limit",
+    "no_upper_limit": "the studies set no upper limit",
+    "no_tau2_limit": "the studies set no upper limit of tau2",
+    "no_information": "in studies without information nobody, or everybody, responded in both arms",
+    "empty_arms": "studies without patients in one arm are left out",
+    "summed": "interval and P are those of the summed counts, as if they were one study",
+}
+
 ROUNDING = 1e-12  # what two sums of thousands of studies leave of 0, in relation to them
-WIDEST = 12.0  # largest tau that is looked at
-BLOCK = 1 << 20  # numbers in the largest temporary array
-REACH = 8.7  # the integral over the random effect ends where the normal density is 1e-17 of its peak
-TAUS = np.array([0.0, 0.1, 0.2, 0.4, 0.7, 1.1, 1.7, 2.6, 4.0, 6.5, WIDEST])
-
-
-class Tables(NamedTuple):
-    """Conditional distributions of x1 given the margins, of the studies that have information on the odds ratio."""
-
-    x: np.ndarray  # (k,) responders among the treated
-    low: np.ndarray  # (k,) the fewest and
-    high: np.ndarray  # the most that the margins allow
-    values: np.ndarray  # (k, m) low, low + 1, ..., padded
-    log_w: np.ndarray  # (k, m) log C(n1, j) C(n2, t - j); -inf in the padding
 
 
 def compare(
@@ -90,6 +109,7 @@ def compare(
     *,
     measure: str = "OR",
     method: str | None = None,
+    interval: str | None = None,
     conf_level: float = 0.95,
 ) -> pd.Series:
     """Compare two arms in one study or in several.
@@ -100,13 +120,16 @@ def compare(
     measure : "OR" odds ratio, "RR" risk ratio, "RD" risk difference; of the treated against the comparison
     method : "glmm" conditional hypergeometric-normal model (OR), "mantel_haenszel", "peto" (OR), "beta_binomial",
         "exact" (OR; one odds ratio for all studies); None: glmm for OR, mantel_haenszel for RR and RD
+    interval : of glmm "profile_student" (penalised profile likelihood with Student's critical value, never inside the
+        exact interval where tau2 is 0) or "profile" (chi-squared); None: the former. Other methods have one each.
     conf_level : coverage of the interval
 
     Returns
     -------
     Series indexed by COMPARISON; estimate and limits as ratios or differences (0 and inf are answers), b and se on the
-    log scale for ratios; p of no effect, from the likelihood ratio (glmm, beta_binomial), from z (mantel_haenszel,
-    peto), elsewhere exact given the margins; status is one of COMPARISON_STATUSES
+    log scale for ratios; interval, how the limits were made: "exact" or "score" where nothing was pooled; p of no
+    effect, from the test of which this interval is the inversion, so that it is below 1 - conf_level where the interval
+    excludes no effect; status is one of COMPARISON_STATUSES, note codes of COMPARISON_NOTES
 
     Raises
     ------
@@ -114,50 +137,59 @@ def compare(
 
     Notes
     -----
-    One study: OR by the conditional exact interval (Cornfield 1956), RR by the score interval (Koopman 1984), RD by
-    Newcombe's hybrid score interval (1998, method 10). Several: glmm integrates Fisher's noncentral hypergeometric
-    distribution over b ~ Normal(b, tau2) (Stijnen, Hamza & Ozdemir 2010), by the trapezoidal rule, with limits by
-    profile likelihood; Mantel-Haenszel with the variances of Robins, Breslow & Greenland (1986; OR), Greenland &
-    Robins (1985; RR) and Sato, Greenland & Robins (1989; RD); Peto as Yusuf et al. (1985); exact as Gart (1970);
-    beta_binomial has a mean proportion for each arm and one correlation within arms (Kuss 2015), not paired by study,
-    so it needs arms of similar patients.
+    One study: OR by the conditional exact interval (Cornfield 1956) with twice the smaller tail as P (Fay 2010), RR and
+    RD by the score intervals (Koopman 1984; Mee 1984) with the P of their common test, Pearson's chi-squared. Several:
+    glmm integrates Fisher's noncentral hypergeometric distribution over b ~ Normal(b, tau2) (Stijnen, Hamza & Ozdemir
+    2010), by the trapezoidal rule; its penalty is a half-normal density of tau of variance UNIT_TAU2. Mantel-Haenszel
+    has the variances of Robins, Breslow & Greenland (1986; OR), Greenland & Robins (1985; RR) and Sato, Greenland &
+    Robins (1989; RD); Peto as Yusuf et al. (1985); exact as Gart (1970); beta_binomial has a mean proportion for each
+    arm and one correlation within arms (Kuss 2015), not paired by study, so it needs arms of similar patients.
 
     References
     ----------
-    Cornfield (1956), Proc 3rd Berkeley Symp 4:135. Koopman (1984), Biometrics 40:513. Newcombe (1998), Stat Med 17:873.
-    Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046. Robins, Breslow & Greenland (1986), Biometrics 42:311. Greenland
-    & Robins (1985), Biometrics 41:55. Sato, Greenland & Robins (1989), Biometrics 45:1323. Yusuf et al. (1985), Prog
-    Cardiovasc Dis 27:335. Gart (1970), Biometrika 57:471. Kuss (2015), Stat Med 34:1097.
+    Cornfield (1956), Proc 3rd Berkeley Symp 4:135. Koopman (1984), Biometrics 40:513. Mee (1984), Biometrics 40:1175.
+    Fay (2010), Biostatistics 11:373. Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046. Robins, Breslow & Greenland
+    (1986), Biometrics 42:311. Greenland & Robins (1985), Biometrics 41:55. Sato, Greenland & Robins (1989), Biometrics
+    45:1323. Yusuf et al. (1985), Prog Cardiovasc Dis 27:335. Gart (1970), Biometrika 57:471. Kuss (2015), Stat Med
+    34:1097.
 
     Examples
     --------
     >>> found = compare([8, 5, 9], [10, 9, 12], [3, 2, 4], [10, 8, 11])
     >>> print(f"{found.estimate:.2f} [{found.ci_lb:.2f}, {found.ci_ub:.2f}], P {found.p:.3f}, {found.status}")
-    5.21 [1.74, 17.24], P 0.013, tau2_zero
+    5.21 [0.84, 37.72], P 0.062, tau2_zero
     >>> found = compare(5, 5, 0, 6)
     >>> print(f"{found.estimate} [{found.ci_lb:.2f}, {found.ci_ub}], P {found.p:.4f}, {found.status}")
-    inf [2.84, inf], P 0.0022, infinite
+    inf [2.84, inf], P 0.0043, infinite
     """
     check_choice("measure", measure, tuple(MEASURES))
     check_level(conf_level)
     method = DEFAULT_METHODS[measure] if method is None else method
     check_choice("method", method, tuple(COMPARISON_METHODS))
-    measures, interval = COMPARISON_METHODS[method]
+    measures, intervals = COMPARISON_METHODS[method]
     if measure not in measures:
         raise ValueError(f"method {method!r} has no {MEASURES[measure]}; it has {', '.join(measures)}")
-    x1, n1, x2, n2 = _check_counts(x1, n1, x2, n2)
-    both = (n1 > 0) & (n2 > 0)
-    x1, n1, x2, n2 = (part[both] for part in (x1, n1, x2, n2))
-    tables = _conditional_tables(x1, n1, x2, n2)
+    interval = intervals[0] if interval is None else interval
+    check_choice("interval", interval, intervals)
+    arms = _check_counts(x1, n1, x2, n2)
+    both = (arms[1] > 0) & (arms[3] > 0)
+    arms = arms[:, both]
+    tables = conditional_tables(*arms)
     record = dict.fromkeys(COMPARISON, np.nan) | {"measure": measure, "method": method, "interval": interval}
-    record |= {"conf_level": conf_level, "k": x1.size, "no_information": x1.size - tables.x.size, "status": "no_data"}
-    record |= {name: int(part.sum()) for name, part in zip(_SUMS, (x1, n1, x2, n2), strict=True)}
-    if x1.size:
-        arms = np.array([x1, n1, x2, n2])
-        if measure == "OR":
-            record |= _compare_or(arms, tables, method, conf_level)
-        else:
-            record |= _compare_risks(arms, tables, measure, method, conf_level)
+    silent = int(both.sum()) - tables.x.size
+    record |= {"conf_level": conf_level, "k": arms.shape[1], "no_information": silent, "status": "no_data", "note": ""}
+    record |= dict(zip(_SUMS, map(int, arms.sum(axis=1)), strict=True))
+    if arms.shape[1]:
+        record |= (
+            _compare_or(arms, tables, method, interval, conf_level)
+            if measure == "OR"
+            else _compare_risks(arms, measure, method, conf_level)
+        )
+    of_counts = [
+        *(["empty_arms"] if not both.all() else []),
+        *(["no_information"] if silent and measure == "OR" and record["status"] != "no_information" else []),
+    ]
+    record["note"] = ";".join(code for code in (*of_counts, str(record["note"])) if code)
     return pd.Series(record, index=list(COMPARISON), dtype=object)
 
 
@@ -206,107 +238,55 @@ def compare_many(
     return pd.DataFrame(rows, columns=[*by, *COMPARISON])
 
 
-def _check_counts(*arms: ArrayLike) -> tuple[np.ndarray, ...]:
-    parts = [np.atleast_1d(pd.to_numeric(pd.Series(np.ravel(arm)), errors="coerce").to_numpy(float)) for arm in arms]
-    if len({part.size for part in parts}) > 1:
-        raise ValueError(f"x1, n1, x2, n2 have {', '.join(str(part.size) for part in parts)} values")
+def _check_counts(*arms: ArrayLike) -> np.ndarray:
+    """Counts (4, k); ValueError with what was typed where they cannot be."""
+    typed = [pd.Series(np.ravel(np.asarray(arm, dtype=object))) for arm in arms]
+    if len({part.size for part in typed}) > 1:
+        raise ValueError(f"x1, n1, x2, n2 have {', '.join(str(part.size) for part in typed)} values")
+    parts = np.array([pd.to_numeric(part, errors="coerce").to_numpy(float) for part in typed])
     for arm in (1, 2):
         x, n = parts[2 * arm - 2], parts[2 * arm - 1]
         wrong = ~np.isfinite(x) | ~np.isfinite(n) | (x < 0) | (x > n) | (x != np.floor(x)) | (n != np.floor(n))
         if wrong.any():
             i = int(np.flatnonzero(wrong)[0])
-            raise ValueError(
-                f"whole numbers with 0 <= x{arm} <= n{arm} expected: study {i + 1} of {x.size} has {x[i]:g} of {n[i]:g}"
-            )
-    return tuple(parts)
+            seen = f"{as_typed(typed[2 * arm - 2][i])} of {as_typed(typed[2 * arm - 1][i])}"
+            raise ValueError(f"whole numbers with 0 <= x{arm} <= n{arm} expected: study {i + 1} of {x.size} has {seen}")
+    return parts
 
 
 # --- odds ratio -----------------------------------------------------------------------------------------------------
 
 
-def _conditional_tables(x1: np.ndarray, n1: np.ndarray, x2: np.ndarray, n2: np.ndarray) -> Tables:
-    total = x1 + x2
-    low, high = np.maximum(0, total - n2), np.minimum(n1, total)
-    some = low < high
-    x1, n1, n2, total, low, high = (part[some] for part in (x1, n1, n2, total, low, high))
-    values = low[:, None] + np.arange(int((high - low).max(initial=0)) + 1)
-    inside = values <= high[:, None]
-    j = np.where(inside, values, low[:, None])
-    log_w = _log_choose(n1[:, None], j) + _log_choose(n2[:, None], total[:, None] - j)
-    return Tables(x1, low, high, values, np.where(inside, log_w, -np.inf))
-
-
-def _log_choose(n: np.ndarray, x: np.ndarray) -> np.ndarray:
-    log_ways: np.ndarray = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
-    return log_ways
-
-
-def _compare_or(arms: np.ndarray, tables: Tables, method: str, conf_level: float) -> dict[str, Any]:
+def _compare_or(arms: np.ndarray, tables: Tables, method: str, interval: str, conf_level: float) -> dict[str, Any]:
     if tables.x.size == 0:
         return {"status": "no_information"}
     seen, most = (tables.x - tables.low).sum(), (tables.high - tables.low).sum()
-    ends = (tables.x == tables.low) | (tables.x == tables.high)
     status = {0: "zero", most: "infinite"}.get(seen, "ok")
     if status == "ok" and arms.shape[1] == 1:
         status = "single_study"
     elif status == "ok" and tables.x.size == 1 and method != "beta_binomial":
         status = "single_informative"
-    elif status == "ok" and method == "glmm" and ends.all():
-        status = "tau2_unbounded"
-    if status != "ok" or method == "exact":
+    exact = status != "ok" or method == "exact"
+    if not tables.listed and (exact or method == "glmm"):
+        return {"status": "too_many_patients"}
+    if exact:
         return _exact_odds_ratio(tables, conf_level) | {"interval": "exact", "status": status}
     if method == "beta_binomial":
         return _beta_binomial(arms, "OR", conf_level)
     if method == "glmm":
-        return _hypergeometric_normal(tables, conf_level)
+        return _hypergeometric_normal(tables, interval, conf_level)
     b, se = _mantel_haenszel_or(arms) if method == "mantel_haenszel" else _peto(arms)
     return _ratio(b, se, conf_level) | {"status": "ok"}
 
 
 def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict[str, Any]:
     """Conditional maximum likelihood and exact limits of one odds ratio for all studies."""
-    log_c = _log_ways(tables)
-    s = np.arange(log_c.size)
-    seen = int((tables.x - tables.low).sum())
-
-    def chances(b: float) -> np.ndarray:
-        terms = log_c + b * s
-        terms = np.exp(terms - terms.max())
-        shares: np.ndarray = terms / terms.sum()
-        return shares
-
-    alpha = 1 - conf_level
-    lb = -np.inf if seen == 0 else _root(lambda b: chances(b)[seen:].sum() - alpha / 2)
-    ub = np.inf if seen == s[-1] else _root(lambda b: alpha / 2 - chances(b)[: seen + 1].sum())
-    b = {0: -np.inf, int(s[-1]): np.inf}.get(seen)
+    seen, most = (int(part.sum()) for part in (tables.x - tables.low, tables.high - tables.low))
+    lb, ub = exact_limits(tables, conf_level)
+    b = {0: -np.inf, most: np.inf}.get(seen)
     if b is None:
-        b = _root(lambda b: float(chances(b) @ s) - seen)
-    p = _exact_p(log_c, seen)
-    return {"b": b, "estimate": np.exp(b), "ci_lb": np.exp(lb), "ci_ub": np.exp(ub), "p": p}
-
-
-def _log_ways(tables: Tables) -> np.ndarray:
-    """Log of the number of ways to 0, 1, ... responders among the treated of all studies above the fewest."""
-    log_c = np.zeros(1)
-    for row, high, low in zip(tables.log_w, tables.high, tables.low, strict=True):
-        one = row[: int(high - low) + 1]
-        top = log_c.max() + one.max()
-        with np.errstate(divide="ignore"):
-            log_c = np.log(np.convolve(np.exp(log_c - log_c.max()), np.exp(one - one.max()))) + top
-    return log_c
-
-
-def _exact_p(log_c: np.ndarray, seen: int) -> float:
-    """Probability of what was seen and all that is no more probable, where the odds ratio is 1."""
-    chance = np.exp(log_c - log_c.max())
-    chance /= chance.sum()
-    return float(min(1.0, chance[chance <= chance[seen] * (1 + 1e-7)].sum()))
-
-
-def _root(rising: Callable[[float], float]) -> float:
-    from scipy.optimize import brentq
-
-    return float(brentq(rising, -FARTHEST, FARTHEST, xtol=1e-11))
+        b = find_root(lambda b: float(chances(tables, b) @ np.arange(most + 1)) - seen)
+    return {"b": b, "estimate": np.exp(b), "ci_lb": np.exp(lb), "ci_ub": np.exp(ub), "p": exact_p(tables)}
 
 
 def _mantel_haenszel_or(arms: np.ndarray) -> tuple[float, float]:
@@ -332,163 +312,59 @@ def _ratio(b: float, se: float, conf_level: float) -> dict[str, Any]:
     return limits | {"b": b, "se": se, "p": float(erfc(abs(b / se) / np.sqrt(2)))}
 
 
-def _hypergeometric_normal(tables: Tables, conf_level: float) -> dict[str, Any]:
-    """Maximum likelihood of b and tau, profile limits, likelihood-ratio test of b = 0."""
-    from scipy.optimize import minimize_scalar
-
-    critical = float(chdtri(1, 1 - conf_level))
-    density, width = conditional_density(tables), float((tables.high - tables.low).max())
-
-    def height(b: float, tau: float) -> float:
-        return log_likelihood(density, b, tau, width)
-
-    expected = (np.exp(tables.log_w - tables.log_w.max(axis=1, keepdims=True)) * tables.values).sum(axis=1)
-    expected /= np.exp(tables.log_w - tables.log_w.max(axis=1, keepdims=True)).sum(axis=1)
-    middle = float(np.sign((tables.x - expected).sum()))  # only where the search starts
-
-    def over_tau(b: float) -> tuple[float, float]:
-        """Highest log-likelihood at b, and its tau."""
-        heights = [height(b, tau) for tau in TAUS]
-        best = int(np.argmax(heights))
-        bracket = TAUS[max(best - 1, 0)], TAUS[min(best + 1, TAUS.size - 1)]
-        found = minimize_scalar(lambda tau: -height(b, tau), bounds=bracket, method="bounded", options={"xatol": 1e-5})
-        return max((heights[0], 0.0), (heights[best], TAUS[best]), (-float(found.fun), float(found.x)))
-
-    def over_b(tau: float) -> tuple[float, float]:
-        """Highest log-likelihood at tau, and its b; concave in b."""
-        found = minimize_scalar(lambda b: -height(b, tau), bracket=(middle - 0.5, middle + 0.5), options={"xtol": 1e-9})
-        return -float(found.fun), float(found.x)
-
-    heights = [over_b(tau)[0] for tau in TAUS]
-    best = int(np.argmax(heights))
-    bracket = TAUS[max(best - 1, 0)], TAUS[min(best + 1, TAUS.size - 1)]
-    found = minimize_scalar(lambda tau: -over_b(tau)[0], bounds=bracket, method="bounded", options={"xatol": 1e-5})
-    tau = float(found.x) if -found.fun > heights[0] + 1e-10 else 0.0
-    top, b = over_b(tau)
-    if tau > 0.99 * WIDEST:
+def _hypergeometric_normal(tables: Tables, interval: str, conf_level: float) -> dict[str, Any]:
+    """Maximum likelihood of b and tau, limits by the profile, the likelihood-ratio test of b = 0."""
+    if (tables.high - tables.low).max() > MOST_FITTED:
+        return {"status": "too_many_patients"}
+    how, k = INTERVALS[interval], tables.x.size
+    model = make_model(tables)
+    top, unbounded = maximum(model), np.isfinite(model.ends)
+    if not unbounded and top.tau > 0.99 * TAUS[-1]:
         return {"status": "not_converged"}
-
-    def outside_b(value: float) -> float:
-        return 2 * (top - over_tau(value)[0]) - critical
-
-    def outside_tau(value: float) -> float:
-        return 2 * (top - over_b(value)[0]) - critical
-
-    curvature = -_second_difference(lambda value: height(value, tau), b, 1e-3)
-    if tau > 0:
-        in_tau = -_second_difference(lambda value: height(b, value), tau, min(1e-3, tau / 4))
-        step = min(1e-3, tau / 4)
-        mixed = -sum(
-            sign_b * sign_t * height(b + sign_b * step, tau + sign_t * step) for sign_b in (-1, 1) for sign_t in (-1, 1)
-        ) / (4 * step**2)
-        curvature -= mixed**2 / in_tau if in_tau > 0 else 0.0
-    difference = max(0.0, 2 * (top - over_tau(0.0)[0]))
-    lower_tau = 0.0 if outside_tau(0.0) <= 0 else _limit(outside_tau, tau, -tau)
-    return {
-        "b": b,
-        "estimate": np.exp(b),
-        "ci_lb": np.exp(_limit(outside_b, b, -FARTHEST / 2)),
-        "ci_ub": np.exp(_limit(outside_b, b, FARTHEST / 2)),
-        "se": 1 / np.sqrt(curvature) if curvature > 0 else np.nan,
-        "p": float(erfc(np.sqrt(difference / 2))),
-        "tau2": tau**2,
-        "tau2_lb": lower_tau**2,
-        "tau2_ub": _limit(outside_tau, tau, WIDEST) ** 2,
-        "loglik": top,
-        "status": "ok" if tau > 0 else "tau2_zero",
-    }
-
-
-def _second_difference(function: Callable[[float], float], at: float, step: float) -> float:
-    return (function(at + step) - 2 * function(at) + function(at - step)) / step**2
-
-
-def _limit(outside: Callable[[float], float], start: float, farthest: float) -> float:
-    """Where `outside` becomes positive on the way from start by farthest (signed); infinite where it does not."""
-    from scipy.optimize import brentq
-
-    inner = start
-    for share in (0.02, 0.05, 0.1, 0.2, 0.4, 1.0):
-        outer = start + share * farthest
-        if outside(outer) > 0:
-            return float(brentq(outside, inner, outer, xtol=1e-8))
-        inner = outer
-    return float(np.copysign(np.inf, farthest))
-
-
-def log_likelihood(density: Callable[[np.ndarray], np.ndarray], b: float, tau: float, width: float) -> float:
-    """Log-likelihood of the hypergeometric-normal model, given the margins.
-
-    Parameters
-    ----------
-    density : log P(x1 | margins) of every study at log odds ratios, from `conditional_density`
-    b, tau : mean and standard deviation of the log odds ratio between studies
-    width : largest high - low; x1 given the margins is a sum of so many independent 0s and 1s, so its variance, the
-        curvature of the integrand, is at most a quarter of this
-
-    Notes
-    -----
-    The trapezoidal rule on b ± 8.7 tau with the step of `small_evidence.pooling.likelihood`.
-    """
-    if tau == 0:
-        return float(density(np.array([b])).sum())
-    step = 0.62 / np.sqrt(width / 4 + 3.3 + 0.6 / tau**2)
-    nodes = max(24, int(np.ceil(2 * REACH * tau / step)))
-    u = np.linspace(-REACH, REACH, nodes)
-    terms = density(b + tau * u)
-    top = terms.max(axis=0)
-    total = np.exp(-(u**2) / 2) @ np.exp(terms - top)
-    return float((np.log(total * (u[1] - u[0]) / np.sqrt(2 * np.pi)) + top).sum())
-
-
-def conditional_density(tables: Tables) -> Callable[[np.ndarray], np.ndarray]:
-    """log P(x1 | margins) as a function of log odds ratios (nodes,) that gives (nodes, k).
-
-    A cubic spline on steps of 0.02, which is exact to 1e-8 at a hundredth of the time of the sum; beyond FARTHEST the
-    logarithm is a straight line to the last digit.
-    """
-    from scipy.interpolate import CubicSpline
-
-    theta = np.linspace(-FARTHEST, FARTHEST, 4001)
-    above = tables.values - tables.x[:, None]
-    heights = np.empty((theta.size, tables.x.size))
-    for i, (row, own) in enumerate(zip(tables.log_w, _own(tables), strict=True)):
-        some = np.isfinite(row)
-        for part in np.array_split(np.arange(theta.size), 1 + theta.size * some.sum() // BLOCK):
-            terms = row[some] + theta[part, None] * above[i, some]
-            top = terms.max(axis=1)
-            heights[part, i] = own - top - np.log(np.exp(terms - top[:, None]).sum(axis=1))
-    spline = CubicSpline(theta, heights)
-    falls, rises = tables.x - tables.high, tables.x - tables.low
-
-    def density(at: np.ndarray) -> np.ndarray:
-        inside = np.clip(at, -FARTHEST, FARTHEST)
-        beyond = (at - inside)[:, None]
-        heights: np.ndarray = spline(inside) + np.where(beyond > 0, falls, rises) * beyond
-        return heights
-
-    return density
-
-
-def _own(tables: Tables) -> np.ndarray:
-    """log C(n1, x1) C(n2, t - x1) of every study."""
-    place = (tables.x - tables.low).astype(int)
-    log_ways: np.ndarray = tables.log_w[np.arange(place.size), place]
-    return log_ways
+    penalised = model._replace(ridge=1 / UNIT_TAU2)
+    held = maximum(penalised) if how.ridge or unbounded else top
+    bounded, summit = (penalised, held.ll) if how.ridge else (model, max(top.ll, model.ends))
+    b, critical = held.b if unbounded else top.b, how.critical(conf_level, k)
+    start = held.b
+    if unbounded and not how.ridge:  # with b and tau infinite the likelihood is highest, on the side of more studies
+        upper = (tables.x == tables.high).sum()
+        start = float(np.sign(2 * upper - k)) * FARTHEST
+    limits = [
+        end_of(lambda at: fall_of(bounded, summit, at) - critical, start, side * 2 * FARTHEST - start)
+        for side in (-1.0, 1.0)
+    ]
+    p = how.tail(fall_of(bounded, summit, 0.0), k)
+    notes = [code for code, end in zip(("no_lower_limit", "no_upper_limit"), limits, strict=True) if np.isinf(end)]
+    if how.with_exact and not unbounded and top.tau == 0:
+        exact = exact_limits(tables, conf_level)
+        limits = [min(limits[0], exact[0]), max(limits[1], exact[1])]
+        p = max(p, exact_p(tables))
+        notes.append("contains_exact")
+    found = {"b": b, "estimate": np.exp(b), "ci_lb": np.exp(min(limits[0], b)), "ci_ub": np.exp(max(limits[1], b))}
+    if unbounded:
+        found |= {"loglik": summit if not how.ridge else max(top.ll, model.ends), "status": "tau2_unbounded"}
+        return found | {"p": p, "note": ";".join([*notes, "penalised_estimate", "no_tau2_limit"])}
+    variances = tau2_limits(model, top, chi_squared(conf_level, k))
+    if np.isinf(variances[1]):
+        notes.append("no_tau2_limit")
+    height = evaluate(model, top.b, top.tau)
+    information = -height.h_bb + (height.h_bt**2 / height.h_tt if top.tau > 0 else 0.0)
+    found |= {"se": 1 / np.sqrt(information) if information > 0 else np.nan, "p": p, "loglik": top.ll}
+    found |= {"tau2": top.tau**2, "tau2_lb": variances[0], "tau2_ub": variances[1]}
+    return found | {"status": "ok" if top.tau > 0 else "tau2_zero", "note": ";".join(notes)}
 
 
 # --- risks ----------------------------------------------------------------------------------------------------------
 
 
-def _compare_risks(arms: np.ndarray, tables: Tables, measure: str, method: str, conf_level: float) -> dict[str, Any]:
+def _compare_risks(arms: np.ndarray, measure: str, method: str, conf_level: float) -> dict[str, Any]:
     x1, n1, x2, n2 = arms.sum(axis=1)
     if measure == "RR" and x1 == x2 == 0:
         return {"status": "no_information"}
 
     def summed(status: str) -> dict[str, Any]:
-        # equal risks are equal odds, so the exact test of the odds ratio is one of these measures too
-        p = _exact_p(_log_ways(tables), int((tables.x - tables.low).sum())) if tables.x.size else np.nan
-        return _one_table(arms.sum(axis=1), measure, conf_level) | {"p": p, "status": status}
+        note = "summed" if arms.shape[1] > 1 else ""
+        return _one_table(arms.sum(axis=1), measure, conf_level) | {"status": status, "note": note}
 
     if arms.shape[1] == 1:
         return summed("single_study")
@@ -509,48 +385,68 @@ def _compare_risks(arms: np.ndarray, tables: Tables, measure: str, method: str, 
 
 
 def _one_table(table: np.ndarray, measure: str, conf_level: float) -> dict[str, Any]:
-    x1, n1, x2, n2 = table
-    if measure == "RD":
-        from statsmodels.stats.proportion import confint_proportions_2indep
-
-        lb, ub = confint_proportions_2indep(x1, n1, x2, n2, compare="diff", method="newcomb", alpha=1 - conf_level)
-        b = x1 / n1 - x2 / n2
-        return {
-            "interval": "newcombe",
-            "estimate": b,
-            "b": b,
-            "ci_lb": max(float(lb), -1.0),
-            "ci_ub": min(float(ub), 1.0),
-        }
-    with np.errstate(divide="ignore"):
-        estimate = (x1 / n1) / np.float64(x2 / n2)
-        lb, ub = _score_ratio(table, conf_level)
-        return {"interval": "score", "estimate": estimate, "b": np.log(estimate), "ci_lb": lb, "ci_ub": ub}
-
-
-def _score_ratio(table: np.ndarray, conf_level: float) -> tuple[float, float]:
-    """Koopman's interval of a risk ratio: all ratios whose score statistic is not above chi-squared's quantile."""
+    """Score interval of one table, and the P of the score test of no effect, which both measures have in common."""
     x1, n1, x2, n2 = table
     critical = float(chdtri(1, 1 - conf_level))
+    # no effect, where the score test is Pearson's chi-squared, is a ratio of 1 and a difference of 0
+    found = {"interval": "score", "p": float(chdtrc(1, _score(table, 0.0, _means_of_difference)))}
+    if measure == "RD":
+        difference = x1 / n1 - x2 / n2
 
-    def outside(log_ratio: float) -> float:
-        ratio = np.exp(log_ratio)
-        # proportion of the comparison that is most likely under this ratio (Koopman 1984, equation 2)
-        linear = ratio * (n1 + x2) + x1 + n2
-        p2 = (linear - np.sqrt(max(linear**2 - 4 * ratio * (n1 + n2) * (x1 + x2), 0.0))) / (2 * ratio * (n1 + n2))
-        p1 = min(ratio * p2, 1.0)
-        variance = p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2
-        gap = (x1 / n1 - ratio * x2 / n2) ** 2
-        return -critical if gap == 0 else gap / max(variance, 1e-300) - critical
+        def outside(gap: float) -> float:
+            return _score(table, gap, _means_of_difference) - critical
+
+        lb, ub = (
+            side if difference == side else end_of(outside, difference, side - difference) for side in (-1.0, 1.0)
+        )
+        return found | {"estimate": difference, "b": difference, "ci_lb": max(lb, -1.0), "ci_ub": min(ub, 1.0)}
+
+    def outside_ratio(log_ratio: float) -> float:
+        return _score(table, log_ratio, _means_of_ratio) - critical
 
     start = (
         np.log((x1 + 0.5) / (n1 + 0.5)) - np.log((x2 + 0.5) / (n2 + 0.5))
         if 0 in (x1, x2)
         else np.log(x1 * n2 / (x2 * n1))
     )  # only where the search starts
-    lb = 0.0 if x1 == 0 else float(np.exp(_limit(outside, start, -FARTHEST / 2)))
-    ub = np.inf if x2 == 0 else float(np.exp(_limit(outside, start, FARTHEST / 2)))
-    return lb, ub
+    lb = 0.0 if x1 == 0 else float(np.exp(end_of(outside_ratio, start, -FARTHEST)))
+    ub = np.inf if x2 == 0 else float(np.exp(end_of(outside_ratio, start, FARTHEST)))
+    with np.errstate(divide="ignore"):
+        estimate = (x1 / n1) / np.float64(x2 / n2)
+        return found | {"estimate": estimate, "b": np.log(estimate), "ci_lb": lb, "ci_ub": ub}
+
+
+Means = Callable[[np.ndarray, float], tuple[float, float, float]]
+
+
+def _score(table: np.ndarray, effect: float, means: Means) -> float:
+    """Score statistic of an effect: squared distance of what was seen from it, over its variance under the effect."""
+    x1, n1, x2, n2 = table
+    p1, p2, slope = means(table, effect)
+    variance = p1 * (1 - p1) / n1 + slope**2 * p2 * (1 - p2) / n2
+    gap = x1 / n1 - (slope * x2 / n2 if means is _means_of_ratio else x2 / n2 + effect)
+    return 0.0 if gap == 0 else float(gap**2 / max(variance, 1e-300))
+
+
+def _means_of_ratio(table: np.ndarray, log_ratio: float) -> tuple[float, float, float]:
+    """Proportions of both arms that are most likely under this ratio (Koopman 1984, equation 2), and the ratio."""
+    x1, n1, x2, n2 = table
+    ratio = float(np.exp(log_ratio))
+    linear = ratio * (n1 + x2) + x1 + n2
+    p2 = (linear - np.sqrt(max(linear**2 - 4 * ratio * (n1 + n2) * (x1 + x2), 0.0))) / (2 * ratio * (n1 + n2))
+    return min(ratio * p2, 1.0), p2, ratio
+
+
+def _means_of_difference(table: np.ndarray, gap: float) -> tuple[float, float, float]:
+    """Proportions that are most likely under this difference (Miettinen & Nurminen 1985: root of a cubic), and 1."""
+    x1, n1, x2, n2 = table
+    cubic, square = n1 + n2, (n1 + 2 * n2) * gap - n1 - n2 - x1 - x2
+    linear, constant = (n2 * gap - n1 - n2 - 2 * x2) * gap + x1 + x2, x2 * gap * (1 - gap)
+    q = (square / (3 * cubic)) ** 3 - square * linear / (6 * cubic**2) + constant / (2 * cubic)
+    spread = np.copysign(np.sqrt(max((square / (3 * cubic)) ** 2 - linear / (3 * cubic), 0.0)), q)
+    angle = (np.pi + np.arccos(np.clip(q / spread**3 if spread else 0.0, -1, 1))) / 3
+    p2 = float(np.clip(2 * spread * np.cos(angle) - square / (3 * cubic), max(0.0, -gap), min(1.0, 1 - gap)))
+    return float(np.clip(p2 + gap, 0.0, 1.0)), p2, 1.0
 
 
 def _mantel_haenszel_rr(arms: np.ndarray) -> tuple[float, float]:
@@ -587,7 +483,7 @@ def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict[st
         return {"status": "no_information"}
     x, n = np.concatenate([x1, x2]), np.concatenate([n1, n2])
     treated = np.arange(x.size) < x1.size
-    constant = float(_log_choose(n, x).sum())
+    constant = float(log_choose(n, x).sum())
     critical = float(chdtri(1, 1 - conf_level))
 
     def fall(mean: float, other: float, theta: float) -> float:
@@ -655,10 +551,10 @@ def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict[st
         return 2 * (at(effect)[0] - least) - critical
 
     if measure == "RD":
-        lb, ub = _limit(outside, b, -1 + 1e-9 - b), _limit(outside, b, 1 - 1e-9 - b)
+        lb, ub = end_of(outside, b, -1 + 1e-9 - b), end_of(outside, b, 1 - 1e-9 - b)
         limits = {"estimate": b, "ci_lb": max(lb, -1.0), "ci_ub": min(ub, 1.0)}
     else:
-        lb, ub = _limit(outside, b, -FARTHEST / 2), _limit(outside, b, FARTHEST / 2)
+        lb, ub = end_of(outside, b, -FARTHEST), end_of(outside, b, FARTHEST)
         limits = {"estimate": np.exp(b), "ci_lb": np.exp(lb), "ci_ub": np.exp(ub)}
     difference = max(0.0, 2 * (at(0.0)[0] - least))
     status = "ok" if theta > 0 else "tau2_zero"

@@ -27,7 +27,8 @@ STUDIES_PER_COEFFICIENT = 10  # Cochrane Handbook 10.11.5.1
 TEST_COLUMNS = ("chi2", "df", "p", "test_code", "test_note")
 MIN_STUDIES_SUBGROUP = 2  # in each group: one study is not a group
 MIN_STUDIES_SUBGROUP_TEST = 4  # in all groups together: two groups of two
-NO_GROUP = ("", "NR")  # words that name no group: not applicable, not reported
+# Words that are no value of a covariate and name no group: not applicable, not reported, unclear; in any letter case
+NO_VALUE = ("", "NR", "UNCLEAR", "NA", "N/A", "NAN")
 
 # Why there is no test of subgroups ("" and the last: there is one).
 TEST_CODES = {
@@ -120,8 +121,8 @@ def subgroups(
     Parameters
     ----------
     responses : DataFrame with responders, n and `column`, a row a study arm
-    column : name of the column that makes the subgroups; rows where it is missing, empty or NR name no group and are
-        left out, their number in `left_out`
+    column : name of the column that makes the subgroups; rows where it is missing or one of NO_VALUE name no group and
+        are left out, their number in `left_out`
     conf_level : coverage of the intervals
     interval : "profile" or "wald_z"
 
@@ -167,7 +168,7 @@ def subgroups_of_many(
         raise ValueError(f"interval {interval!r} is not known to subgroups; one of profile, wald_z")
     if not tables:
         return []
-    named = [table[column].notna() & ~table[column].isin(NO_GROUP) for table in tables]
+    named = [has_value(table[column]) for table in tables]
     for table in tables:
         check_counts(table["responders"], table["n"])
     kept = [
@@ -207,6 +208,7 @@ def _with_model(
         # Nothing is known of a common tau2: no subgroup of several studies has an answer of the model.
         several = out["status"].isin(["ok", "tau2_zero", "not_converged"])
         out.loc[several, _OF_MODEL] = np.nan
+        out.loc[several, "status"] = "no_common_tau2"
     else:
         out.loc[rows, _OF_MODEL] = np.nan
         out.loc[rows, ["estimate", "ci_lb", "ci_ub"]] = expit(np.column_stack([found.b, found.limits]))
@@ -333,9 +335,9 @@ def meta_regression(
     Parameters
     ----------
     responses : DataFrame with responders, n and the covariates, a row a study arm
-    covariates : one name or several. Numbers enter as they are; anything else as indicators of its values against the
-        most frequent one (the first of these in the alphabet). Rows with a missing value are left out. How many
-        coefficients there may be is for the data to say: there must be two studies more than coefficients.
+    covariates : one name or several, read by `read_covariate`. Numbers, typed as text or not, enter as they are;
+        anything else as indicators of its values against the most frequent one (the first of these in the alphabet).
+        Rows with a missing value are left out. There must be two studies more than coefficients.
     conf_level : coverage of the intervals
     interval : "wald_z" or "profile"
 
@@ -360,6 +362,7 @@ def meta_regression(
          year  -0.090   0.072 0.233
     """
     names = _check_regression(responses, covariates, conf_level)
+    responses = responses.assign(**{name: read_covariate(responses[name]) for name in names})
     if interval not in ("profile", "wald_z"):
         raise ValueError(f"interval {interval!r} is not known to meta_regression; one of profile, wald_z")
     kept, left_out = _complete(responses, names)
@@ -437,6 +440,8 @@ def predict_regression(
     absent = [name for name in names if name not in at]
     if absent:
         raise ValueError(f"no column {', '.join(absent)} in the studies to predict")
+    responses = responses.assign(**{name: read_covariate(responses[name]) for name in names})
+    at = at.assign(**{name: read_covariate(at[name]) for name in names})
     kept, _ = _complete(responses, names)
     xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
     read = [_covariate(kept[name]) for name in names]
@@ -477,7 +482,45 @@ def _check_regression(responses: pd.DataFrame, covariates: str | Sequence[str], 
         raise ValueError(f"no column {', '.join(absent)}; the table has {', '.join(map(str, responses.columns))}")
     check_level(conf_level)
     pool_many(responses, method="crude", conf_level=conf_level)  # checks the counts
+    for name in names:
+        values = pd.to_numeric(read_covariate(responses[name]), errors="coerce").to_numpy(float)
+        if np.isinf(values).any():
+            raise ValueError(f"{name} is infinite in row {int(np.flatnonzero(np.isinf(values))[0]) + 1}")
     return names
+
+
+def has_value(values: pd.Series) -> pd.Series:
+    """Which cells say something: not missing, and not one of NO_VALUE.
+
+    >>> has_value(pd.Series(["oral", "NR", None, " ", 3])).tolist()
+    [True, False, False, False, True]
+    """
+    words = values.astype(object).where(values.notna(), "").map(lambda value: str(value).strip().upper())
+    return ~words.isin(NO_VALUE)
+
+
+def read_covariate(values: pd.Series) -> pd.Series:
+    """A covariate as it enters a model: numbers where every cell that says something is one, else what was typed.
+
+    Returns
+    -------
+    Series with the index of `values`, missing where a cell says nothing; True and False, and categories, stay words
+
+    Examples
+    --------
+    >>> read_covariate(pd.Series(["1", "2.5", "NR"])).tolist(), read_covariate(pd.Series(["iv", "NR"])).tolist()
+    ([1.0, 2.5, nan], ['iv', None])
+    """
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return values
+    given = values.astype(object).where(has_value(values), None)
+    if (
+        isinstance(values.dtype, pd.CategoricalDtype)
+        or given.map(lambda value: isinstance(value, bool | np.bool_)).any()
+    ):
+        return given
+    numbers = pd.to_numeric(given, errors="coerce")
+    return numbers.astype(float) if given.notna().any() and numbers.notna().equals(given.notna()) else given
 
 
 def _complete(responses: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, int]:
@@ -515,6 +558,8 @@ def _check_known(at: pd.DataFrame, read: Sequence[Covariate]) -> None:
     for name, levels, base in read:
         if at[name].isna().any():
             raise ValueError(f"{name} is missing in a study to predict")
+        if not base and not pd.api.types.is_numeric_dtype(at[name]):
+            raise ValueError(f"{name} is a number in the studies, not {at[name].iloc[0]!r}")
         unknown = sorted(set(at[name].astype(str)) - {*levels, base}) if base else []
         if unknown:
             raise ValueError(f"{name} {unknown[0]!r} is in no study; one of {', '.join(sorted([*levels, base]))}")

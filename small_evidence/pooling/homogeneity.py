@@ -20,7 +20,8 @@ DRAWS = 1_000  # random tables at a time
 MOST_DRAWS = 20_000
 PRECISION = 0.025, 0.0015  # drawing ends when the standard error is at most this share of P, or this
 SEED = 20_111  # the same data give the same P
-MOST_PATIENTS = 10**7  # a table of the statistic for each number of responders is kept in memory while drawing
+MOST_PATIENTS = 10**7  # beyond, no tables are drawn, and
+MOST_LISTED = 10**9  # beyond, none are listed: the logarithms of their probabilities lose their digits
 TIED = 1e-9  # tables whose statistics differ by less, relative to 1 + q, are equally far
 
 
@@ -40,8 +41,9 @@ Tables = tuple[np.ndarray, np.ndarray, np.ndarray]  # responders, statistic and 
 class SortedTables(NamedTuple):
     """Tables of some studies in the order of their responders, then of their statistic."""
 
-    starts: np.ndarray  # (events + 2,); where the tables with so many responders begin
-    key: np.ndarray  # responders * scale + statistic
+    fewest: float  # responders of any table
+    starts: np.ndarray  # where the tables with fewest, fewest + 1, ... responders begin; one more at the end
+    key: np.ndarray  # (responders - fewest) * scale + statistic
     beyond: np.ndarray  # probability of the table and of those with as many responders that come after it
     scale: float
 
@@ -120,17 +122,19 @@ def _test(xi: tuple[float, ...], ni: tuple[float, ...]) -> Homogeneity:
     share = events / n.sum()
     q = float(_distance(x, n, share).sum())
     edge = q - TIED * (1 + q)
+    if n.sum() > MOST_LISTED:
+        return Homogeneity(q, df, float(chdtrc(df, q)), np.nan, "chi_squared")
     lowest, highest = np.maximum(0, events - (n.sum() - n)), np.minimum(n, events)
     tables = highest - lowest + 1
     first, second = _halves(tables)
     if first.size and max(np.log(tables[half]).sum() for half in (first, second)) <= np.log(STATES):
         one, other = (_tables(n[half], lowest[half], highest[half], share) for half in (first, second))
-        far, whole = _tails(one[0], one[1], _sort_tables(other, events), edge)
+        far, whole = _tails(one[0], one[1], _sort_tables(other), edge, events)
         return Homogeneity(q, df, float(min(one[2] @ far / (one[2] @ whole), 1.0)), 0.0, "exact")
     if n.sum() > MOST_PATIENTS:
         return Homogeneity(q, df, float(chdtrc(df, q)), np.nan, "chi_squared")
     listed = _smallest(tables)
-    sorted_tables = _sort_tables(_tables(n[listed], lowest[listed], highest[listed], share), events)
+    sorted_tables = _sort_tables(_tables(n[listed], lowest[listed], highest[listed], share))
     groups = np.append(n[~listed], n[listed].sum()).astype(int)
     p, p_se = _p_of_random_tables(x[~listed], groups, sorted_tables, edge, share)
     return Homogeneity(q, df, p, p_se, "random_tables")
@@ -149,7 +153,7 @@ def _p_of_random_tables(
     tails = np.zeros(0)
     p, p_se = 1.0, 1.0
     while tails.size <= MOST_DRAWS and p_se > max(PRECISION[0] * p, PRECISION[1]):
-        far, whole = _tails(drawn.sum(1), _distance(drawn, n, share).sum(1), second, edge)
+        far, whole = _tails(drawn.sum(1), _distance(drawn, n, share).sum(1), second, edge, events)
         # of a table so unlikely that no digit of its probability is left, all that complete it count as far
         tails = np.append(tails, np.divide(far, whole, out=np.ones_like(far), where=whole > 0))
         if tails.size > 1:
@@ -196,32 +200,33 @@ def _tables(n: np.ndarray, lowest: np.ndarray, highest: np.ndarray, share: float
     return responders, distance, probability
 
 
-def _sort_tables(tables: Tables, events: float) -> SortedTables:
+def _sort_tables(tables: Tables) -> SortedTables:
     order = np.lexsort((tables[1], tables[0]))
     responders, distance, probability = (part[order] for part in tables)
+    fewest = responders[0]
+    responders = responders - fewest
     # what is summed from the far end keeps its digits where the tail is small
-    starts = np.searchsorted(responders, np.arange(events + 2))
+    starts = np.searchsorted(responders, np.arange(responders[-1] + 2))
     beyond = np.zeros(probability.size + 1)
     for start, end in itertools.pairwise(starts):
         beyond[start:end] = np.cumsum(probability[start:end][::-1])[::-1]
     # one search for all: the statistic shifted by the number of responders, so that both sort together
     scale = 2 * (distance.max() + 1)
-    return SortedTables(starts, responders * scale + distance, beyond, scale)
+    return SortedTables(fewest, starts, responders * scale + distance, beyond, scale)
 
 
 def _tails(
-    responders: np.ndarray, distance: np.ndarray, second: SortedTables, edge: float
+    responders: np.ndarray, distance: np.ndarray, second: SortedTables, edge: float, events: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For tables of the first studies, the probability of the second studies' tables that complete each.
+    """For tables of the first studies, the probability of the second studies' tables that complete each to events.
 
     Returns
     -------
     far, whole : arrays of the first tables; of those tables whose statistic is `edge` or more, and of all of them
     """
-    starts, key, beyond, scale = second
-    events = starts.size - 2
-    needed = events - responders
-    possible = (needed >= 0) & (needed <= events)
+    fewest, starts, key, beyond, scale = second
+    needed = events - fewest - responders
+    possible = (needed >= 0) & (needed < starts.size - 1)
     needed = np.where(possible, needed, 0).astype(int)
     first, last = starts[needed], starts[needed + 1]
     place = np.searchsorted(key, needed * scale + np.clip(edge - distance, 0, scale / 2))

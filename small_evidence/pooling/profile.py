@@ -97,11 +97,17 @@ def profile_b(
     return limit[:a], limit[a:]
 
 
+def rounding(arms: Arms, row: np.ndarray) -> np.ndarray:
+    """What rounding leaves of a log-likelihood summed over so many patients, array (a,): no step can be smaller."""
+    patients: np.ndarray = (arms.weight[row] * arms.n[row]).sum(1)
+    return np.finfo(float).eps * patients
+
+
 def follow_ridge(arms: Arms, search: Search, b: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """From b and tau, Newton's steps to where the profile has fallen by the target; array (limits,)."""
     row, side, b_hat, ll_hat, target, unit = search
     limit = np.full(row.size, np.nan)
-    floor = TAU_SMALL * unit
+    floor, noise = TAU_SMALL * unit, rounding(arms, row)
     active, before = np.arange(row.size), np.zeros(row.size)
     b, tau = b.copy(), tau.copy()
     for _ in range(80):
@@ -123,7 +129,8 @@ def follow_ridge(arms: Arms, search: Search, b: np.ndarray, tau: np.ndarray) -> 
         away = side[active] * (b - b_hat[active])
         step = np.where(descent > 0, (target[active] - root) * root / np.where(descent > 0, descent, 1.0), 0.5)
         step = np.where(ridge, np.clip(step, -0.7 * away, 1.5 * away + 0.1 * unit[active]), 0.0)
-        done = ridge & (np.abs(step) < 1e-9 * (1 + away)) & (np.abs(dt) < 1e-7 * (1 + tau))
+        still = 1e-9 + noise[active]
+        done = ridge & (np.abs(step) < still * (1 + away)) & (np.abs(dt) < 100 * still * (1 + tau))
         limit[active[done]] = (b + side[active] * step)[done]
         turn = np.clip(turn * side[active] * step, -0.5 * tau, 0.5 * tau + 0.3 * unit[active])
         tau = np.maximum(np.maximum(tau + dt + turn, 0.1 * tau), floor[active])
@@ -171,7 +178,7 @@ def profile_tau(arms: Arms, row: np.ndarray, top: Maximum, critical: np.ndarray)
     b_hat, tau_hat, point, _ = top
     _, at_zero, _ = common_proportion(arms, row)
     a = row.size
-    inside = point.ll - at_zero.ll <= critical / 2
+    inside, noise = point.ll - at_zero.ll <= critical / 2, rounding(arms, row)
     side = np.repeat([-1.0, 1.0], a)
     limit = np.full(2 * a, np.nan)
     limit[:a][inside] = 0.0
@@ -200,7 +207,8 @@ def profile_tau(arms: Arms, row: np.ndarray, top: Maximum, critical: np.ndarray)
         grown = np.maximum(grown, -0.7 * away)
         lowered = -np.clip(gain, -0.7 * away, 0.7 * tau)
         step = np.where(ridge, np.where(upper, grown, lowered), 0.0)
-        done = ridge & (np.abs(step) < 1e-9 * (1 + tau)) & (np.abs(inner) < 1e-7)
+        still = 1e-9 + noise[active % a]
+        done = ridge & (np.abs(step) < still * (1 + tau)) & (np.abs(inner) < 100 * still)
         limit[active[done]] = (tau + step)[done]
         b = b + inner + np.clip(turn * step, -2 - tau, 2 + tau)
         tau = tau + step

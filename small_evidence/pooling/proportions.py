@@ -83,9 +83,24 @@ def check_choice(name: str, value: object, allowed: Collection[str]) -> None:
         raise ValueError(f"{name} {value!r} is not one of {', '.join(allowed)}")
 
 
+def as_typed(value: object) -> str:
+    """A count as a message shows it: what was typed, a number without needless digits.
+
+    >>> as_typed("5/8"), as_typed(5.0), as_typed(2.5), as_typed(10**12), as_typed(None)
+    ("'5/8'", '5', '2.5', '1000000000000', 'nothing')
+    """
+    if isinstance(value, str):
+        return repr(value)
+    if value is None or value is pd.NA or value != value:
+        return "nothing"
+    number = float(value) if isinstance(value, int | float | np.number) else None
+    return str(value) if number is None else f"{number:.0f}" if number == np.floor(number) else f"{number:g}"
+
+
 def check_counts(responders: ArrayLike, patients: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Counts as float arrays (k,); ValueError that names the first fault of each kind."""
-    xi, ni = (pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float) for values in (responders, patients))
+    typed = [pd.Series(np.asarray(values, dtype=object).ravel()) for values in (responders, patients)]
+    xi, ni = (pd.to_numeric(values, errors="coerce").to_numpy(float) for values in typed)
     if xi.shape != ni.shape:
         raise ValueError(f"{xi.size} numbers of responders but {ni.size} of patients")
     for wrong, text in (
@@ -99,7 +114,8 @@ def check_counts(responders: ArrayLike, patients: ArrayLike) -> tuple[np.ndarray
     ):
         if wrong.any():
             i = int(np.flatnonzero(wrong)[0])
-            raise ValueError(f"{text}: arm {i + 1} of {xi.size} has {xi[i]:g} of n = {ni[i]:g}")
+            seen, of = (as_typed(values[i]) for values in typed)
+            raise ValueError(f"{text}: arm {i + 1} of {xi.size} has {seen} of n = {of}")
     return xi, ni
 
 

@@ -53,6 +53,8 @@ STATUSES = {
         "every study has one patient, so tau2 cannot be estimated: the summed counts with their exact interval, "
         "which takes one proportion to hold for all"
     ),
+    "no_interval": "the model was fitted, but its interval has no width or a limit was not found",
+    "no_common_tau2": "not pooled: subgroups share one tau2, which cannot be estimated here",
     "no_data": "no arm with patients",
     "not_converged": "the maximum was not found; nothing is reported",
 }
@@ -63,11 +65,12 @@ MEAN_CODES = ("no_mean", "no_mean_interval")  # beside a pooled median
 NOTES = (
     "empty_arms",
     "giant_arm",
+    "one_proportion_assumed",
     "wide_interval",
     "wide_prediction",
     *MEAN_CODES,
     *("no_maximum", "limit_not_found", "no_lower_limit", "no_upper_limit", "no_tau2_limit", "tau2_limit_not_found"),
-    *("prior_upper", "prior_lower", "prior_tau", "prior_overruled"),
+    *("prior_upper", "prior_lower", "prior_tau", "prior_overruled", "too_many_patients"),
     *("corrected", "common_effect", "tau2_interval_empty", "tau2_outside_interval", "no_width", "cut"),
     "common_tau2",
 )

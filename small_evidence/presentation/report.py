@@ -341,14 +341,17 @@ def _known(review: Review) -> list[tuple[str, str]]:
 
 
 def _pooled_words(analysis: Analysis, review: Review) -> str:
-    """'Drug: 21 of 41 patients responded in 4 studies, pooled 54.8% [18.8, 91.4]'."""
+    """'Drug: 21 of 41 patients responded in 4 studies, pooled 54.8% [18.8, 91.4] in the median study'."""
     result, response = analysis.result, review.response
     event = response.event_singular if result["events"] == 1 else response.event_plural
     units = word("unit", review.policy["unit"])
+    mean = estimate(result["mean_proportion"], result["mean_ci_lb"], result["mean_ci_ub"])
+    whose = ESTIMANDS[METHODS[result["method"]].estimand]
+    beside = "" if mean == NOTHING else f" ({mean}% in the mean study)"
     return (
         f"{analysis.label}: {result['events']:,.0f} of {result['n']:,.0f} {units} {event} in "
         f"{counted(int(result['k']), 'study', 'studies')}, pooled {percent(result['estimate'])} "
-        f"{interval(result['ci_lb'], result['ci_ub'])}"
+        f"{interval(result['ci_lb'], result['ci_ub'])} in {whose}{beside}"
     )
 
 

@@ -64,8 +64,9 @@ def comparison_table(review: Review) -> Table:
     notes = [
         "Groups of different patients within one study, over all diseases. An odds or risk ratio above 1 and a risk "
         f"difference above 0 mean that more of the first group {review.response.event_plural}.",
-        "One study: exact odds ratio, score interval of the risk ratio, Newcombe's interval of the risk difference. "
-        "Several: odds ratio of the hypergeometric-normal model; risk ratio and risk difference by Mantel-Haenszel.",
+        "One study: exact interval of the odds ratio, score intervals of the risk ratio and the risk difference. "
+        "Several: odds ratio of the hypergeometric-normal model, with penalised profile likelihood and Student's "
+        "critical value; risk ratio and risk difference by Mantel-Haenszel.",
         *level_note(review),
     ]
     frame = pd.DataFrame(rows, columns=[column.name for column in columns])
