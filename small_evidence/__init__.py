@@ -34,7 +34,11 @@ class ReviewError(ValueError):
 
 
 def shown(value: object, width: int = 60) -> str:
-    """The value as a message shows it: in quotation marks, on one line, not longer than `width`."""
+    """The value as a message shows it: in quotation marks, on one line, not longer than `width`.
+
+    >>> shown("six or more", width=6), shown("sixsix", width=6)
+    ('"six o…"', '"sixsix"')
+    """
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(value))
     return f'"{text if len(text) <= width else text[: width - 1] + "…"}"'
 

@@ -50,8 +50,8 @@ NOTICED = PLACE / "noticed"  # the test that noticed the present mutation
 RECORD = PROJECT / "benchmarks/reliability/mutations.csv"
 COLUMNS = ["package", "file", "line", "kind", "before", "after", "tests", "outcome", "noticed_by"]
 SEED = 16
-NEAR_SECONDS = 15.0  # of tests that run the line of a mutation, as measured without it
-FAR_SECONDS = 5.0  # of other tests that run its file
+NEAR_SECONDS = 8.0  # of tests that run the line of a mutation, as measured without it
+FAR_SECONDS = 2.0  # of other tests that run its file
 LONGEST = 10  # a test that takes more seconds of processor time is not measured
 ENDLESS = 200  # seconds of processor time after which the tests of a mutation do not end
 BROKEN = 70  # exit code of a child that could not do its task
@@ -260,8 +260,9 @@ class Measured:
         far = {name for names in by_line.values() for name in names}
         ready: set[str] = set()
         found: list[str] = []
+        left = 0.0
         for running, seconds in ((near, NEAR_SECONDS), (far, FAR_SECONDS)):
-            left = seconds
+            left += seconds
             tests = [test for test, names in self.shared.items() if test in running or names & running]
             files: dict[str, list[str]] = {}
             for test in sorted(tests, key=self.cost):
@@ -307,6 +308,7 @@ class Trying:
         self.measured = Measured()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # after which a changed file is put back
         items = {item.nodeid: item for item in session.items}
         tried = {(row["file"], row["line"], row["before"], row["after"]) for row in read_record()}
         for mutation in chosen(self.number):
@@ -424,6 +426,7 @@ def in_child(task: Callable[[], int]) -> int:
     """Status of a task in the copy of the project, in a process of its own to which the large libraries are there."""
     child = os.fork()
     if not child:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         code = BROKEN
         with suppress(Exception):
             os.chdir(COPY)

@@ -198,6 +198,7 @@ def test_batches_equal_single_calls():
 def test_density_integrates_to_the_interval():
     curve = bayes.posterior([5, 7, 0, 6, 4, 3], [8, 7, 3, 10, 9, 5], points=999, priors={"b_sd": 2.5, "tau_scale": 1.0})
     assert list(curve.columns) == ["p", "density"]
+    assert curve["p"].to_numpy() == pytest.approx(np.arange(1, 1000) / 1000)
     assert isinstance(curve, pd.DataFrame)
     below = np.cumsum(curve["density"]) / 1000
     ours = fit_one([5, 7, 0, 6, 4, 3], [8, 7, 3, 10, 9, 5])

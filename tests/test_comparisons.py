@@ -408,6 +408,21 @@ def test_beta_binomial_without_correlation_is_the_summed_table():
 
 
 @pytest.mark.parametrize(
+    ("counts", "method", "measure", "status"),
+    [
+        (([5, 4], [5, 4], [3, 1], [6, 3]), "beta_binomial", "RR", "no_variance"),  # all respond in one arm only
+        (([3, 1], [6, 3], [5, 4], [5, 4]), "beta_binomial", "RR", "no_variance"),
+        (([20, 1, 19], [20, 20, 20], [1, 19, 2], [20, 20, 20]), "glmm", "OR", "ok"),
+        (([200, 1, 199], [200, 200, 200], [1, 199, 2], [200, 200, 200]), "glmm", "OR", "not_converged"),  # tau above 12
+    ],
+)
+def test_a_model_that_cannot_be_fitted_says_so(counts, method, measure, status):
+    found = compare(*counts, method=method, measure=measure)
+    assert found["status"] == status
+    assert np.isnan(found["estimate"]) == (status == "not_converged")
+
+
+@pytest.mark.parametrize(
     ("counts", "measure", "status", "estimate"),
     [
         (([], [], [], []), "OR", "no_data", np.nan),

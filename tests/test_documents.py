@@ -407,6 +407,11 @@ def test_word_is_the_same_bytes_on_another_day(small, tmp_path, monkeypatch):
     assert (facts.title, facts.author, facts.last_modified_by) == ("Table IX. A title", "", "")
 
 
+def test_word_cuts_a_title_to_what_its_property_can_hold(small, tmp_path):
+    word.save_word(replace(small, title="x" * 300), tmp_path / "long.docx")
+    assert len(docx.Document(tmp_path / "long.docx").core_properties.title) == 255
+
+
 def test_all_tables_in_one_word_file_turn_their_own_pages(small, tmp_path):
     upright = table_of(small.frame, small.columns, name="u", landscape=False)
     save_documents([small, upright], [tmp_path / "all_tables.docx"])
@@ -524,6 +529,11 @@ PRINTING = {
     r"\textasciicircum", r"\textless", r"\textgreater", r"\textbar", r"\textquotedbl", r"\textquotesingle",
     r"\textasciigrave", r"\textasteriskcentered", r"\DeclareUnicodeCharacter", r"\ensuremath", r"\kappa", r"\tau",
 }  # fmt: skip
+
+
+def test_latex_declares_the_characters_that_its_fonts_lack_and_no_others(hostile):
+    found = re.findall(r"\\DeclareUnicodeCharacter\{(\w+)\}", latex.latex(hostile("é and 漢")))
+    assert found == ["6F22"]
 
 
 def latex_commands(text):

@@ -250,6 +250,16 @@ def test_second_maximum_is_found():
         assert dense - at_zero > gain
 
 
+@pytest.mark.parametrize(
+    ("interval", "root"),
+    [("profile", 1.960), ("wald_z", 1.960), ("profile_t", 2.262), ("wald_t", 2.262)],
+)
+def test_critical_values_are_those_of_printed_tables(interval, root):
+    """Of the normal distribution, and of t with 9 degrees of freedom, to their three decimals."""
+    _, squared = glmm.BOUNDS[interval]
+    assert np.sqrt(squared(0.95, np.array([10]))) == pytest.approx([root], abs=5e-4)
+
+
 def test_wald_intervals():
     """Limits from b and se; t with k - 1 degrees of freedom."""
     xi, ni = [3, 4, 9, 5], [12, 4, 17, 8]

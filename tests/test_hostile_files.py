@@ -1,5 +1,7 @@
 """Files that cannot hurt: each is refused in one sentence, or its text stays text in everything that is written."""
 
+import contextlib
+import io
 import os
 import re
 import resource
@@ -686,3 +688,15 @@ def test_half_characters_and_turned_text_in_a_workbook_are_named_with_their_cell
     lines = [line for line in faults_of(review) if "sheet studies" in line]
     assert lines[0].startswith(f"{BOOK}, sheet studies, row 2, column {column}: ")
     assert "cannot be printed" in lines[0]
+
+
+@pytest.mark.parametrize(("most", "is_read"), [(6, True), (5, False)])
+def test_a_sheet_may_have_as_many_cells_as_are_allowed_and_no_more(monkeypatch, most, is_read):
+    monkeypatch.setattr(spreadsheets, "MOST_CELLS", most)
+    book, raw = openpyxl.Workbook(), io.BytesIO()
+    book.active.title = "studies"
+    for row in (["study_id", "label", "year"], ["a", "SYNTHETIC", "2020"]):
+        book.active.append(row)
+    book.save(raw)
+    with contextlib.nullcontext() if is_read else pytest.raises(spreadsheets.UnreadableFileError):
+        spreadsheets.read_workbook(raw.getvalue(), ["studies"])

@@ -479,8 +479,6 @@ def _beta_binomial(arms: np.ndarray, measure: str, conf_level: float) -> dict[st
 
     x1, n1, x2, n2 = arms
     sums = arms.sum(axis=1)
-    if sums[0] in (0, sums[1]) or sums[2] in (0, sums[3]):
-        return {"status": "no_information"}
     x, n = np.concatenate([x1, x2]), np.concatenate([n1, n2])
     treated = np.arange(x.size) < x1.size
     constant = float(log_choose(n, x).sum())
