@@ -95,6 +95,8 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/size.py runs 30 300 3000
+	$(BIN)/python benchmarks/size.py batch 200 400
 	$(BIN)/python benchmarks/pooling.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/figures.py

@@ -38,9 +38,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 RECORD = {"small_evidence": "", "python": "", "packages": {}, "inputs": {}, "changed_since_read": []}
 
 
-def synthetic_tables(studies: int, therapies: int) -> dict[str, list[dict[str, object]]]:
+def synthetic_tables(studies: int, therapies: int, seed: int = 0) -> dict[str, list[dict[str, object]]]:
     """Rows of the tables of a review, as long as those of the bundled one. SYNTHETIC in every row."""
-    chance = random.Random(studies)
+    chance = random.Random(studies + seed)
     found: dict[str, list[dict[str, object]]] = {
         "diseases": [{"disease": slug, "label": f"SYNTHETIC {slug}", "synonyms": slug.upper()} for slug in DISEASES],
         "therapies": [
@@ -89,7 +89,7 @@ def synthetic_review(studies: int, therapies: int, copies: int = 1) -> Review:
     """
     with tempfile.TemporaryDirectory() as place:
         for name, rows in synthetic_tables(studies, therapies).items():
-            _write(Path(place) / f"{name}.csv", rows)
+            write_rows(Path(place) / f"{name}.csv", rows)
         tables, issues = check_extraction(place, year=2026)
         compared = dict(zip(("agreement", "disagreements"), compare_extractions(place), strict=True))
         choices = {"title": "SYNTHETIC review", "condition": "a SYNTHETIC disease"}
@@ -110,7 +110,8 @@ def _copied(frame: pd.DataFrame, copies: int) -> pd.DataFrame:
     return pd.concat(made, ignore_index=True)
 
 
-def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows with the same keys as CSV."""
     rows = list(rows)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))

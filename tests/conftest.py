@@ -15,7 +15,7 @@ from small_evidence.synthesis.analyses import synthesise
 
 PROJECT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(
-    ".venv", ".git", ".snakemake", "results", "processed", "__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache"
+    ".venv", ".git", ".snakemake", "results", "processed", ".pytest_cache", ".hypothesis", ".ruff_cache"
 )
 
 

@@ -170,8 +170,8 @@ def contradictions(review: Review) -> pd.DataFrame:
 
 def followed_name(review: Review) -> str:
     """Full name of the publication that is followed, as its first claim prints it; "" if there is none."""
-    names = (claim["review"] for claim in review["published_claims"].to_dict("records") if is_followed(claim, review))
-    return next(names, review.follows)
+    names = review["published_claims"]["review"]
+    return next((name for name in names if is_followed({"review": name}, review)), review.follows)
 
 
 def is_followed(claim: Row, review: Review) -> bool:
