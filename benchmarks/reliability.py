@@ -8,6 +8,7 @@ from pathlib import Path
 from small_evidence.release.bill import libraries
 
 RECORDS = Path(__file__).parent / "reliability"
+REVIEWS = {".": "bundled", "tests/data/minimal": "two studies"}
 NOTICED = ("killed", "out of time")  # outcomes of mutations
 PAGE = """# Reliability
 
@@ -108,7 +109,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _kills(rows: Sequence[Mapping[str, str]]) -> str:
     groups: dict[tuple[str, ...], list[Mapping[str, str]]] = defaultdict(list)
     for row in rows:
-        groups[row["review"].replace("tests/data/minimal", "two studies"), row["command"], row["signal"]].append(row)
+        groups[REVIEWS[row["review"]], row["command"], row["signal"]].append(row)
     lines = [
         (
             *key,

@@ -187,6 +187,7 @@ def test_all_or_none_within_studies_counts_studies():
     assert ours["estimate"] == pytest.approx(2 / 3)
     assert [ours["ci_lb"], ours["ci_ub"]] == pytest.approx([0.0943, 0.9916], abs=5e-5)
     assert ours["interval"] == "clopper_pearson"
+    assert ours["se"] == pytest.approx(1 / np.sqrt(3 * 2 / 3 * 1 / 3))  # of the logit of 2 in 3
     near = [
         beta_binomial.log_likelihood([[5, 0, 8]], [[5, 3, 8]], [[True] * 3], np.array([logit(2 / 3)]), np.array([rho]))
         for rho in (0.9, 0.99, 0.999999)

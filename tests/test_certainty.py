@@ -80,6 +80,13 @@ def test_each_rule(domain, counts, changed, judged, codes):
     assert (found, [ground.code for ground in grounds]) == (judged, codes)
 
 
+def test_grounds_of_imprecision_give_the_width_of_the_interval():
+    _, grounds = propose(*analysis_of(ALIKE, direction="across", ci_lb=0.2, ci_ub=0.9))["imprecision"]
+    assert {ground.code: ground.value for ground in grounds} == pytest.approx(
+        {"across_threshold": 0.7, "wide_interval": 0.7}
+    )
+
+
 def test_every_code_has_steps_and_words():
     assert set(GROUNDS) == set(CODES)
     assert max(CODES.values()) < len(CONCERNS)

@@ -145,7 +145,11 @@ def _without_particles(given: str) -> tuple[str, str]:
 
 
 def _is_initials(word: str) -> bool:
-    """One to three capitals ("GM", "G.M."), which no surname and no suffix is."""
+    """One to three capitals, which no surname and no suffix is.
+
+    >>> _is_initials("GM"), _is_initials("G.M.A."), _is_initials("WANG"), _is_initials("Li")
+    (True, True, False, False)
+    """
     letters = word.replace(".", "").replace("-", "")
     return 0 < len(letters) <= 3 and letters.isalpha() and letters.isupper()
 
