@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RECORDS := benchmarks/reliability
 
-.PHONY: archive test-cluster docs pictures walk examples run test faults fuzz mutations reliability packages wheel-test lint bench lock clean
+.PHONY: archive test-cluster docs pictures walk examples run test faults fuzz mutations reliability packages wheel-test lint bench agreement lock clean
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
@@ -100,6 +100,11 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/pooling.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/figures.py
+
+# Statistics against computations of their own, and the coverage of the interval of a pooled odds ratio: minutes each
+agreement: .venv/ready
+	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/comparisons.py
 
 # uv comes from the lock too, so that nothing is installed without its hash; compiled bytecode saves 3 s a job.
 .venv/ready: requirements.lock pyproject.toml
