@@ -55,7 +55,9 @@ for inputs that reach new lines, found nothing in the importers of references an
 notes which lines each test runs and how long it takes; a mutation is tried against the tests that run its line, then
 against others that run its file, the quickest first, for less than a minute. A mutation that a test notices is killed;
 one whose tests never end is out of time, and noticed too. Tests that run the whole workflow in another process are not
-among them and may notice more. At the end every test that noticed a mutation is run without one and must pass.
+among them and may notice more, as may tests that take longer. At the end every test that noticed a mutation is run
+without one and must pass. A run that was stopped goes on: this record has the first part of 250 mutations, and
+survivors without a reason have not been looked at.
 
 {mutations}
 
@@ -175,7 +177,7 @@ def _survivors(rows: Sequence[Mapping[str, str]], reasons: Mapping[tuple[str, ..
         (
             f"{row['file']}, line {row['line']}",
             f"`{row['before']}` to `{row['after']}`",
-            reasons.get(_change(row), {}).get("reason", "none yet"),
+            reasons.get(_change(row), {}).get("reason", "not looked at yet"),
         )
         for row in rows
         if _is_left(row)

@@ -288,6 +288,8 @@ def test_the_flow_is_counted(many):
     assert found["identified"] == number(*everything)
     assert found["registers"] == sum(kind == "register" for kind, _, _ in fates)
     assert found["databases"] + found["registers"] == found["identified"]
+    without = count_flow(records[records["source_kind"] != "register"])
+    assert not {"databases", "registers"} & set(without["box"])
     assert found["duplicates"] == number("duplicate")
     assert (found["automation"], found["other_reasons"]) == (0, 0)
     assert found["screened"] == number(*everything[1:])

@@ -203,17 +203,6 @@ def test_tables_and_programs_dated_in_the_future_are_used_once(good, tmp_path):
 
 
 @in_make_faults
-@pytest.mark.skipif(not shutil.which("faketime"), reason="the clock is set back by faketime")
-def test_a_clock_that_is_set_back_by_a_year_changes_no_byte(good, tmp_path):
-    folder = shutil.copytree(good, tmp_path / "review")
-    set_back = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", "-365d", *COMMAND]  # waiting goes on
-    for old, new in [(",17,4,5,8,9,", ",17,4,6,7,10,"), (",17,4,6,7,10,", ",17,4,5,8,9,")]:
-        Run(folder).edit("data/raw/responses.csv", old, new)
-        run(folder, command=set_back)
-    assert results(folder) == results(good)
-
-
-@in_make_faults
 def test_figures_need_no_font_of_the_machine(good, tmp_path):
     folder = review(tmp_path / "review")
     run(folder, FONTCONFIG_FILE="/dev/null", FONTCONFIG_PATH="/dev/null", XDG_DATA_HOME="/dev/null")
