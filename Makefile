@@ -27,9 +27,9 @@ fuzz: .venv/ready
 	  $(BIN)/pytest -n0 tests/test_fuzz.py tests/test_extraction.py -k "fuzz or random_damage"; \
 	  status=$$?; awk -F, '{print; all += $$2} END {print all " inputs"}' $(RECORDS)/fuzz.csv; exit $$status
 
-# The bundled review killed at 60 seeded moments, and full disks, other users, clocks and places. Kills of another review
+# The bundled review killed at 70 seeded moments, and full disks, other users, clocks and places. Kills of another review
 # (FAULTS_REVIEW=tests/data/minimal) are recorded beside them.
-FAULTS_KILLS ?= 60
+FAULTS_KILLS ?= 70
 FAULTS_REVIEW ?= .
 faults: .venv/ready
 	@rm -f $(RECORDS)/faults.csv
