@@ -86,7 +86,8 @@ class Result:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join([self.title, self.table.to_string(index=False), *(f"Note: {note}." for note in self.notes)])
+        table = [] if self.table.empty else [self.table.to_string(index=False)]
+        return "\n".join([self.title, *table, *(f"Note: {note}." for note in self.notes)])
 
     __repr__ = __str__
 
@@ -234,6 +235,7 @@ def subgroups(
     if not isinstance(by, str):
         raise ReviewError(f"subgroups takes one column, not {by!r}; for several, make a column of their combinations")
     arms = arms_of(data, n, label, x=x, more=[by])
+    arms[_inner(by)] = _labels(arms[_inner(by)])
     frame = _with_own_names(heterogeneity.subgroups(arms, _inner(by), conf_level), [by])
     notes = [*_without_patients(arms), *_left_out(arms, [by])]
     single = frame.loc[frame["status"] == "single_study", by].astype(str).tolist()
@@ -285,9 +287,9 @@ def meta_regression(
     table = pd.DataFrame(
         {
             "term": frame["term"],
-            "log odds": [NOTHING if missing(b) else f"{b:.3f}" for b in frame["b"].astype(float)],
+            "log odds": [NOTHING if missing(b) else f"{b:.3g}" for b in frame["b"].astype(float)],
             f"{coverage(conf_level)} CI": [
-                NOTHING if missing(low) or missing(high) else f"{low:.3f} to {high:.3f}" for low, high in limits
+                NOTHING if missing(low) or missing(high) else f"{low:.3g} to {high:.3g}" for low, high in limits
             ],
             "P": [NOTHING if missing(p) else p_value(p) for p in frame["lr_p"].astype(float)],
             "status": frame["status"],
@@ -312,6 +314,8 @@ def leave_one_out(
     frame = sensitivity.leave_one_out(arms, study="study", conf_level=conf_level, **options)
     shown = frame.assign(left_out=frame["left_out"].replace("", "none"))
     notes = (*_without_patients(arms), *_pooled_notes(shown.rename(columns={"left_out": "without"}), ["without"]))
+    if frame.empty:
+        notes = (*notes, STATUSES["no_data"])
     title = f"Leave-one-out analysis: {_pooled_title(frame)[0].lower()}{_pooled_title(frame)[1:]}"
     return Result(title, _pooled_table(shown, ["left_out"], conf_level), frame, notes)
 
@@ -491,7 +495,9 @@ def _pooled_table(frame: pd.DataFrame, groups: Sequence[str], conf_level: float)
             "status": frame["status"],
         }
     )
-    return pd.concat([frame[list(groups)], table], axis=1)  # a group may be called studies too
+    # Of several rows a column that has nothing to say in any of them is left out.
+    blank = [name for name in table if len(frame) > 1 and (table[name] == NOTHING).all()]
+    return pd.concat([frame[list(groups)], table.drop(columns=blank)], axis=1)  # a group may be called studies too
 
 
 def _pooled_notes(frame: pd.DataFrame, groups: Sequence[str]) -> list[str]:
@@ -505,6 +511,15 @@ def _pooled_notes(frame: pd.DataFrame, groups: Sequence[str]) -> list[str]:
         for one in words:
             about.setdefault(one, []).append(name)
     return [one if len(frame) == 1 else f"{'; '.join(names)}: {one}" for one, names in about.items()]
+
+
+def _labels(values: pd.Series) -> pd.Series:
+    """Names of groups, so that 1 and "1", and "oral" and "oral ", are one."""
+    stripped = values.map(lambda value: value.strip() if isinstance(value, str) else value)
+    read = read_covariate(stripped)
+    if pd.api.types.is_numeric_dtype(read):
+        return read.map(lambda number: f"{number:g}", na_action="ignore")
+    return stripped
 
 
 def _without_patients(arms: pd.DataFrame) -> list[str]:

@@ -462,6 +462,7 @@ NOTES = {  # remarks on a pooled result
     "empty_arms": "arms without patients are left out",
     "giant_arm": "one study has four fifths of the patients or more",
     "one_proportion_assumed": "the interval assumes one proportion in all studies",
+    "widened_to_estimate": "the interval is widened to the estimate, which lies outside the penalised one",
     "wide_interval": "the interval leaves almost every proportion possible",
     "wide_prediction": "a further study could have almost any proportion",
     "no_mean": "the proportion of the mean study is not estimated",

@@ -413,7 +413,8 @@ def test_beta_binomial_without_correlation_is_the_summed_table():
         (([5, 4], [5, 4], [3, 1], [6, 3]), "beta_binomial", "RR", "no_variance"),  # all respond in one arm only
         (([3, 1], [6, 3], [5, 4], [5, 4]), "beta_binomial", "RR", "no_variance"),
         (([20, 1, 19], [20, 20, 20], [1, 19, 2], [20, 20, 20]), "glmm", "OR", "ok"),
-        (([200, 1, 199], [200, 200, 200], [1, 199, 2], [200, 200, 200]), "glmm", "OR", "not_converged"),  # tau above 12
+        (([200, 1, 199], [200, 200, 200], [1, 199, 2], [200, 200, 200]), "glmm", "OR", "ok"),  # tau 13
+        (([2000, 1, 1999], [2000] * 3, [1, 1999, 2], [2000] * 3), "glmm", "OR", "ok"),
     ],
 )
 def test_a_model_that_cannot_be_fitted_says_so(counts, method, measure, status):

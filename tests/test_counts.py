@@ -11,6 +11,7 @@ import pytest
 import small_evidence as se
 from small_evidence.pooling import pool_responses
 from small_evidence.pooling.comparisons import compare
+from small_evidence.pooling.record import STATUSES
 from small_evidence.wording import COMPARISON_INTERVALS, NOTES, p_value
 from tests.conftest import PROJECT
 
@@ -342,3 +343,45 @@ def test_forest_shows_the_studies_and_the_same_interval_as_pool():
     assert {"SYNTHETIC a", "3/8", "23/56", pooled.table.iloc[0, 2]} <= words
     assert "Level" not in words  # counts have no level of evidence
     assert drawing.figure().get_label() == "Forest plot: Responders"
+
+
+def test_groups_typed_differently_are_one():
+    typed = pd.DataFrame({"responders": [3, 5, 8, 2, 1, 4], "n": [8, 9, 10, 8, 9, 12]})
+    numbers = se.subgroups(typed.assign(g=[1, "1", 1.0, "2", 2, "2 "]), "g").to_frame()
+    words = se.subgroups(typed.assign(g=["oral", "oral ", " oral", "iv", "iv", "iv "]), "g").to_frame()
+    assert numbers["g"].tolist() == ["1", "2"]
+    assert words["g"].tolist() == ["oral", "iv"]
+    assert numbers["p"].tolist() == words["p"].tolist()
+
+
+def test_small_coefficients_keep_their_digits():
+    arms = pd.DataFrame({"responders": [3, 5, 8, 2, 1, 4], "n": [8, 9, 10, 8, 9, 12]})
+    shown = se.meta_regression(arms.assign(dose=[1000, 2500, 4000, 300, 200, 1500]), "dose").table.iloc[1]
+    lower, upper = map(float, shown["95% CI"].split(" to "))
+    assert 0 < lower < float(shown["log odds"]) < upper
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_interval_widened_to_its_estimate_says_so(mirrored):
+    xi, ni = np.array([22, *[50] * 6]), np.array([719, *[50] * 6])
+    found = se.pool(ni - xi if mirrored else xi, ni)
+    assert "widened_to_estimate" in found["note"].split(";")
+    assert "widened_to_estimate" not in se.pool([3, 5, 8], [8, 9, 10])["note"]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_infinite_odds_ratio_says_what_it_assumes(swapped):
+    arms = ([10, 9], [10, 9], [0, 0], [10, 8])
+    found = se.compare(*(arms[2:] + arms[:2] if swapped else arms))
+    assert (found["status"], found["note"]) == ("zero" if swapped else "infinite", "one_odds_ratio_assumed")
+    assert se.compare(10, 10, 0, 10)["note"] == ""
+
+
+@pytest.mark.parametrize("level", [".95", True, None, [0.95], float("nan")])
+def test_a_level_that_is_no_number_is_named(level):
+    with pytest.raises(ValueError, match="conf_level must lie between 0 and 1, not"):
+        se.pool([3, 4], [8, 9], conf_level=level)
+
+
+def test_leaving_one_of_no_studies_out_says_that_there_is_none():
+    assert STATUSES["no_data"] in str(se.leave_one_out([], []))

@@ -73,8 +73,8 @@ COMPARISON_STATUSES = {
     "tau2_zero": "the model was fitted; its estimate of tau2 (or of the correlation) is 0, the edge of the range",
     "single_study": "one study: its own effect with the interval of one study, nothing is pooled",
     "single_informative": "one study has information on the odds ratio: its exact interval, nothing is pooled",
-    "zero": "the effect is 0: every informative study lies at its lower end; the upper limit is exact",
-    "infinite": "the effect is infinite: every informative study lies at its upper end; the lower limit is exact",
+    "zero": "the effect is 0: every informative study lies at its lower end",
+    "infinite": "the effect is infinite: every informative study lies at its upper end",
     "tau2_unbounded": (
         "every informative study lies at one of its ends, and both occur: the likelihood grows with tau2 without "
         "bound, and so wide is the interval"
@@ -89,6 +89,7 @@ COMPARISON_STATUSES = {
 # What a comparison says beside its status
 COMPARISON_NOTES = {
     "contains_exact": "tau2 is estimated as 0: the interval contains the exact one of one odds ratio for all studies",
+    "one_odds_ratio_assumed": "interval and P assume one odds ratio in all studies",
     "penalised_estimate": "the likelihood has no maximum: the estimate is that of the penalised likelihood",
     "no_lower_limit": "the studies set no lower limit",
     "no_upper_limit": "the studies set no upper limit",
@@ -270,7 +271,8 @@ def _compare_or(arms: np.ndarray, tables: Tables, method: str, interval: str, co
     if not tables.listed and (exact or method == "glmm"):
         return {"status": "too_many_patients"}
     if exact:
-        return _exact_odds_ratio(tables, conf_level) | {"interval": "exact", "status": status}
+        assumed = "one_odds_ratio_assumed" if tables.x.size > 1 and method != "exact" else ""
+        return _exact_odds_ratio(tables, conf_level) | {"interval": "exact", "status": status, "note": assumed}
     if method == "beta_binomial":
         return _beta_binomial(arms, "OR", conf_level)
     if method == "glmm":

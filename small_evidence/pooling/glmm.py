@@ -151,7 +151,7 @@ def _fill_limits(out: Columns, row: np.ndarray, lb: np.ndarray, ub: np.ndarray) 
 
 
 def _fill_penalised_limits(out: Columns, arms: Arms, row: np.ndarray, held: Maximum, critical: np.ndarray) -> None:
-    """Limits by the penalised profile; they enclose the estimate."""
+    """Limits by the penalised profile, widened to the estimate, which is that of the likelihood without a penalty."""
     if row.size == 0:
         return
     top = held.take(row)
@@ -159,6 +159,7 @@ def _fill_penalised_limits(out: Columns, arms: Arms, row: np.ndarray, held: Maxi
     lb[~top.converged] = ub[~top.converged] = np.nan
     with np.errstate(divide="ignore"):  # an estimate of 0 or 1 lies at infinity
         estimate = logit(out["estimate"][row])
+    _add_note(out, row[(lb > estimate) | (ub < estimate)], "widened_to_estimate")
     _fill_limits(out, row, np.minimum(lb, estimate), np.maximum(ub, estimate))
 
 

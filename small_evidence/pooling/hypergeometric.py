@@ -23,7 +23,6 @@ FARTHEST = 40.0  # beyond, a log odds ratio is infinite
 STEP = 0.02  # between the knots of the spline
 BLOCK = 1 << 20  # numbers in the largest temporary array
 TAUS = np.array([0.0, 0.1, 0.2, 0.4, 0.7, 1.1, 1.7, 2.6, 4.0, 6.5, 12.0, 25.0, 60.0])  # looked at to place a maximum
-DEEP = 15.0  # where the log-likelihood has fallen so far with tau, it is not looked for farther on
 ROUGH = 0.02  # how near the highest b is sought while TAUS are compared
 TAU_SMALL = 3e-4  # below, tau is 0
 NEGLIGIBLE = 1e-100  # of the largest probability
@@ -220,12 +219,14 @@ def maximum(model: Model) -> Peak:
 
 
 def _climb(look: Callable[[float, float, float], tuple[Peak, float, float]], b: float) -> Peak:
-    """Highest point over tau of a function with slope and curvature: the best of TAUS, then Newton's steps."""
+    """Highest point over tau of a function with slope and curvature: the best of TAUS, then Newton's steps.
+
+    All of TAUS are tried: where large studies contradict each other, a small tau reaches none of them and has less
+    likelihood than 0, and a large one has more.
+    """
     seen: list[Peak] = []
     for tau in TAUS:
         seen.append(look(tau, seen[-1].b if seen else b, 1e-9 if tau == 0 else ROUGH)[0])
-        if seen[-1].ll < max(peak.ll for peak in seen) - DEEP:
-            break
     best = max(range(len(seen)), key=lambda at: seen[at].ll)
     low, high = TAUS[max(best - 1, 0)], TAUS[min(best + 1, TAUS.size - 1)]
     tau, start = float(TAUS[best]) if best else 0.3 * TAUS[1], seen[best].b

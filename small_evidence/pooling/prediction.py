@@ -14,6 +14,7 @@ References
 Rue, Martino & Chopin (2009), J R Stat Soc B 71:319. Röver et al. (2021), Res Synth Methods 12:448.
 """
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -29,11 +30,11 @@ from small_evidence.pooling.proportions import check_counts, check_level
 NODES = 16  # of tau; all constants together leave an error of less than 0.001 in the limits
 LEGENDRE_X, LEGENDRE_W = np.polynomial.legendre.leggauss(NODES)
 REACH = 6  # standard deviations of tau, see nodes_of_tau
-TAU_MOST = 4 * np.sqrt(UNIT_TAU2)  # above lie 6e-5 of the half-normal density
+TAU_MOST = 6 * np.sqrt(UNIT_TAU2)  # studies of all or none draw tau far into the half-normal density
 PLACES = np.array([-4, 0, 4])  # where the density of b is evaluated, in its standard deviations
 STEP = 0.2
 FINE = np.arange(-50, 51) * STEP  # where it is interpolated
-SMOOTH = 0.3 * STEP  # standard deviation of a piece of that density; wider ones would widen it, narrower leave steps
+SMOOTH = 0.1 * STEP  # standard deviation of a piece of that density
 MOST_STEPS = 50
 LEAST_WEIGHT = 1e-9  # of a part of the mixture
 NEXT_PATIENTS = 10  # of whom responders are predicted
@@ -184,8 +185,7 @@ def predict(
     xi, ni = check_counts(xi, ni)
     check_level(conf_level)
     check_level(threshold, "threshold")
-    scalar: bool = np.isscalar(m)
-    if not (scalar and 1 <= m < np.inf and m == np.floor(m)):
+    if not (isinstance(m, Real) and not isinstance(m, bool) and 1 <= m < np.inf and m == np.floor(m)):
         raise ValueError(f"m must be a whole number of 1 or more, not {m!r}")
     m, k = int(m), np.count_nonzero(ni)
     if k < 2 or not 0 < xi.sum() < ni.sum():

@@ -1,6 +1,7 @@
 """Intervals for the proportion of one study, the only module that knows how they are made, and checks of counts."""
 
 from collections.abc import Collection
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,5 @@ def check_counts(responders: ArrayLike, patients: ArrayLike) -> tuple[np.ndarray
 
 def check_level(level: float, name: str = "conf_level") -> None:
     """Raise ValueError unless a level, such as a coverage, lies in (0, 1)."""
-    scalar: bool = np.isscalar(level)
-    if not (scalar and 0 < level < 1):
+    if not (isinstance(level, Real) and 0 < level < 1):
         raise ValueError(f"{name} must lie between 0 and 1, not {level!r}")

@@ -66,6 +66,7 @@ NOTES = (
     "empty_arms",
     "giant_arm",
     "one_proportion_assumed",
+    "widened_to_estimate",
     "wide_interval",
     "wide_prediction",
     *MEAN_CODES,

@@ -15,9 +15,9 @@ const model = (() => {
   const PLACE = 4;
   const STEP = 0.2;
   const FINE = Array.from({ length: 101 }, (_, i) => (i - 50) * STEP);
-  const SMOOTH = 0.3 * STEP;
+  const SMOOTH = 0.1 * STEP;
   const LEAST_WEIGHT = 1e-9;
-  const TAU_MOST = 4 * Math.sqrt(UNIT_TAU2);
+  const TAU_MOST = 6 * Math.sqrt(UNIT_TAU2);
   const MIN_K_PREDICTION = 3;
   const VACUOUS = 0.999; // a wider prediction interval is not given
 
