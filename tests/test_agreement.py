@@ -14,14 +14,17 @@ from small_evidence.extraction.agreement import (
     DISAGREEMENTS,
     ROW,
     agreement,
+    apply_changes,
     compared_columns,
     disagreements,
     kappa,
+    match_rows,
     save_disagreements,
 )
 from small_evidence.extraction.checks import ExtractionError, check_extraction, compare_extractions, fault_lines
 from small_evidence.extraction.schema import TABLES, empty_table
 from small_evidence.review import save_csv
+from tests.made_up import frame
 
 PROJECT = Path(__file__).parents[1]
 RAW = PROJECT / "data" / "raw"
@@ -455,3 +458,31 @@ def test_without_a_second_extraction_there_is_nothing_to_say():
     assert table.empty
     assert found.empty
     assert list(found.columns) == DISAGREEMENTS
+
+
+def rows_of(*cells):
+    """Rows of one study, therapy, disease and outcome with their time point, arm and n."""
+    same = {"study_id": "ash", "therapy": "drug", "disease": "ssc", "outcome": "clinical_response", "unit": "patient"}
+    rows = [same | dict(zip(("time_point_months", "arm", "n"), row, strict=True)) for row in cells]
+    return frame("responses", rows)
+
+
+def test_a_row_has_one_partner_and_the_most_alike_is_the_first_to_have_it():
+    first = rows_of(("6", "", "9"), ("12", "", "9"))
+    second = rows_of(("12", "", "9"), ("6", "", "9"), ("24", "", "4"))
+    assert [pair[1:] for pair in match_rows(first, second, "responses")] == [(0, 1), (1, 0), (None, 2)]
+    assert [pair[1:] for pair in match_rows(second, first, "responses")] == [(0, 1), (1, 0), (2, None)]
+
+
+def test_a_row_that_is_added_stays_where_another_is_taken_away():
+    first = {"studies": pd.DataFrame({"study_id": ["ash", "elm"], "_row": [2, 3]})}
+    second = {"studies": pd.DataFrame({"study_id": ["ash", "oak"], "_row": [2, 3]})}
+    made = apply_changes(first, [("studies", 1, ROW, "absent"), ("studies", None, ROW, "1")], second)["studies"]
+    assert made["study_id"].tolist() == ["ash", "oak"]
+    assert made["_row"].tolist() == [2, 4]
+
+
+def test_an_interval_of_kappa_ends_at_one():
+    first = pd.Series(["yes"] * 5 + ["no"] * 5)
+    second = pd.Series(["yes"] * 4 + ["no"] * 6)
+    assert kappa(first, second)["kappa_ci_ub"] == 1.0

@@ -110,3 +110,14 @@ def faults(**cells):
 )
 def test_a_published_interval_has_its_limits_in_order(cells, found):
     assert len(faults(**cells)) == found
+
+
+@pytest.mark.parametrize(
+    ("reporting", "n", "found"),
+    [("reported_none", "0", 0), ("reported_none", "1", 1), ("not_reported", "NR", 0), ("not_reported", "0", 1)],
+)
+def test_a_stated_zero_has_no_patients_and_silence_no_count(reporting, n, found):
+    row = {"study_id": "ash", "therapy": "drug", "reporting": reporting, "n_patients": n, "n_at_risk": "5"}
+    tables = {"adverse_events": frame("adverse_events", [row]).assign(_row=2)}
+    rules = [rule for rule, *_ in faults_between_rows(tables, 2026)]
+    assert rules.count("events_reporting") == found
