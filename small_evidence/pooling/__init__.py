@@ -198,7 +198,7 @@ def _pool(
     fitted = np.flatnonzero(modelled)
     with_q = np.flatnonzero(modelled | ((method == "crude") & (status == "ok")))
     for rows in _batches(with_q, bucket):
-        mask = np.arange(k[rows].max()) < k[rows, None]
+        mask = np.arange(bucket[rows[0]]) < k[rows, None]  # as wide for a group whichever others are in the batch
         where = np.minimum(start[rows, None] + np.arange(mask.shape[1]), xi.size - 1)
         counts = np.where(mask, xi[where], 0.0), np.where(mask, ni[where], 0.0)
         result = {}

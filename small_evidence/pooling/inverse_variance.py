@@ -401,13 +401,15 @@ def _tau2_where_q_is(yi: np.ndarray, vi: np.ndarray, mask: np.ndarray, target: n
     Q is a partial minimum of quadratic-over-linear functions, hence convex and falling in tau2: Newton's steps from
     0 rise to the root and never pass it.
     """
-    tau2 = np.zeros(len(target))
+    tau2, moving = np.zeros(len(target)), np.ones(len(target), bool)
     for _ in range(MAX_STEPS):
         pool = weigh_studies(yi, vi, mask, tau2)
         gap = pool["q"] - target
-        move = np.where((gap > 0) & (pool["slope"] < 0), -gap / np.where(pool["slope"] < 0, pool["slope"], -1), 0)
+        rises = moving & (gap > 0) & (pool["slope"] < 0)
+        move = np.where(rises, -gap / np.where(rises, pool["slope"], -1), 0)
         tau2 = tau2 + move
-        if np.all(move <= 1e-15 * tau2):
+        moving &= move > 1e-15 * tau2  # each analysis stops by itself, whatever the others do
+        if not moving.any():
             break
     return tau2
 
@@ -428,7 +430,7 @@ def _tau2_likelihood(
     low = grid[rows, np.maximum(best - 1, 0)]
     high = grid[rows, np.minimum(best + 1, GRID_POINTS - 1)]
     at_zero = (best == 0) & (_score(yi, vi, mask, np.zeros(len(best)), restricted)[0] <= 0)
-    tau2, before = grid[rows, best], high - low
+    tau2, before, moving = grid[rows, best], high - low, ~at_zero
     for _ in range(MAX_STEPS):
         slope, information = _score(yi, vi, mask, tau2, restricted)
         low, high = np.where(slope > 0, tau2, low), np.where(slope > 0, high, tau2)
@@ -436,11 +438,11 @@ def _tau2_likelihood(
         # Fisher's step where it stays inside the bracket and is half the last one or less, else to the middle: with
         # one study much larger than the others the expected information is so far off that the steps go to and fro
         inside = (tau2 + step > low) & (tau2 + step < high) & (np.abs(step) <= before / 2)
-        following = np.where(inside, tau2 + step, (low + high) / 2)
+        following = np.where(moving, np.where(inside, tau2 + step, (low + high) / 2), tau2)
         before = np.abs(following - tau2)
-        done = before <= 1e-15 * tau2
+        moving &= before > 1e-15 * tau2
         tau2 = following
-        if np.all(done | at_zero):
+        if not moving.any():
             break
     return np.where(at_zero, 0.0, tau2)
 

@@ -16,6 +16,9 @@ studies of an analysis. Otherwise each study has a grid of its own around the mo
 where that has fallen by exp(-38). Both give log-likelihood, gradient and Hessian from the moments of
 z = (theta - b)/tau under the integrand.
 
+What is found for an analysis does not depend, to the last digit, on the analyses that are evaluated with it: every sum
+is taken in an order of its own, and what is iterated stops for each by itself.
+
 References
 ----------
 Hamza, van Houwelingen & Stijnen (2008), J Clin Epidemiol 61:41; Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046.
@@ -30,6 +33,7 @@ REACH = 8.7  # the shared grid spans b +- REACH tau; the normal density there is
 DROP = 38.0  # a study's own grid ends where the integrand has fallen by exp(-DROP) = 3e-17
 SHARED_NODES = np.array([24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512])
 MANY_ARMS = 12  # from so many studies on it pays to look for arms with the same counts
+ROWS_AT_ONCE = 48  # a multiple of the rows that any processor's matrix product takes together
 BLOCK = 1 << 17  # numbers in the largest temporary array (1 MiB): keeps the passes within the processor's cache
 SQRT_2PI = np.sqrt(2 * np.pi)
 UNIT_TAU2 = 4.0  # variance of the log odds of one patient at p = 1/2: the unit information (Röver et al. 2021)
@@ -79,6 +83,12 @@ class Moments(NamedTuple):
     z4: np.ndarray
 
 
+def over_arms(values: np.ndarray) -> np.ndarray:
+    """Sums over the arms of each analysis, (a, k) to (a,), one after the other: places without an arm add nothing."""
+    sums: np.ndarray = np.add.accumulate(values, axis=1)[:, -1]
+    return sums
+
+
 def make_arms(xi: np.ndarray, ni: np.ndarray, mask: np.ndarray) -> Arms:
     """Pack counts (a, k_max) and what does not change between evaluations.
 
@@ -91,7 +101,7 @@ def make_arms(xi: np.ndarray, ni: np.ndarray, mask: np.ndarray) -> Arms:
     p = x / np.maximum(n, 1)
     peak = xlogy(x, p) + xlog1py(n - x, -p)
     choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
-    return Arms(x, n, weight, peak, n.max(1) / 4, (weight * (peak + choose)).sum(1))
+    return Arms(x, n, weight, peak, n.max(1) / 4, over_arms(weight * (peak + choose)))
 
 
 def _merge_alike(x: np.ndarray, n: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -152,12 +162,12 @@ def _derivatives(tau: np.ndarray, weight: np.ndarray, moments: Moments, nodes: n
     t = 1 / tau
     t2 = t * t
     return Point(
-        np.einsum("ak,ak->a", weight, log_l),
-        np.einsum("ak,ak->a", weight, z1) * t,
-        np.einsum("ak,ak->a", weight, z2 - 1) * t,
-        np.einsum("ak,ak->a", weight, z2 - z1 * z1 - 1) * t2,
-        np.einsum("ak,ak->a", weight, z3 - z1 * (2 + z2)) * t2,
-        np.einsum("ak,ak->a", weight, z4 - z2 * (z2 + 3) + 1) * t2,
+        over_arms(weight * log_l),
+        over_arms(weight * z1) * t,
+        over_arms(weight * (z2 - 1)) * t,
+        over_arms(weight * (z2 - z1 * z1 - 1)) * t2,
+        over_arms(weight * (z3 - z1 * (2 + z2))) * t2,
+        over_arms(weight * (z4 - z2 * (z2 + 3) + 1)) * t2,
         nodes,
     )
 
@@ -174,15 +184,15 @@ def point_at_zero(arms: Arms, row: np.ndarray, b: np.ndarray) -> Point:
     p = expit(eta)
     info = n * p * expit(-eta)
     residual = x - n * p
-    zero, slope = np.zeros(b.shape), (weight * residual).sum(1)
+    zero, slope = np.zeros(b.shape), over_arms(weight * residual)
     bend = (2 * p[:, 0] - 1) * slope if arms.of_mean else 0.0
     return Point(
-        (weight * (x * eta - n * _softplus(eta) - arms.peak[row])).sum(1),
+        over_arms(weight * (x * eta - n * _softplus(eta) - arms.peak[row])),
         slope,
         zero,
-        -(weight * info).sum(1),
+        -over_arms(weight * info),
         zero,
-        (weight * (residual**2 - info)).sum(1) + bend - arms.ridge,
+        over_arms(weight * (residual**2 - info)) + bend - arms.ridge,
         np.zeros(b.shape, int),
     )
 
@@ -194,12 +204,15 @@ def _on_shared_grid(
     x, n = arms.x[row], arms.n[row]
     u, columns = normal_grid(nodes)
     eta = b[:, None] + tau[:, None] * u
-    terms = x[:, :, None] * eta[:, None, :]
+    a, k = x.shape
+    # A product of matrices sums the last rows in another order unless their number is a whole one of its blocks.
+    padded = np.zeros((-(-a * k // ROWS_AT_ONCE) * ROWS_AT_ONCE, nodes))
+    terms = padded[: a * k].reshape(a, k, nodes)
+    np.multiply(x[:, :, None], eta[:, None, :], out=terms)
     terms -= n[:, :, None] * _softplus(eta)[:, None, :]
     terms -= arms.peak[row][:, :, None]
     np.exp(terms, out=terms)
-    a, k = x.shape
-    moments = (terms.reshape(a * k, nodes) @ columns).reshape(a, k, 5)
+    moments = (padded @ columns)[: a * k].reshape(a, k, 5)
     total = moments[:, :, 0]
     ends = np.maximum(terms[:, :, 0], terms[:, :, -1]) * columns[0, 0]
     # Not a number of use either where the likelihood underflows on most of the grid.
@@ -232,7 +245,7 @@ def _on_own_grids(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, r
     low, high = np.minimum(own, centre), np.maximum(own, centre)
     s = x * (n - x) / n + 0.2
     mode = (precision * centre + s * np.clip(own, centre - 8, centre + 8)) / (precision + s)
-    before = high - low
+    before, moving = high - low, np.ones(x.shape, bool)
     for _ in range(100):
         g = slope(mode)
         low, high = np.where(g > 0, mode, low), np.where(g > 0, high, mode)
@@ -240,9 +253,10 @@ def _on_own_grids(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, r
         move = g / info
         # Newton can leap to and fro across the shoulder of the logistic: halve the bracket unless steps shrink.
         outside = (mode + move < low) | (mode + move > high) | (np.abs(move) > before / 2)
-        move = np.where(outside, (low + high) / 2 - mode, move)
+        move = np.where(moving, np.where(outside, (low + high) / 2 - mode, move), 0.0)
         mode, before = mode + move, np.abs(move)
-        if (before * np.sqrt(info)).max(initial=0) < 0.01:  # to place a grid, a hundredth of its width is near
+        moving &= before * np.sqrt(info) >= 0.01  # to place a grid, a hundredth of its width is near
+        if not moving.any():
             break
     top = log_integrand(mode)
     info = n * expit(mode) * expit(-mode)
@@ -252,11 +266,12 @@ def _on_own_grids(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, r
     reach = np.sqrt(2 * DROP / precision)
     edges = []
     for sign in (-1.0, 1.0):
-        edge = mode + sign * reach
+        edge, moving = mode + sign * reach, np.ones(x.shape, bool)
         for _ in range(40):
-            move = (log_integrand(edge) - top + DROP) / slope(edge)
+            move = np.where(moving, (log_integrand(edge) - top + DROP) / slope(edge), 0.0)
             edge = edge - move
-            if np.abs(move / (edge - mode)).max(initial=0) < 0.05:
+            moving &= np.abs(move / (edge - mode)) >= 0.05
+            if not moving.any():
                 break
         edges.append(edge)
     left, right = edges
@@ -336,6 +351,12 @@ def evaluate(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, refine
     return out
 
 
+def _mean_over(column: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums over the points of a normal grid with these weights, (a, points) to (a,)."""
+    sums: np.ndarray = (values * column).sum(1)
+    return sums
+
+
 def mean_proportion(b: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """Mean of expit(b + tau u) over standard normal u; arrays (a,)."""
     out = np.empty(b.shape)
@@ -345,7 +366,7 @@ def mean_proportion(b: np.ndarray, tau: np.ndarray) -> np.ndarray:
         where = np.nonzero(size == one)[0]
         u, columns = normal_grid(int(one))
         for part in split_rows(where, one):
-            out[part] = expit(b[part, None] + tau[part, None] * u) @ columns[:, 0]
+            out[part] = _mean_over(columns[:, 0], expit(b[part, None] + tau[part, None] * u))
     return out
 
 
@@ -382,13 +403,15 @@ def median_of_mean(m: np.ndarray, tau: np.ndarray) -> Median:
         for part in split_rows(where, one):
             low, spread = -np.abs(m[part]), tau[part]  # below 1/2, where a proportion keeps its digits
             b = low * np.sqrt(1 + 0.346 * spread**2)
+            moving = np.ones(b.shape, bool)
             for _ in range(50):
                 p = expit(b[:, None] + spread[:, None] * u)
-                mean = p @ columns[:, 0]
-                slope = (p * (1 - p)) @ columns[:, 0] / (mean * (1 - mean))
-                step = (low - logit(mean)) / slope
+                mean = _mean_over(columns[:, 0], p)
+                slope = _mean_over(columns[:, 0], p * (1 - p)) / (mean * (1 - mean))
+                step = np.where(moving, (low - logit(mean)) / slope, 0.0)
                 b = b + np.clip(step, -2 - spread, 2 + spread)
-                if np.abs(step).max() < 1e-11 * (1 + np.abs(b).max()):
+                moving &= np.abs(step) >= 1e-11 * (1 + np.abs(b))
+                if not moving.any():
                     break
             side = np.where(m[part] > 0, -1.0, 1.0)
             out[:, part] = np.array(_low_median(b, spread, u, columns)) * np.where(ODD[:, None], side, 1.0)
@@ -401,11 +424,15 @@ ODD = np.array([True, False, True, True, False, True])  # parts of Median whose 
 def _low_median(b: np.ndarray, tau: np.ndarray, u: np.ndarray, columns: np.ndarray) -> Median:
     """The Median of b and tau, by implicit differentiation of m(b, tau)."""
     p = expit(b[:, None] + tau[:, None] * u)
-    mean, first = p @ columns[:, 0], p * (1 - p)
+    mean, first = _mean_over(columns[:, 0], p), p * (1 - p)
     variance, skew = mean * (1 - mean), 1 - 2 * mean
-    e_b, e_t = ((first @ columns[:, :2]) / variance[:, None]).T
-    second = ((first * (1 - 2 * p)) @ columns[:, :3]) / variance[:, None]
-    e_bb, e_bt, e_tt = (second - skew[:, None] * np.stack([e_b * e_b, e_b * e_t, e_t * e_t], 1)).T
+    second = first * (1 - 2 * p)
+    e_b, e_t = (_mean_over(column, first) / variance for column in columns.T[:2])
+    squares = (e_b * e_b, e_b * e_t, e_t * e_t)
+    e_bb, e_bt, e_tt = (
+        _mean_over(column, second) / variance - skew * square
+        for column, square in zip(columns.T[:3], squares, strict=True)
+    )
     by_t = -e_t / e_b
     return Median(
         b,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logit
 
-from small_evidence.pooling.likelihood import Arms, Point, blank_point, evaluate, point_at_zero
+from small_evidence.pooling.likelihood import Arms, Point, blank_point, evaluate, over_arms, point_at_zero
 
 TAU_SMALL = 3e-4  # below, tau is 0: tau2 changes by less than 1e-7
 TAU_LARGEST = 1000.0  # where the iterations stop; reached only by dozens of studies of all or none and one between
@@ -121,8 +121,8 @@ def _moment_spread(arms: Arms, row: np.ndarray) -> np.ndarray:
     k = weight.sum(1)
     yi = np.log((x + 0.5) / (n - x + 0.5))
     vi = 1 / (x + 0.5) + 1 / (n - x + 0.5)
-    centre = (weight * yi).sum(1) / k
-    beyond = (weight * (yi - centre[:, None]) ** 2).sum(1) / np.maximum(k - 1, 1) - (weight * vi).sum(1) / k
+    centre = over_arms(weight * yi) / k
+    beyond = over_arms(weight * (yi - centre[:, None]) ** 2) / np.maximum(k - 1, 1) - over_arms(weight * vi) / k
     return np.sqrt(np.clip(beyond, 0.16, 9.0))
 
 
@@ -130,7 +130,7 @@ def weighted_centre(arms: Arms, row: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """A start for b: the mean of the studies' logits, weighted for the given tau."""
     x, n, weight = arms.x[row], arms.n[row], arms.weight[row]
     w = weight / (1 / (x + 0.5) + 1 / (n - x + 0.5) + tau[:, None] ** 2)
-    return (w * np.log((x + 0.5) / (n - x + 0.5))).sum(1) / w.sum(1)
+    return over_arms(w * np.log((x + 0.5) / (n - x + 0.5))) / over_arms(w)
 
 
 def newton_ascent(

@@ -23,7 +23,7 @@ from scipy.interpolate import BPoly
 from scipy.optimize.elementwise import find_root
 from scipy.special import gammaln, log_expit, logit, ndtr
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, Point, evaluate, make_arms, normal_grid
+from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, Point, evaluate, make_arms, normal_grid, over_arms
 from small_evidence.pooling.maximum import Maximum, maximise, weighted_centre
 from small_evidence.pooling.proportions import check_counts, check_level
 
@@ -109,8 +109,11 @@ def largest_parts(mixture: Mixture) -> Mixture:
     weight[weight < LEAST_WEIGHT] = 0
     weight /= weight.sum(1, keepdims=True)
     kept = np.count_nonzero(weight, axis=1).max()
-    order = np.argsort(-weight, axis=1)[:, :kept]
-    return Mixture(*(np.take_along_axis(part, order, 1) for part in (mixture.mean, mixture.sd, weight)))
+    order = np.argsort(-weight, axis=1, kind="stable")[:, :kept]
+    mean, sd, weight = (np.take_along_axis(part, order, 1) for part in (mixture.mean, mixture.sd, weight))
+    # Places beyond the last part of an analysis, where another has more, take nothing from it and add nothing.
+    mean, sd = (np.where(weight > 0, part, part[:, :1]) for part in (mean, sd))
+    return Mixture(mean, sd, weight)
 
 
 def log_density_between(known: np.ndarray) -> np.ndarray:
@@ -131,7 +134,8 @@ def quantile(mixture: Mixture, share: float) -> np.ndarray:
     """Quantiles of the mixtures, array (a,)."""
 
     def excess(value: np.ndarray, row: np.ndarray) -> np.ndarray:
-        return (mixture.weight[row] * ndtr((value[:, None] - mixture.mean[row]) / mixture.sd[row])).sum(1) - share
+        parts = mixture.weight[row] * ndtr((value[:, None] - mixture.mean[row]) / mixture.sd[row])
+        return over_arms(parts) - share
 
     reach = 9 * mixture.sd
     bracket = (mixture.mean - reach).min(1), (mixture.mean + reach).max(1)

@@ -214,7 +214,7 @@ def all_methods(
     ['bayes', 'beta_binomial', 'crude', 'fixed', 'glmm', 'inverse_variance']
     """
     parts = []
-    for choice in _universe():
+    for choice in choices_of_all_methods():
         extra: dict[str, Any] = {"priors": priors} if choice["method"] == "bayes" else {}
         extra["prediction"] = choice["method"] != "glmm"
         part = pool_many(responses, by=by, conf_level=conf_level, **choice, **extra)
@@ -231,7 +231,7 @@ def all_methods(
 _SHOWN = ("measure", "tau2_method", "interval")
 
 
-def _universe() -> list[dict[str, Any]]:
+def choices_of_all_methods() -> list[dict[str, Any]]:
     """Options of pool_many for every method, from what the registry lists."""
     choices: list[dict[str, Any]] = [{"method": "crude"}]
     for method in ("glmm", "beta_binomial", "bayes"):
