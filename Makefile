@@ -7,7 +7,11 @@ RECORDS := benchmarks/reliability
 run: .venv/ready
 	@$(BIN)/python -m small_evidence.cli run
 
+# Where Python is told to keep no compiled modules, each process of a run would compile all of them again.
+COMPILE := $(BIN)/python -m compileall -q small_evidence
+
 test: .venv/ready
+	@$(COMPILE)
 	$(BIN)/pytest -n 2 --dist loadfile
 
 # every example from its tables to its report, in a copy
@@ -94,6 +98,7 @@ lint: .venv/ready
 	$(BIN)/codespell
 
 bench: .venv/ready
+	@$(COMPILE)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/size.py runs 30 300 3000
 	$(BIN)/python benchmarks/size.py batch 200 400

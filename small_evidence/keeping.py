@@ -9,7 +9,8 @@ while it notes a step as done, it waits for itself for ever.
 from __future__ import annotations
 
 import _thread
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,12 @@ class Keeping(FilePersistence):  # type: ignore[misc]  # has no types
                 names = ", ".join(path.as_posix() for path in changed[:NAMED])
                 more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
                 print(f"Not as the last run wrote it: {names}{more}; written again.", flush=True)
+
+    @property
+    def _serialize_param(self) -> Callable[[Any], Any]:
+        """How the notes show a parameter of a rule; one can be a table only where pandas is loaded, which is slow."""
+        is_loaded = "pandas" in sys.modules
+        return super()._serialize_param if is_loaded else self._serialize_param_builtin  # type: ignore[no-any-return]
 
     def backup_output(self, path: Path) -> None:
         """Nothing to do for the results of a review."""

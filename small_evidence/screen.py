@@ -13,7 +13,6 @@ from typing import Any
 # What each rule did, in words
 STEPS = {
     "check": "tables checked",
-    "compare_extractions": "",  # prints what is to be decided itself, where there is a second extraction
     "synthesise": "studies graded and pooled",
     "present": "tables, texts and report written",
     "draw": "figures drawn",

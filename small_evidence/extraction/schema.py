@@ -486,7 +486,7 @@ def _column(meaning: str, unit: str = "", default: str | None = None, made: str 
 class Row(BaseModel):
     """One row of a table: every cell a string."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Study(Row):

@@ -33,7 +33,6 @@ from small_evidence.figures.words import (
     model_note,
     threshold_note,
 )
-from small_evidence.pooling.bayes import posterior
 from small_evidence.pooling.selection import MIN_ARM_SIZES
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
@@ -236,6 +235,8 @@ def posterior_plot(review: Review, analysis: str, style: Style = SCREEN) -> Draw
 
 def _density_row(one: Analysis, priors: Mapping[str, float]) -> Row:
     """Density of the median proportion after the data, and before them."""
+    from small_evidence.pooling.bayes import posterior  # no other figure needs what it loads
+
     curve = posterior(one.entered["responders"], one.entered["n"], dict(priors), points=CURVE)
     p, b_sd = curve["p"].to_numpy(), priors["b_sd"]
     prior = np.exp(-0.5 * (logit(p) / b_sd) ** 2) / (math.sqrt(2 * math.pi) * b_sd) / (p * (1 - p))

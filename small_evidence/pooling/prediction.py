@@ -19,8 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.interpolate import BPoly
-from scipy.optimize.elementwise import find_root
 from scipy.special import gammaln, log_expit, logit, ndtr
 
 from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, Point, evaluate, make_arms, normal_grid, over_arms
@@ -121,6 +119,8 @@ def log_density_between(known: np.ndarray) -> np.ndarray:
 
     known : array (PLACES, 3, m); value, slope and curvature, in standard deviations
     """
+    from scipy.interpolate import BPoly  # loads most of scipy, which printing and drawing do without
+
     inside = np.abs(FINE) <= PLACES[-1]
     out = np.empty((FINE.size, known.shape[2]))
     out[inside] = BPoly.from_derivatives(PLACES, known)(FINE[inside])
@@ -132,6 +132,7 @@ def log_density_between(known: np.ndarray) -> np.ndarray:
 
 def quantile(mixture: Mixture, share: float) -> np.ndarray:
     """Quantiles of the mixtures, array (a,)."""
+    from scipy.optimize.elementwise import find_root  # as above
 
     def excess(value: np.ndarray, row: np.ndarray) -> np.ndarray:
         parts = mixture.weight[row] * ndtr((value[:, None] - mixture.mean[row]) / mixture.sd[row])

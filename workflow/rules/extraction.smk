@@ -4,6 +4,8 @@
 # where two people extracted, how far they agree; on demand the form, references and decisions in and out, a data package
 
 
+# Also where two extractors differ in what stops the run, so that the differences can be read and decided. Without a second
+# extraction the tables of the comparison are empty.
 rule check:
     input:
         raw=RAW,
@@ -15,6 +17,9 @@ rule check:
         issues=update("results/tables/extraction_issues.csv"),
         retracted=update("results/tables/retracted.csv"),
         checked=update(CHECKED),
+        agreement=update("results/tables/agreement.csv"),
+        disagreements=update("results/tables/disagreements.csv"),
+        sheet=update("results/tables/disagreements.xlsx"),
     log:
         "results/logs/check.log",
     conda:
@@ -22,36 +27,13 @@ rule check:
     params:
         content=contents([*RAW, *SECOND]),
         choices=config["extraction"],
+        conf_level=config["synthesis"]["conf_level"],
         named=[
             config["synthesis"][key]
             for key in ("covariates", "outcomes", "outcome", "classes_not_combined")
         ],
     script:
         "../scripts/check.py"
-
-
-# Runs first, so that the differences can be read and decided also where they stop the run. Without a second extraction its
-# tables are empty.
-rule compare_extractions:
-    input:
-        raw=RAW,
-        second=SECOND,
-        library=CHECKING,
-    output:
-        agreement=update("results/tables/agreement.csv"),
-        disagreements=update("results/tables/disagreements.csv"),
-        sheet=update("results/tables/disagreements.xlsx"),
-    log:
-        "results/logs/compare_extractions.log",
-    priority: 10
-    conda:
-        "../../environment.yml"
-    params:
-        content=contents([*RAW, *SECOND]),
-        conf_level=config["synthesis"]["conf_level"],
-        outcomes=config["synthesis"]["outcomes"],
-    script:
-        "../scripts/compare_extractions.py"
 
 
 # On demand: snakemake results/tables/references.bib (or .ris, or .json for Zotero)
