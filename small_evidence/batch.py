@@ -35,13 +35,11 @@ from small_evidence.review import (
 from small_evidence.saving import read_json, save_json
 from small_evidence.standards import standards_of
 from small_evidence.synthesis.analyses import grade_and_pool
+from small_evidence.synthesis.each import LIBRARIES, MODULES
 
 RAW = Path("data/raw")
 WRITTEN = ("study_levels", "arms", "pooled", "comparisons", "therapy_levels")
 RECORD = Path("results/batch.json")  # what the results of one review were made of
-# What computes the results, beside the modules that all use
-MODULES = ("appraisal", "extraction", "pooling", "synthesis")
-LIBRARIES = ("numpy", "pandas", "scipy")
 ANALYSES = "batch_analyses.csv"
 REVIEWS = "batch_reviews.csv"
 DONE = ("review", "state", "warnings", "message")

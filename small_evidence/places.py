@@ -14,6 +14,8 @@ SNAKEFILE = WORKFLOW / "Snakefile"
 # Lists of the files that a step made, in a review; see made.py
 FIGURE_LIST = Path("results/figures/preflight.csv")
 DOCUMENT_LIST = Path("results/logs/documents.csv")
+# What was computed of the arms of each analysis, in a review; see synthesis/each.py
+ANSWERS = Path("results/logs/answers.txt")
 
 
 def code(*packages: str) -> list[str]:

@@ -6,7 +6,7 @@ model, whose priors are proper, has its own answer there from two studies on. Th
 each with ``fit(xi, ni, mask, conf_level, **options)`` on padded arrays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from small_evidence.pooling.batches import batches
 from small_evidence.pooling.heterogeneity import likelihood_ratio_q
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.notes import join_codes
@@ -22,8 +23,6 @@ from small_evidence.pooling.record import RECORD, STATUSES, TEXT_COLUMNS
 
 __all__ = ["METHODS", "RECORD", "STATUSES", "pool_many", "pool_responses"]
 
-ARMS_AT_ONCE = 16384  # bounds the memory of one call of a model
-PADDED_SIZES = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])
 PROPER = ("bayes",)  # methods with a posterior also where the likelihood has no maximum inside the range
 OPTIONAL_PREDICTION = ("glmm",)  # methods that take time to predict and can leave it
 GIANT = 0.8  # share of the patients in one of several studies that gets a remark
@@ -193,24 +192,19 @@ def _pool(
     out["status"] = status
     if method == "crude":
         _add_common_proportion(out, np.flatnonzero(status == "ok"), events, total)
-    start = np.concatenate([[0], np.cumsum(k)])
-    bucket = np.where(k > PADDED_SIZES[-1], k, PADDED_SIZES[np.searchsorted(PADDED_SIZES[:-1], k)])
     fitted = np.flatnonzero(modelled)
     with_q = np.flatnonzero(modelled | ((method == "crude") & (status == "ok")))
-    for rows in _batches(with_q, bucket):
-        mask = np.arange(bucket[rows[0]]) < k[rows, None]  # as wide for a group whichever others are in the batch
-        where = np.minimum(start[rows, None] + np.arange(mask.shape[1]), xi.size - 1)
-        counts = np.where(mask, xi[where], 0.0), np.where(mask, ni[where], 0.0)
+    for rows, x, n, mask in batches(xi, ni, k, with_q):
         result = {}
         if homogeneity:
-            test = likelihood_ratio_q(*counts, mask)
+            test = likelihood_ratio_q(x, n, mask)
             result = {name: np.where(inside[rows], values, np.nan) for name, values in test.items()}
         if fitted.size:
             module = import_module(METHODS[method].module)
             fixed = FIXED_OPTIONS.get(method, {}) | (
                 {"prediction": prediction} if method in OPTIONAL_PREDICTION else {}
             )
-            result |= module.fit(*counts, mask, conf_level, **options, **fixed)
+            result |= module.fit(x, n, mask, conf_level, **options, **fixed)
         for name, values in result.items():
             if name in out:
                 out[name][rows] = values
@@ -255,13 +249,6 @@ def _check_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         takes = ", ".join(METHODS[method].options)
         raise ValueError(f"method {method!r} takes no {', '.join(foreign)}; it takes {takes}")
     return given
-
-
-def _batches(rows: np.ndarray, bucket: np.ndarray) -> Iterator[np.ndarray]:
-    """Split rows into batches of like numbers of studies and bounded size."""
-    for width in np.unique(bucket[rows]):
-        alike = rows[bucket[rows] == width]
-        yield from np.array_split(alike, min(-(-alike.size * width // ARMS_AT_ONCE), alike.size))
 
 
 def _add_common_proportion(out: dict[str, np.ndarray], rows: np.ndarray, events: np.ndarray, total: np.ndarray) -> None:

@@ -18,10 +18,21 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, log_expit, logit, ndtr
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, Point, evaluate, make_arms, normal_grid, over_arms
+from small_evidence.pooling.batches import batches
+from small_evidence.pooling.likelihood import (
+    UNIT_TAU2,
+    Arms,
+    Point,
+    evaluate,
+    make_arms,
+    normal_grid,
+    over_arms,
+    split_rows,
+)
 from small_evidence.pooling.maximum import Maximum, maximise, weighted_centre
 from small_evidence.pooling.proportions import check_counts, check_level
 
@@ -35,6 +46,7 @@ FINE = np.arange(-50, 51) * STEP  # where it is interpolated
 SMOOTH = 0.1 * STEP  # standard deviation of a piece of that density
 MOST_STEPS = 50
 LEAST_WEIGHT = 1e-9  # of a part of the mixture
+MIXED_AT_ONCE = 512  # studies whose mixtures are made together
 NEXT_PATIENTS = 10  # of whom responders are predicted
 
 
@@ -192,20 +204,69 @@ def predict(
     check_level(threshold, "threshold")
     if not (isinstance(m, Real) and not isinstance(m, bool) and 1 <= m < np.inf and m == np.floor(m)):
         raise ValueError(f"m must be a whole number of 1 or more, not {m!r}")
-    m, k = int(m), np.count_nonzero(ni)
+    k = np.count_nonzero(ni)
     if k < 2 or not 0 < xi.sum() < ni.sum():
         seen = f"{xi.sum():.0f} of {ni.sum():.0f} in {k} {'study' if k == 1 else 'studies'}"
         raise ValueError(f"{seen}: two studies with patients and both outcomes are needed")
-    arms, row = make_arms(xi[None], ni[None], ni[None] > 0), np.zeros(1, int)
+    return _coming(xi[None], ni[None], ni[None] > 0, int(m), threshold, conf_level)[0]
+
+
+def predict_many(
+    responses: pd.DataFrame, by: str, m: int = NEXT_PATIENTS, threshold: float = 0.5, conf_level: float = 0.95
+) -> pd.DataFrame:
+    """The `predict` of every group of arms.
+
+    Parameters
+    ----------
+    responses : DataFrame with columns responders, n and `by`; a row a study arm. Each group has two studies with
+        patients and both outcomes.
+    by : name of the column whose values make a group
+    m, threshold, conf_level : as in `predict`
+
+    Returns
+    -------
+    DataFrame, a row a group in order of first appearance: `by`, lower, upper, above
+    """
+    xi, ni = check_counts(responses["responders"], responses["n"])
+    number = responses.groupby(by, sort=False).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    order = order[ni[order] > 0]
+    keys = responses[by].drop_duplicates().tolist()
+    found = np.empty((len(keys), 3))
+    k = np.bincount(number[order], minlength=len(keys))
+    for rows, x, n, mask in batches(xi[order], ni[order], k, np.arange(len(keys)), MIXED_AT_ONCE):
+        coming = _coming(x, n, mask, m, threshold, conf_level)
+        found[rows] = [(one.lower, one.upper, one.above) for one in coming]
+    return pd.DataFrame({by: keys, "lower": found[:, 0], "upper": found[:, 1], "above": found[:, 2]})
+
+
+def _coming(
+    xi: np.ndarray, ni: np.ndarray, mask: np.ndarray, m: int, threshold: float, conf_level: float
+) -> list[Next]:
+    """The next m patients of each analysis, from padded counts (a, k)."""
+    arms, row = make_arms(xi, ni, mask), np.arange(len(mask))
     held = maximise(arms._replace(ridge=1 / UNIT_TAU2), row)
-    mixture = further_study(arms, row, held.tau, standard_deviation_of_tau(held))
-    mean, sd, weight = (part[0] for part in mixture)
+    mixtures = further_study(arms, row, held.tau, standard_deviation_of_tau(held))
+    above = over_arms(mixtures.weight * ndtr((mixtures.mean - logit(threshold)) / mixtures.sd))
+    found = []
+    for share, mixture in zip(above, zip(*mixtures, strict=True), strict=True):
+        pmf = _responders(Mixture(*mixture), m)
+        sums = np.cumsum(pmf)
+        lower, upper = (int(np.searchsorted(sums, (1 + side * conf_level) / 2)) for side in (-1, 1))
+        found.append(Next(pmf, lower, min(upper, m), float(share)))
+    return found
+
+
+def _responders(mixture: Mixture, m: int) -> np.ndarray:
+    """Probability of 0, 1, ... m responders of m patients; the mixture is that of one analysis, arrays (parts,)."""
     u, columns = normal_grid(96)
     x = np.arange(m + 1)
     log_ways = gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1)
     pmf = np.zeros(m + 1)
-    for share, centre, width in zip(weight, mean, sd, strict=True):  # one by one, which bounds the memory
-        eta = (centre + width * u)[:, None]
-        pmf += share * (columns[:, 0] @ np.exp(log_ways + x * log_expit(eta) + (m - x) * log_expit(-eta)))
-    lower, upper = (int(np.searchsorted(np.cumsum(pmf), (1 + side * conf_level) / 2)) for side in (-1, 1))
-    return Next(pmf, lower, min(upper, m), float(weight @ ndtr((mean - logit(threshold)) / sd)))
+    used = np.flatnonzero(mixture.weight)
+    for part in split_rows(used, u.size):
+        eta = mixture.mean[part, None] + mixture.sd[part, None] * u
+        share = mixture.weight[part, None] * columns[:, 0]
+        responds, fails = log_expit(eta), log_expit(-eta)
+        pmf += [(share * np.exp(ways + one * responds + (m - one) * fails)).sum() for one, ways in enumerate(log_ways)]
+    return pmf

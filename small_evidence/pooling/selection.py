@@ -1,6 +1,6 @@
 """What was not evaluated, not published or too small to count: bounds on what selection could do to a result."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ MIN_ARM_SIZES = (1, 3, 5, 10)
 CASE_REPORT_SIZE = 2  # patients of the largest arm that counts as a case report
 MOST_UNPUBLISHED = 4096
 POWERS = [0, *(2**power for power in range(MOST_UNPUBLISHED.bit_length()))]  # numbers that are tried first
+FIRST = 7  # of them in the first call
+FURTHER = 4  # and in each further one
 AT_ONCE = 7  # numbers between two of them that are tried in one call
 
 UNPUBLISHED_CODES = {
@@ -149,38 +151,70 @@ def unpublished_needed(
     >>> unpublished_needed([0, 0, 0, 0, 5], [1, 1, 1, 2, 13])
     UnpublishedNeeded(patients=9.0, respond=True, result=0.5185185185185185, code='')
     """
+    counts = pd.DataFrame({"responders": np.asarray(xi, float), "n": np.asarray(ni, float), _SET: 0})
+    if counts.empty:
+        return UnpublishedNeeded(np.nan, None, np.nan, "no_result")
+    found = unpublished_of_many(counts, _SET, threshold, of, **options).iloc[0]
+    respond = None if np.isnan(found["respond"]) else bool(found["respond"])
+    return UnpublishedNeeded(float(found["patients"]), respond, float(found["result"]), str(found["code"]))
+
+
+_SET = "number of the set"
+
+
+def unpublished_of_many(
+    responses: pd.DataFrame, by: str, threshold: float = 0.5, of: str = "estimate", **options: Any
+) -> pd.DataFrame:
+    """The `unpublished_needed` of every group of arms; what is tried for several is pooled in one call.
+
+    Parameters
+    ----------
+    responses : DataFrame with columns responders, n and `by`; a row a study arm
+    by : name of the column whose values make a group
+    threshold, of, options : as in `unpublished_needed`
+
+    Returns
+    -------
+    DataFrame, a row a group in order of first appearance: `by`, patients, respond (1, 0, or NaN where none is needed or
+    known), result, code
+    """
     if of not in ("estimate", "limit"):
         raise ValueError(f"of {of!r} is not one of estimate, limit")
-    options = {"method": "crude"} | options
-    xi, ni = np.asarray(xi, float), np.asarray(ni, float)
+    options = {"method": "crude"} | options | {"prediction": False, "homogeneity": False}
+    keys = responses[by].drop_duplicates().tolist()
     if options["method"] == "crude":  # only the sums count: one arm will do
-        xi, ni = xi.sum(keepdims=True), ni.sum(keepdims=True)
+        responses = responses.groupby(by, sort=False)[["responders", "n"]].sum().reset_index()
     # every interval has the same estimate beside it, and this one is had for nothing
     quick = {"interval": "wald_z"} if options["method"] == "glmm" else {}
-    counts = pd.DataFrame({"responders": xi, "n": ni})
-    published = pool_many(counts, prediction=False, homogeneity=False, **options | quick)["estimate"][0]
+    tried = options | quick if of == "estimate" else options
+    published = pool_many(responses, by=by, **options | quick)["estimate"].to_numpy(float)
+    counts = [group[["responders", "n"]].to_numpy(float) for _, group in responses.groupby(by, sort=False)]
+    searches = dict(enumerate(_search(result, threshold) for result in published))
+    found: dict[int, UnpublishedNeeded] = {}
+    results: Mapping[int, np.ndarray | None] = dict.fromkeys(searches)
+    while results:
+        asked = {}
+        for place, pooled in results.items():
+            try:
+                asked[place] = next(searches[place]) if pooled is None else searches[place].send(pooled)
+            except StopIteration as end:
+                found[place] = end.value
+        results = _with_reports(counts, asked, published > threshold, tried, of) if asked else {}
+    table = pd.DataFrame([found[place] for place in range(len(keys))], columns=list(UnpublishedNeeded._fields))
+    return table.astype({"respond": float}).assign(**{by: keys})[[by, *UnpublishedNeeded._fields]]
+
+
+def _search(published: float, threshold: float) -> Generator[Sequence[int], np.ndarray, UnpublishedNeeded]:
+    """Asks for the results with some numbers of further patients, until it knows the least that is enough."""
     if not np.isfinite(published):
         return UnpublishedNeeded(np.nan, None, np.nan, "no_result")
     if published == threshold:
         return UnpublishedNeeded(0.0, None, float(published), "on_the_line")
     above = bool(published > threshold)
-    column = "estimate" if of == "estimate" else ("ci_lb" if above else "ci_ub")
-    cheap = quick if of == "estimate" else {}
-
-    def results_with(numbers: Sequence[int]) -> np.ndarray:
-        """The result with each of these numbers of further patients, in one call."""
-        parts = []
-        for patients in numbers:
-            reports = np.full(1, patients) if options["method"] == "crude" else np.ones(patients)
-            arms = {"responders": np.append(xi, reports * (not above)), "n": np.append(ni, reports)}
-            parts.append(pd.DataFrame(arms).assign(patients=patients))
-        pooled = pool_many(pd.concat(parts), by="patients", prediction=False, homogeneity=False, **options | cheap)
-        return pooled[column].to_numpy(float)
-
     low, high, result = -1, MOST_UNPUBLISHED + 1, np.nan  # low is not enough, high is
-    numbers = POWERS[:7]
+    numbers = POWERS[:FIRST]
     while high - low > 1:
-        results = results_with(numbers)
+        results = yield numbers
         enough = results < threshold if above else results > threshold
         first = int(np.argmax(np.append(enough, True)))
         if first < len(numbers):
@@ -189,8 +223,31 @@ def unpublished_needed(
         if low == MOST_UNPUBLISHED:
             return UnpublishedNeeded(np.nan, not above, np.nan, "more_than_counted")
         between = np.linspace(low + 1, high - 1, AT_ONCE).round().astype(int)
-        numbers = POWERS[7:] if high > MOST_UNPUBLISHED else sorted(set(between.tolist()))
+        further = [power for power in POWERS if power > low][:FURTHER]
+        numbers = further if high > MOST_UNPUBLISHED else sorted(set(between.tolist()))
     return UnpublishedNeeded(float(high), not above, float(result), "")
+
+
+def _with_reports(
+    counts: Sequence[np.ndarray],
+    asked: Mapping[int, Sequence[int]],
+    above: np.ndarray,
+    options: Mapping[str, Any],
+    of: str,
+) -> dict[int, np.ndarray]:
+    """The result of each group, by its place, with each number of further patients that is asked for, in one call."""
+    parts = []
+    for place, numbers in asked.items():
+        for patients in numbers:
+            reports = np.full(1, patients) if options["method"] == "crude" else np.ones(patients)
+            parts.append(np.vstack([counts[place], np.column_stack([reports * (not above[place]), reports])]))
+    arms = pd.DataFrame(np.concatenate(parts), columns=["responders", "n"])
+    number = np.repeat(np.arange(len(parts)), list(map(len, parts)))
+    pooled = pool_many(arms.assign(**{_SET: number}), by=_SET, **options)
+    sizes = list(map(len, asked.values()))
+    is_above = np.repeat(above[list(asked)], sizes)
+    values = pooled["estimate"] if of == "estimate" else pooled["ci_lb"].where(is_above, pooled["ci_ub"])
+    return dict(zip(asked, np.split(values.to_numpy(float), np.cumsum(sizes)[:-1]), strict=True))
 
 
 def least_arm_sensitivity(

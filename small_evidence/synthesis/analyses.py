@@ -22,19 +22,19 @@ from small_evidence.pooling.heterogeneity import (
     STUDIES_PER_COEFFICIENT,
     meta_regression,
     small_study_test,
-    subgroups,
     subgroups_of_many,
 )
-from small_evidence.pooling.prediction import NEXT_PATIENTS, predict
+from small_evidence.pooling.prediction import NEXT_PATIENTS, predict_many
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION, RECORD, TEXT_COLUMNS
-from small_evidence.pooling.selection import MIN_ARM_SIZES, evaluable_bounds, unpublished_needed
+from small_evidence.pooling.selection import MIN_ARM_SIZES, evaluable_bounds, unpublished_of_many
 from small_evidence.pooling.sensitivity import all_methods, cumulative, leave_one_out
 from small_evidence.pooling.three_level import pool_three_level
 from small_evidence.review import Review
 from small_evidence.synthesis.awaiting import awaiting_list
 from small_evidence.synthesis.claims import contradictions, reconcile_claims
 from small_evidence.synthesis.comparisons import compare_arms
+from small_evidence.synthesis.each import each
 from small_evidence.synthesis.policy import select_arms
 from small_evidence.synthesis.trace import trace_rows
 
@@ -51,6 +51,7 @@ VARIANTS = (
     "leave_one_out", "cumulative", "method", ARM_SIZE, *CHOICES, "without_overlap", "other_report", *EVALUABLE,
     THREE_LEVEL,
 )  # fmt: skip
+COUNTS = ["analysis", "responders", "n"]
 FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evidence", "source": "evidence_basis"}
 SMALL_STUDIES = "small_studies"
 COVARIATE = "covariate"  # a column of studies that the config names
@@ -155,7 +156,7 @@ def pool_arms(review: Review, arms: pd.DataFrame) -> pd.DataFrame:
     table["pooled"] = np.where(enough, "yes", "no")
     table["reason"] = [_why_not_pooled(row, policy) for row in table.itertuples()]
     pooled_arms = entered[entered["analysis"].isin(table.index[enough])]
-    records = pool_many(pooled_arms, by=["analysis"], **_method(policy)).set_index("analysis")
+    records = each(pool_many, pooled_arms[COUNTS], **_method(policy)).set_index("analysis")
     table = table.join(records.drop(columns=["k", "events", "n"]))
     table["direction"] = _directions(review, table, entered)
     table = table.join(_unpublished(pooled_arms, review))
@@ -195,10 +196,10 @@ def sensitivity(review: Review) -> pd.DataFrame:
     entered = arms[arms["entered"] == "yes"]
     pooled = entered[entered["analysis"].isin(_enough(entered, policy))]
     options = _method(policy)
-    without = leave_one_out(pooled, by="analysis", **options).query("left_out != ''")
-    grown = cumulative(pooled, by="analysis", **options)
+    without = each(leave_one_out, pooled[[*COUNTS, "study_id"]], **options).query("left_out != ''")
+    grown = each(cumulative, pooled[[*COUNTS, "study_id", "year"]], **options)
     years = [f"{year:.0f}" if year == year else "" for year in grown["year"].astype(float)]
-    methods = all_methods(pooled, by="analysis", conf_level=policy["conf_level"], priors=policy["priors"])
+    methods = each(all_methods, pooled[COUNTS], conf_level=policy["conf_level"], priors=policy["priors"])
     parts = [
         without.rename(columns={"left_out": "change"}).assign(variant="leave_one_out"),
         grown.assign(variant="cumulative", change=years),
@@ -208,7 +209,7 @@ def sensitivity(review: Review) -> pd.DataFrame:
         parts.append(_where_different(select_arms(changed), entered, options).assign(variant=variant, change=change))
     for variant, bounded in _evaluable(entered).items():
         parts.append(_where_different(bounded, entered, options).assign(variant=variant, change=""))
-    parts.append(_three_level(pooled, review.conf_level))
+    parts.append(_three_level(pooled, review.conf_level).assign(variant=THREE_LEVEL, change=""))
     table = pd.concat(parts, ignore_index=True)
     few = (table["k"] < policy["min_studies"]) & (table["variant"] != "method")
     table["pooled"] = np.where(few, "no", "yes")
@@ -246,7 +247,7 @@ def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping
     gone = differs.difference(pd.Index(whole["analysis"]))
     lost = entered[entered["analysis"].isin(gone) & (entered["disease"] == ALL)]
     kept = pd.concat([whole[whole["analysis"].isin(differs)], lost.assign(responders=0, n=0)])
-    return pool_many(kept, by="analysis", prediction=False, **options)
+    return each(pool_many, kept[COUNTS], prediction=False, **options)
 
 
 def _evaluable(entered: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -258,19 +259,20 @@ def _evaluable(entered: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _three_level(pooled: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     """Pooled results of the analyses in which a study has several arms; tau2 is that between studies."""
-    rows, fitted = [], {}  # analyses with the same arms, such as those over all diseases and in the only one, fit once
-    for analysis, arms in pooled.groupby("analysis", sort=False):
-        if arms["study_id"].is_unique:
-            continue
-        counts = (*arms["responders"], *arms["n"], *arms["study_id"])
-        if counts not in fitted:
-            fitted[counts] = pool_three_level(arms["responders"], arms["n"], arms["study_id"], conf_level).to_dict()
-        found = fitted[counts]
+    arms = pooled.groupby("analysis")["study_id"]
+    several = pooled[arms.transform("nunique") < arms.transform("size")]
+    return each(three_levels, several[[*COUNTS, "study_id"]], conf_level=conf_level)
+
+
+def three_levels(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
+    """`pool_three_level` of every group of arms, a row each: `by` and the columns of RECORD."""
+    rows = []
+    for name, group in arms.groupby(by, sort=False):
+        found = pool_three_level(group["responders"], group["n"], group["study_id"], conf_level).to_dict()
         between = {name: found[name.replace("tau2", "tau2_study")] for name in ("tau2", "tau2_lb", "tau2_ub")}
-        names = {"analysis": analysis, "variant": THREE_LEVEL, "change": "", "method": THREE_LEVEL, "measure": ""}
-        rows.append(found | between | names | {"interval": "profile", "tau2_method": ""})
-    columns = ["analysis", "variant", "change", *RECORD]
-    return pd.DataFrame(rows).reindex(columns=columns) if rows else pd.DataFrame(columns=columns)
+        words = {"method": THREE_LEVEL, "measure": "", "interval": "profile", "tau2_method": ""}
+        rows.append(found | between | words | {by: name})
+    return pd.DataFrame(rows, columns=[by, *RECORD])
 
 
 def _unpublished(pooled: pd.DataFrame, review: Review) -> pd.DataFrame:
@@ -281,12 +283,12 @@ def _unpublished(pooled: pd.DataFrame, review: Review) -> pd.DataFrame:
     DataFrame by analysis: unpublished_needed (patients), unpublished_direction: "non_responders", "responders", or the
     code of `pooling.selection.UNPUBLISHED_CODES` that says why there is no number
     """
-    rows = {}
-    for analysis, arms in pooled.groupby("analysis"):
-        found = unpublished_needed(arms["responders"], arms["n"], review.response_threshold, **_method(review.policy))
-        way = found.code or ("responders" if found.respond else "non_responders")
-        rows[analysis] = {"unpublished_needed": found.patients, "unpublished_direction": way}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["unpublished_needed", "unpublished_direction"])
+    options = _method(review.policy)
+    found = each(unpublished_of_many, pooled[COUNTS], threshold=review.response_threshold, **options)
+    way = np.where(found["respond"] == 1, "responders", "non_responders")
+    found["unpublished_direction"] = found["code"].where(found["code"] != "", way)
+    found = found.rename(columns={"patients": "unpublished_needed"}).set_index("analysis")
+    return found[["unpublished_needed", "unpublished_direction"]]
 
 
 def _next_patients(pooled: pd.DataFrame, table: pd.DataFrame, review: Review) -> pd.DataFrame:
@@ -299,13 +301,10 @@ def _next_patients(pooled: pd.DataFrame, table: pd.DataFrame, review: Review) ->
     """
     enough = (table["k"] >= MIN_K_PREDICTION) & table["status"].isin(["ok", "tau2_zero", "tau2_unbounded"])
     several = enough & (table["events"] > 0) & (table["events"] < table["n"])
-    rows = {}
-    for analysis, arms in pooled[pooled["analysis"].isin(table.index[several])].groupby("analysis"):
-        coming = predict(
-            arms["responders"], arms["n"], NEXT_PATIENTS, review.response_threshold, conf_level=review.conf_level
-        )
-        rows[analysis] = {"next_lb": coming.lower, "next_ub": coming.upper, "further_above": coming.above}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["next_lb", "next_ub", "further_above"], dtype=float)
+    counts = pooled.loc[pooled["analysis"].isin(table.index[several]), COUNTS]
+    options: dict[str, Any] = {"threshold": review.response_threshold, "conf_level": review.conf_level}
+    found = each(predict_many, counts, m=NEXT_PATIENTS, **options).set_index("analysis")
+    return found.rename(columns={"lower": "next_lb", "upper": "next_ub", "above": "further_above"})
 
 
 def heterogeneity(review: Review) -> pd.DataFrame:
@@ -325,63 +324,91 @@ def heterogeneity(review: Review) -> pd.DataFrame:
         design=entered["study_id"].map(facts["design"]), level_of_evidence=entered["study_id"].map(facts["level"])
     )
     pooled = entered[entered["analysis"].isin(_enough(entered, review.policy))]
-    by_factor = {factor: _by_factor(pooled, column, review.conf_level) for factor, column in FACTORS.items()}
+    options: dict[str, Any] = {"conf_level": review.conf_level}
     parts = []
-    for analysis, group in pooled.groupby("analysis", sort=False):
-        for factor, of_analyses in by_factor.items():
-            if analysis in of_analyses:
-                parts.append(of_analyses[analysis].assign(analysis=analysis, factor=factor))
-        test = small_study_test(group, conf_level=review.conf_level).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
-        parts.append(test.assign(analysis=analysis, factor=SMALL_STUDIES, test_note=test["reason"]))
-        for name, values in review.covariates.items():
-            found = _by_covariate(group.assign(**{COVARIATE: group["study_id"].map(values)}), review.conf_level)
-            parts.append(found.assign(analysis=analysis, factor=COVARIATE, covariate=name))
-        if len(review.covariates) > 1:
-            parts.append(_together(group, review).assign(analysis=analysis, factor=TOGETHER))
+    for factor, column in FACTORS.items():
+        arms = _with_several(pooled, column).rename(columns={column: "subgroup"})
+        found = each(by_subgroup, arms[[*COUNTS, "study_id", "subgroup"]], **options)
+        parts.append(found.assign(factor=factor))
+    parts.append(each(by_size, pooled[COUNTS], **options).assign(factor=SMALL_STUDIES))
+    for name, values in review.covariates.items():
+        compute = by_number if pd.api.types.is_numeric_dtype(values) else by_subgroup
+        arms = pooled.assign(subgroup=pooled["study_id"].map(values))
+        found = each(compute, arms[[*COUNTS, "study_id", "subgroup"]], **options)
+        studies = found.get("studies", found["k"])
+        parts.append(found.assign(factor=COVARIATE, covariate=name, k=studies))
+    if len(review.covariates) > 1:
+        arms = pooled[[*COUNTS, "study_id"]].assign(
+            **{name: pooled["study_id"].map(values) for name, values in review.covariates.items()}
+        )
+        parts.append(each(by_all, arms, **options).assign(factor=TOGETHER))
     columns = ["analysis", "factor", "covariate", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    order = {analysis: place for place, analysis in enumerate(pooled["analysis"].unique())}
+    return table.sort_values("analysis", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
-def _by_factor(pooled: pd.DataFrame, column: str, conf_level: float) -> dict[Any, pd.DataFrame]:
-    """Subgroups by a column, of each analysis in which it has several values."""
+def _with_several(pooled: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The arms that name a value in a column, of the analyses in which it has several."""
     known = pooled[pooled[column].notna() & (pooled[column] != "")]
-    groups = {
-        analysis: arms
-        for analysis, arms in known.groupby("analysis", sort=False)
-        if (arms[column] != arms[column].iloc[0]).any()
-    }
-    found = subgroups_of_many(list(groups.values()), column, conf_level)
-    named = [one.rename(columns={column: "subgroup"}).assign(test_note=one["test_code"]) for one in found]
-    return dict(zip(groups, named, strict=True))
+    return known[known.groupby("analysis")[column].transform("nunique") > 1]
 
 
-def _by_covariate(arms: pd.DataFrame, conf_level: float) -> pd.DataFrame:
-    """Slope on the column COVARIATE of the arms if it is numeric, else their subgroups by it; with the test."""
-    if not pd.api.types.is_numeric_dtype(arms[COVARIATE]):
-        found = subgroups(arms, COVARIATE, conf_level=conf_level).rename(columns={COVARIATE: "subgroup"})
-        return found.assign(k=found["studies"], test_note=found["test_code"])
-    slope = meta_regression(arms, COVARIATE, conf_level=conf_level, interval="profile").iloc[[-1]]
-    known = arms[arms[COVARIATE].notna()]
-    counts = {"k": known["study_id"].nunique(), "events": known["responders"].sum(), "n": known["n"].sum()}
-    return slope.assign(**counts, chi2=slope["lr_chi2"], df=slope["lr_df"], p=slope["lr_p"], test_note=slope["code"])
+def by_subgroup(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
+    """Pooled results of the subgroups of every group of arms, with the test of the binomial-normal model."""
+    groups = dict(_groups(arms, by))
+    found = subgroups_of_many(list(groups.values()), "subgroup", conf_level)
+    named = [one.assign(**{by: name}, test_note=one["test_code"]) for name, one in zip(groups, found, strict=True)]
+    columns = [by, "subgroup", "studies", *RECORD, "chi2", "df", "p", "test_note"]
+    return pd.concat(named, ignore_index=True)[columns] if named else pd.DataFrame(columns=columns)
 
 
-def _together(arms: pd.DataFrame, review: Review) -> pd.DataFrame:
-    """Coefficients of all covariates in one model, no rows unless STUDIES_PER_COEFFICIENT studies stand for each."""
-    names = list(review.covariates)
-    given = arms.assign(**{name: arms["study_id"].map(values) for name, values in review.covariates.items()})
-    known = given.dropna(subset=names)
-    numeric = [name for name in names if pd.api.types.is_numeric_dtype(review.covariates[name])]
-    coefficients = len(numeric) + sum(known[name].nunique() - 1 for name in names if name not in numeric)
-    studies = known["study_id"].nunique()
-    if studies < STUDIES_PER_COEFFICIENT * max(coefficients, 1):
-        return pd.DataFrame()
-    found = meta_regression(known, names, conf_level=review.conf_level, interval="profile").iloc[1:]
-    counts = {"k": studies, "events": known["responders"].sum(), "n": known["n"].sum()}
-    tests = {"chi2": found["lr_chi2"], "df": found["lr_df"], "p": found["lr_p"], "test_note": found["code"]}
-    return found.assign(subgroup=found["term"], **counts, **tests)
+def by_size(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
+    """Whether smaller studies report other proportions, of every group of arms."""
+    found = [small_study_test(group, conf_level=conf_level).assign(**{by: name}) for name, group in _groups(arms, by)]
+    if not found:
+        return pd.DataFrame(columns=[by])
+    table = pd.concat(found, ignore_index=True).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
+    return table.assign(test_note=table["reason"])
+
+
+def by_number(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
+    """Slope of the log odds on the numbers of the column subgroup, with its test, of every group of arms."""
+    rows = []
+    for name, group in _groups(arms, by):
+        known = group.rename(columns={"subgroup": COVARIATE})
+        slope = meta_regression(known, COVARIATE, conf_level=conf_level, interval="profile").iloc[[-1]]
+        known = known[known[COVARIATE].notna()]
+        counts = {"k": known["study_id"].nunique(), "events": known["responders"].sum(), "n": known["n"].sum()}
+        rows.append(slope.assign(**counts, **{by: name}))
+    return _with_test(rows, by)
+
+
+def by_all(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
+    """Coefficients of all further columns in one model, of groups with STUDIES_PER_COEFFICIENT studies for each."""
+    names = [name for name in arms.columns if name not in (by, "responders", "n", "study_id")]
+    rows = []
+    for label, group in _groups(arms, by):
+        known = group.dropna(subset=names)
+        numeric = [name for name in names if pd.api.types.is_numeric_dtype(arms[name])]
+        coefficients = len(numeric) + sum(known[name].nunique() - 1 for name in names if name not in numeric)
+        studies = known["study_id"].nunique()
+        if studies >= STUDIES_PER_COEFFICIENT * max(coefficients, 1):
+            found = meta_regression(known, names, conf_level=conf_level, interval="profile").iloc[1:]
+            counts = {"k": studies, "events": known["responders"].sum(), "n": known["n"].sum()}
+            rows.append(found.assign(subgroup=found["term"], **counts, **{by: label}))
+    return _with_test(rows, by)
+
+
+def _with_test(rows: list[pd.DataFrame], by: str) -> pd.DataFrame:
+    if not rows:
+        return pd.DataFrame(columns=[by])
+    found = pd.concat(rows, ignore_index=True)
+    return found.assign(chi2=found["lr_chi2"], df=found["lr_df"], p=found["lr_p"], test_note=found["code"])
+
+
+def _groups(arms: pd.DataFrame, by: str) -> list[tuple[Any, pd.DataFrame]]:
+    return list(arms.groupby(by, sort=False))
 
 
 def pool_events(review: Review) -> pd.DataFrame:
@@ -416,7 +443,8 @@ def pool_events(review: Review) -> pd.DataFrame:
     table["reason"] = np.where(enough, "", "too_few_studies")
     table = table.assign(**_crude(table, review.conf_level))
     pooled = pd.MultiIndex.from_frame(named[keys]).isin(table.index[enough])
-    records = pool_many(named[enters & pooled], by=keys, **_method(policy)).set_index(keys)
+    counts_of = named.loc[enters & pooled, [*keys, "responders", "n"]]
+    records = each(pool_many, counts_of, by=keys, **_method(policy)).set_index(keys)
     table = table.join(records.drop(columns=["k", "events", "n"]))
     first = ["pooled", "reason", "k", "events", "n", "crude", "crude_ci_lb", "crude_ci_ub"]
     record = [column for column in RECORD if column not in first]
@@ -452,7 +480,7 @@ def _directions(review: Review, table: pd.DataFrame, entered: pd.DataFrame) -> p
     """
     unpooled = entered[entered["analysis"].isin(table.index[table["pooled"] == "no"])]
     options: dict[str, Any] = {"method": "glmm", "conf_level": review.conf_level, "prediction": False}
-    modelled = pool_many(unpooled, by=["analysis"], **options).set_index("analysis")
+    modelled = each(pool_many, unpooled[COUNTS], **options).set_index("analysis")
     known = modelled[modelled["status"] != "tau_not_identified"]
     limits = table[["ci_lb", "ci_ub"]].astype(float).combine_first(known[["ci_lb", "ci_ub"]])
     threshold = review.response_threshold
