@@ -106,10 +106,11 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/figures.py
 
-# Statistics against computations of their own, and the coverage of the interval of a pooled odds ratio: minutes each
+# Statistics against computations of their own, the coverage of the interval of a pooled odds ratio, the test of subgroups: minutes each
 agreement: .venv/ready
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/comparisons.py
+	$(BIN)/python benchmarks/subgroups.py
 
 # uv comes from the lock too, so that nothing is installed without its hash; compiled bytecode saves 3 s a job.
 .venv/ready: requirements.lock pyproject.toml

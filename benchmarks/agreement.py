@@ -20,6 +20,7 @@ from scipy.stats import t as student
 
 from small_evidence.pooling import pool_responses
 from small_evidence.pooling.comparisons import compare
+from small_evidence.pooling.heterogeneity import subgroups
 
 SEED = 20_243
 SETS = 200
@@ -81,6 +82,31 @@ def mean_limits(x: np.ndarray, n: np.ndarray) -> float:
     return max(gaps, default=0.0)
 
 
+def ratio_of_groups(x: np.ndarray, n: np.ndarray) -> float | None:
+    """Distance of the penalised likelihood ratio of two groups of studies from that of plain searches.
+
+    Every other study is of the first group; None where one has fewer than two, or all or none of the patients respond.
+    """
+    group = np.arange(x.size) % 2
+    parts = [(x[group == one], n[group == one]) for one in (0, 1)]
+    if x.size < 4 or any(xi.sum() in (0, ni.sum()) for xi, ni in parts):
+        return None
+    found = subgroups(pd.DataFrame({"group": group, "responders": x, "n": n}), "group")
+
+    def highest(parts: list[tuple[np.ndarray, np.ndarray]], tau: float) -> float:
+        over_b = (minimize_scalar(lambda b, one=one: -height(*one, b, tau), bounds=(-15, 15)) for one in parts)
+        return -sum(one.fun for one in over_b) - RIDGE * tau**2 / 2
+
+    def peak(parts: list[tuple[np.ndarray, np.ndarray]]) -> float:
+        taus = np.r_[0.0, np.geomspace(0.05, 5, 10)]
+        values = [highest(parts, tau) for tau in taus]
+        best = int(np.argmax(values))
+        bounds = taus[max(best - 1, 0)], taus[min(best + 1, taus.size - 1)]
+        return max(values[best], -minimize_scalar(lambda tau: -highest(parts, tau), bounds=bounds).fun)
+
+    return abs(found["chi2"][0] - max(2 * (peak(parts) - peak([(x, n)])), 0.0))
+
+
 def posterior(x: np.ndarray, n: np.ndarray) -> float:
     """Largest distance of the posterior probability below limits and median of b from 0.025, 0.5, 0.975, by a grid."""
     found = pool_responses(x, n, method="bayes", priors=PRIORS)
@@ -139,6 +165,7 @@ if __name__ == "__main__":
     bayes = [posterior(*one) for one in sets]
     fits = [found for found in map(conditional, references) if found]
     means = [mean_limits(*one) for one in sets]
+    groups = [gap for gap in (ratio_of_groups(*one) for one in random_sets(2 * count)) if gap is not None]
     tried = [one["glmm"] for one in references if "glmm" in one]
     answered = sum("error" not in one for one in tried)
     rows = [
@@ -148,6 +175,7 @@ if __name__ == "__main__":
             len(means),
             max(means),
         ),
+        ("test between subgroups", "penalised likelihood ratio of two groups", len(groups), max(groups)),
         ("credible limits and median of `bayes`", "posterior probability below them", len(bayes), max(bayes)),
         ("`glmm` odds ratio", "log-likelihood at the maximum", len(fits), max(one[0] for one in fits)),
         ("`glmm` odds ratio", "how much higher any other point is", len(fits), max(0.0, *(one[1] for one in fits))),

@@ -246,7 +246,7 @@ def subgroups(
     if unpooled:
         notes.append(f"{', '.join(unpooled)}: not pooled ({TEST_CODES[code] or 'the maximum was not found'})")
     shown = frame[~frame[by].astype(str).isin([*single, *unpooled])]
-    words = _p_words(frame["p"].iloc[0]) if not code or code == "studies_compared" else f"no test: {TEST_CODES[code]}"
+    words = _test_words(frame.iloc[0]) if not code else f"no test: {TEST_CODES[code]}"
     title = f"Subgroups by {by}, proportions of the median study ({words})"
     return Result(title, _pooled_table(frame, [by], conf_level), frame, (*notes, *_pooled_notes(shown, [by])))
 
@@ -263,13 +263,13 @@ def meta_regression(
 ) -> Regression:
     """Regress the log odds of response on covariates of the studies; see `heterogeneity.meta_regression`.
 
-    Intervals are those of the profile likelihood, so that they agree with the likelihood-ratio P. Text that is a number
-    is read as one; studies without a value (empty, NR, UNCLEAR) are left out and named.
+    Intervals are those of the profile likelihood, so that they agree with P, which is that of F for the likelihood
+    ratio. Text that is a number is read as one; studies without a value (empty, NR, UNCLEAR) are left out and named.
     """
     names = [covariates] if isinstance(covariates, str) else list(covariates)
     arms = arms_of(data, n, label, x=x, more=names)
     inner = [_inner(name) for name in names]
-    frame = heterogeneity.meta_regression(arms, inner, conf_level, interval="profile")
+    frame = heterogeneity.meta_regression(arms, inner, conf_level)
     arms = arms.assign(**{name: read_covariate(arms[name]) for name in inner})
     notes = [*_without_patients(arms), *_left_out(arms, names), *_mixed(arms, names)]
     kept = arms[arms[inner].notna().all(axis=1) & (pd.to_numeric(arms["n"]) > 0)]
@@ -547,9 +547,10 @@ def _mixed(arms: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return notes
 
 
-def _p_words(p: float) -> str:
-    """The test between subgroups."""
-    return f"test between subgroups: P {p_value(p)}" if p < 0.001 else f"test between subgroups: P = {p_value(p)}"
+def _test_words(test: pd.Series[Any]) -> str:
+    """The test between subgroups, with the degrees of freedom of F."""
+    p = f"P {p_value(test['p'])}" if test["p"] < 0.001 else f"P = {p_value(test['p'])}"
+    return f"test between subgroups: {p}, F with {test['df']:.0f} and {test['ddf']:.0f} df"
 
 
 def _review_of(arms: pd.DataFrame, title: str, conf_level: float) -> Any:

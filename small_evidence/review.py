@@ -45,7 +45,7 @@ OPTIONAL_TABLES = (*FOUND, "agreement", "disagreements", "places")
 # Columns of results that hold numbers; all others are words, so that a level 1 to 5 stays a word.
 NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
     "crude", "crude_ci_lb", "crude_ci_ub", "k_arms", "responders", "n_treated", "year", "best_events", "best_n",
-    "lower_events", "lower_n", "chi2", "df", "p", "priority", "answered", "items", "stars", "stars_max", "row",
+    "lower_events", "lower_n", "chi2", "df", "ddf", "p", "priority", "answered", "items", "stars", "stars_max", "row",
     "compared", "agreed", "share_agreed", "kappa", "kappa_ci_lb", "kappa_ci_ub", "both_numbers", "exact", "within_1",
     "only_first", "only_second", "n_counted", "smallest", "largest", "records", "events1", "n1", "events2", "n2",
     "no_information", "unpublished_needed", "next_lb", "next_ub", "further_above",

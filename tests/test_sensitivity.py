@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from scipy.stats import binom, chi2, norm, t
+from scipy.stats import binom, f, norm, t
 
-from small_evidence.pooling import METHODS, RECORD, likelihood, pool_many, pool_responses
+from small_evidence.pooling import METHODS, RECORD, pool_many, pool_responses
+from small_evidence.pooling.glmm import RIDGE, likelihood_ratio_p, student_likelihood_ratio
 from small_evidence.pooling.heterogeneity import (
     TEST_CODES,
     TEST_COLUMNS,
@@ -20,7 +23,7 @@ from small_evidence.pooling.heterogeneity import (
     subgroups,
     subgroups_of_many,
 )
-from small_evidence.pooling.regression import fit_regression, profile_limits
+from small_evidence.pooling.regression import fit_regression
 from small_evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios
 
 METAFOR = Path(__file__).parent / "reference" / "metafor"
@@ -51,19 +54,54 @@ def reference(name):
     return data["glmm_mods"], arms
 
 
+def plain_maximum(design, responders=SIX["responders"], offset=0.0):
+    """The penalised log-likelihood of SIX at its highest, by sums over a grid of theta."""
+    xi, ni = np.asarray(responders)[:, None], SIX["n"].to_numpy()[:, None]
+    nodes = np.linspace(-8, 8, 801)
+
+    def loss(where):
+        centre = design @ where[:-1] + offset
+        of_arms = binom.pmf(xi, ni, expit(centre[:, None] + where[-1] * nodes)) @ norm.pdf(nodes) * 0.02
+        return where[-1] ** 2 / 8 - np.log(of_arms).sum()  # half-normal with variance 4
+
+    starts = (np.append(np.zeros(design.shape[1]), tau) for tau in (0.1, 1.0))
+    return -min(minimize(loss, start, method="Nelder-Mead", options=PRECISE).fun for start in starts)
+
+
+PRECISE = {"xatol": 1e-7, "fatol": 1e-11, "maxiter": 4000}
+
+
+def f_tail(ratio, q, k, p):
+    """P of a likelihood ratio of q of p coefficients of k studies, of the F distribution."""
+    return f.sf(np.expm1(ratio / k) * (k - p) / q, q, k - p)
+
+
 # --- subgroups ------------------------------------------------------------------------------------------------------
 
 
 def test_subgroups_of_lme4():
-    """glmer(cbind(x, n - x) ~ g - 1 + (1 | i), nAGQ = 25): b 0.3746934, -1.1451323; LR against ~ 1: 5.307083."""
+    """glmer(cbind(x, n - x) ~ g - 1 + (1 | i), nAGQ = 25): b 0.3746934, -1.1451323."""
     found = subgroups(SIX, "disease", interval="wald_z")
     assert found["b"].tolist() == pytest.approx([0.3746934, -1.1451323], abs=5e-7)
     assert found["se"].tolist() == pytest.approx([0.3916747, 0.4339489], abs=5e-7)
-    assert found["chi2"].tolist() == pytest.approx([5.307083] * 2, abs=5e-7)
-    assert found["p"].tolist() == pytest.approx([chi2.sf(5.307083, 1)] * 2, abs=1e-7)
     assert found["tau2"].tolist() == [0, 0]
     assert found["status"].tolist() == ["tau2_zero"] * 2
     assert found[["events", "n"]].to_numpy().tolist() == [[16, 27], [7, 29]]
+
+
+ONE = np.ones((6, 1))
+GROUPS = np.column_stack([SIX["disease"] == "a", SIX["disease"] == "b"]).astype(float)
+
+
+def test_likelihood_ratio_of_subgroups_against_plain_sums():
+    """Of the penalised likelihood; without the penalty glmer has 5.307083."""
+    found = subgroups(SIX, "disease")
+    ratio = 2 * (plain_maximum(GROUPS) - plain_maximum(ONE))
+    assert found["chi2"].tolist() == pytest.approx([ratio] * 2, abs=1e-6)
+    assert found[["df", "ddf"]].to_numpy().tolist() == [[1, 4]] * 2
+    assert found["p"].tolist() == pytest.approx([f_tail(ratio, 1, 6, 2)] * 2, abs=1e-6)
+    whole, common = (fit_regression(SIX["responders"], SIX["n"], design) for design in (GROUPS, np.ones((6, 1))))
+    assert 2 * (whole.loglik - common.loglik) == pytest.approx(5.307083, abs=5e-7)
 
 
 @pytest.mark.parametrize("name", ["debruin2009", "bcg_treated"])
@@ -85,7 +123,7 @@ def test_subgroup_of_one_study_is_not_a_pool():
     assert found.loc["c", ["estimate", "ci_lb", "ci_ub", "tau2"]].isna().all()
     assert found.loc["a", "status"] == "tau2_zero"
     assert set(found["test_code"]) == {"group_of_one_study"}
-    assert found[["chi2", "df", "p"]].isna().all(axis=None)
+    assert found[["chi2", "df", "ddf", "p"]].isna().all(axis=None)
     assert list(found.columns) == ["studies", *RECORD, *TEST_COLUMNS, "left_out"]
 
 
@@ -119,10 +157,9 @@ def test_subgroup_in_which_all_respond():
     found = subgroups(arms, "disease").set_index("disease")
     assert found.loc["a", "status"] == "all_responders"
     assert found.loc["a", "estimate"] == 1
-    rest = fit_regression([2, 1, 4], [8, 9, 12], np.ones((3, 1)))
-    common = fit_regression(arms["responders"], arms["n"], np.ones((6, 1)))
+    rest, common = (fit_regression(arms["responders"][k:], arms["n"][k:], np.ones((6 - k, 1)), RIDGE) for k in (3, 0))
     assert found.loc["b", "chi2"] == pytest.approx(2 * (rest.loglik - common.loglik), abs=1e-9)
-    assert found.loc["b", "b"] == pytest.approx(rest.beta[0], abs=1e-9)
+    assert found.loc["b", "b"] == pytest.approx(pool_responses([2, 1, 4], [8, 9, 12])["b"], abs=1e-9)
 
 
 def test_subgroups_of_many_tables_are_those_of_each_alone():
@@ -135,11 +172,22 @@ def test_subgroups_of_many_tables_are_those_of_each_alone():
     assert subgroups_of_many([], "disease") == []
 
 
-def test_subgroups_profile_their_limits():
-    """Alone in its model, a subgroup's limits are those of the plain pool."""
-    found = subgroups(SIX.assign(responders=[8, 9, 10, 2, 1, 4]), "disease", conf_level=0.9)
-    plain = pool_responses([2, 1, 4], [8, 9, 12], conf_level=0.9, interval="profile")
-    assert found.loc[1, ["ci_lb", "ci_ub"]].tolist() == pytest.approx([plain["ci_lb"], plain["ci_ub"]], abs=1e-8)
+@pytest.mark.parametrize(
+    "arms",
+    [
+        SIX.assign(responders=[8, 9, 10, 2, 1, 4]),  # the others all respond
+        SIX.assign(responders=[8, 9, 10, 2, 1, 12]),  # tau2 above 0
+        SIX.assign(disease=list("acdbbb")),  # the others are alone in their subgroups
+    ],
+)
+def test_a_subgroup_that_alone_has_a_tau2_is_the_plain_pool(arms):
+    """The other subgroups say nothing about tau2, so the interval is that of pooling this one."""
+    found = subgroups(arms, "disease", conf_level=0.9).set_index("disease").loc["b"]
+    own = arms.iloc[3:]
+    plain = pool_responses(own["responders"], own["n"], conf_level=0.9)
+    for name in ("estimate", "ci_lb", "ci_ub", "tau2"):
+        assert found[name] == pytest.approx(plain[name], abs=1e-8)
+    assert found["status"] == plain["status"]
 
 
 @pytest.mark.parametrize(
@@ -157,15 +205,42 @@ def test_subgroups_that_cannot_be_tested(arms, code):
     assert found[["chi2", "p"]].isna().all(axis=None)
 
 
-def test_subgroups_of_all_or_nothing():
-    """Studies of only or no responders: a likelihood-ratio test of studies, 3 of 3 against 0 of 3: 6 ln 4."""
-    found = subgroups(SIX.assign(responders=[8, 9, 10, 0, 0, 0]), "disease")
-    assert found["chi2"].tolist() == pytest.approx([6 * np.log(4)] * 2)
-    assert found["status"].tolist() == ["all_responders", "no_responders"]
-    assert found["test_code"].tolist() == ["studies_compared"] * 2
+@pytest.mark.parametrize(
+    ("responders", "whole"),
+    [([8, 9, 10, 0, 0, 0], 0.0), ([8, 0, 10, 0, 9, 0], None)],
+)
+def test_studies_of_all_or_none_are_tested_with_the_penalty(responders, whole):
+    """Without it tau2 has no bound, and nothing is estimated; two groups fitted perfectly have likelihood 1."""
+    arms = SIX.assign(responders=responders)
+    found, slope = subgroups(arms, "disease"), meta_regression(arms, "disease")
+    whole = plain_maximum(GROUPS, responders) if whole is None else whole
+    assert found["chi2"][0] == pytest.approx(2 * (whole - plain_maximum(ONE, responders)), abs=1e-6)
+    assert found["test_code"].tolist() == ["", ""]
+    assert found["tau2"].isna().all()
+    assert slope["code"].tolist() == ["only_ends"] * 2
+    assert slope[["lr_chi2", "lr_p"]].isna().all(axis=None)
+
+
+@given(ratio=st.floats(0, 60), q=st.integers(1, 4), k=st.integers(6, 60), p=st.integers(1, 5))
+def test_p_of_a_likelihood_ratio_is_that_of_f(ratio, q, k, p):
+    """And for one coefficient below 1 - conf_level where the ratio exceeds the critical value of the interval."""
+    assert likelihood_ratio_p(ratio, q, k, p) == pytest.approx(f_tail(ratio, q, k, p), abs=1e-7)
+    critical = student_likelihood_ratio(0.9, np.array(k), p)
+    assert likelihood_ratio_p(float(critical), 1, k, p) == pytest.approx(0.1, abs=1e-9)
+
+
+def test_normal_effects_have_the_level_of_f():
+    """Simulated: three groups of two normal effects, variance estimated; P < .05 in 5 % (se 0.1 %)."""
+    y = np.random.default_rng(11).standard_normal((40_000, 3, 2))
+    within, whole = y.var(axis=2).mean(axis=1), y.reshape(-1, 6).var(axis=1)
+    p = [likelihood_ratio_p(ratio, 2, 6, 3) for ratio in 6 * np.log(whole / within)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.004)
 
 
 # --- meta-regression ------------------------------------------------------------------------------------------------
+
+
+SINCE = np.column_stack([np.ones(6), SIX["since_2005"]])
 
 
 def test_regression_of_lme4():
@@ -176,8 +251,9 @@ def test_regression_of_lme4():
     assert found["se"].tolist() == pytest.approx([0.37661574, 0.07185905], abs=2e-5)
     assert found["z"][1] == pytest.approx(-1.2503293, abs=2e-5)
     assert found["p"][1] == pytest.approx(0.2111793, abs=1e-5)
-    assert found["lr_chi2"][1] == pytest.approx(1.423650037, abs=1e-7)
-    assert found["lr_p"][1] == pytest.approx(chi2.sf(1.423650037, 1), abs=1e-8)
+    ratio = 2 * (plain_maximum(SINCE) - plain_maximum(ONE))
+    assert found["lr_chi2"][1] == pytest.approx(ratio, abs=1e-6)
+    assert found["lr_p"][1] == pytest.approx(f_tail(ratio, 1, 6, 2), abs=1e-6)
     assert np.isnan(found["lr_chi2"][0])
     assert found["note"][0] == "fewer than 10 studies for each coefficient: a hint at most"
 
@@ -200,34 +276,26 @@ def test_regression_on_categories_is_the_subgroup_test():
     found, groups = meta_regression(arms, "disease"), subgroups(arms, "disease")
     assert found["term"].tolist() == ["intercept", "disease: a against b", "disease: c against b"]
     assert found["lr_chi2"][1] == pytest.approx(groups["chi2"][0], abs=1e-8)
-    assert found["lr_df"].tolist()[1:] == [2, 2]
+    assert found["lr_p"][1] == pytest.approx(groups["p"][0], abs=1e-8)
+    assert found[["lr_df", "lr_ddf"]].iloc[1:].to_numpy().tolist() == [[2, 9]] * 2
     b = groups.set_index("disease")["b"]
     assert found["b"].tolist() == pytest.approx([b["b"], b["a"] - b["b"], b["c"] - b["b"]], abs=1e-7)
 
 
 def test_regression_does_not_mind_units():
-    year = meta_regression(SIX.assign(year=SIX["since_2005"] + 2005), "year", interval="profile")
-    since = meta_regression(SIX, "since_2005", interval="profile")
+    year = meta_regression(SIX.assign(year=SIX["since_2005"] + 2005), "year")
+    since = meta_regression(SIX, "since_2005")
     for name in ("b", "se", "ci_lb", "ci_ub", "lr_chi2"):
         assert year[name][1] == pytest.approx(since[name][1], rel=1e-6)
     assert year["ci_lb"][1] < year["b"][1] < year["ci_ub"][1]
 
 
-def test_profile_limit_meets_its_definition():
-    """With the slope held at its limit, a search over the intercept and tau finds half the critical value less."""
-    xi, ni, since = (SIX[name].to_numpy(float) for name in ("responders", "n", "since_2005"))
-    design = np.column_stack([np.ones(6), since])
-    model = fit_regression(xi, ni, design)
-    arms = likelihood.make_arms(xi[:, None], ni[:, None], np.ones((6, 1), bool))
-    for limit in profile_limits(xi, ni, design, model, [1], chi2.ppf(0.95, 1))[0]:
-
-        def loss(where, limit=limit):
-            tau = np.full(6, abs(where[1]))
-            return -likelihood.evaluate(arms, np.arange(6), where[0] + limit * since, tau).ll.sum()
-
-        best = min(minimize(loss, [0.0, start], method="Nelder-Mead", tol=1e-10).fun for start in (0.2, 1.0))
-        fall = model.loglik - (arms.constant.sum() - best)
-        assert fall == pytest.approx(chi2.ppf(0.95, 1) / 2, abs=1e-6)
+def test_limits_of_a_slope_meet_their_definition():
+    """With the slope held at a limit, the penalised likelihood is less by Student's critical value."""
+    for limit in meta_regression(SIX, "since_2005")[["ci_lb", "ci_ub"]].iloc[1]:
+        held = plain_maximum(ONE, offset=limit * SIX["since_2005"].to_numpy())
+        ratio = 2 * (plain_maximum(SINCE) - held)
+        assert ratio == pytest.approx(6 * np.log1p(t.ppf(0.975, 4) ** 2 / 4), abs=1e-6)
 
 
 def test_category_in_which_all_respond_has_no_finite_slope():
@@ -236,7 +304,8 @@ def test_category_in_which_all_respond_has_no_finite_slope():
     assert found["term"][1] == "disease: b against a"
     assert found["b"].isna().all()
     assert "no finite estimate" in found["note"][1]
-    assert found["lr_chi2"][1] == pytest.approx(subgroups(arms, "disease")["chi2"][0], abs=1e-6)
+    groups = subgroups(arms, "disease")
+    assert found[["lr_chi2", "lr_p"]].loc[1].tolist() == pytest.approx(groups[["chi2", "p"]].loc[0].tolist(), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +353,7 @@ def test_regression_errors():
         meta_regression(SIX, ["since_2005", "dose"])
     with pytest.raises(ValueError, match=r"^more responders than patients: arm 1 of 6 has 30 of n = 8$"):
         meta_regression(SIX.assign(responders=30), "since_2005")
-    with pytest.raises(ValueError, match=r"^interval 'hk' is not known to subgroups; one of profile, wald_z$"):
+    with pytest.raises(ValueError, match=r"^interval 'hk' is not one of profile_student, wald_z$"):
         subgroups(SIX, "disease", interval="hk")
 
 
@@ -344,7 +413,7 @@ def test_prediction_of_a_regression():
     found = predict_regression(frame, ["dose"], pd.DataFrame({"dose": [0.0, 1.0]}))
     terms = meta_regression(frame, "dose")
     assert found["b"].tolist() == pytest.approx([terms["b"][0], terms["b"].sum()], abs=1e-10)
-    half = norm.ppf(0.975) * terms["se"][0]
+    half = t.ppf(0.975, 22) * terms["se"][0]
     assert [found["ci_lb"][0], found["ci_ub"][0]] == pytest.approx(
         expit(terms["b"][0] + np.array([-half, half])).tolist()
     )
@@ -352,7 +421,7 @@ def test_prediction_of_a_regression():
     assert found["pi_lb"][0] == pytest.approx(expit(terms["b"][0] - far))
     groups = subgroups(frame, "disease", interval="wald_z")
     by_disease = predict_regression(frame, "disease", groups[["disease"]])
-    for name in ("estimate", "ci_lb", "ci_ub", "se"):
+    for name in ("estimate", "se"):
         assert by_disease[name].tolist() == pytest.approx(groups[name].tolist(), abs=1e-7)
 
 
@@ -390,7 +459,7 @@ def test_small_study_test_finds_a_slope():
     assert (found["tested"], found["reason"]) == ("yes", "")
     assert found["b"] == pytest.approx(slope["b"])
     assert found["b"] > 0
-    assert found["lr_p"] < 0.001
+    assert found["lr_p"] < 0.002
     level = small_study_test(arms.assign(responders=np.round(n * 0.4))).loc[0]
     assert level["lr_p"] > 0.5
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from small_evidence.pooling import pool_responses
+from small_evidence.pooling.glmm import RIDGE
 from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.regression import fit_regression
 from small_evidence.pooling.three_level import pool_three_level
@@ -247,9 +248,9 @@ def test_several_covariates_are_fitted_together_with_ten_studies_for_each_coeffi
     assert (len(found), len(alone)) == (rows, 0)
     if rows:
         design = np.column_stack([np.ones(studies), age, iv])
-        whole = fit_regression(x, [9] * studies, design).loglik
+        whole = fit_regression(x, [9] * studies, design, RIDGE).loglik
         for place, name in ((1, "age"), (2, "route")):
-            less = fit_regression(x, [9] * studies, np.delete(design, place, axis=1)).loglik
+            less = fit_regression(x, [9] * studies, np.delete(design, place, axis=1), RIDGE).loglik
             row = found.set_index("covariate").loc[name]
             assert row[["chi2", "df", "k"]].tolist() == [pytest.approx(2 * (whole - less), abs=1e-6), 1, studies]
         made = made.with_results({"heterogeneity": heterogeneity(made)})

@@ -181,5 +181,4 @@ def _statement(one: Analysis, label: str, style: Style) -> str:
         reason = REGRESSION_CODES.get(code, code).format(k=int(test["k"]), coefficients=COEFFICIENTS)
         return f"{label}: not tested ({reason or 'not estimable'})."
     ratio = odds_ratio(test["b"], test["ci_lb"], test["ci_ub"])
-    numbers = f"χ² = {test['chi2']:.2f}, df = {test['df']:.0f}, P {style.p_value(test['p'])}"
-    return f"{label}, odds ratio for one unit more: {ratio}; likelihood-ratio test {numbers}."
+    return f"{label}, odds ratio for one unit more: {ratio}; {style.ratio_test(test)}."

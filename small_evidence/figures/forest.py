@@ -387,12 +387,11 @@ def _test_between(tests: pd.DataFrame, factor: str, style: Style) -> list[str]:
     own = tests[tests["factor"] == factor] if len(tests) and factor else tests[:0]
     if own.empty:
         return []
-    first, note = own.iloc[0], ""
-    note = "" if missing(first["test_note"]) else TEST_CODES.get(first["test_note"], first["test_note"])
+    first = own.iloc[0]
     if missing(first["chi2"]):
+        note = "" if missing(first["test_note"]) else TEST_CODES.get(first["test_note"], first["test_note"])
         return [f"Test for differences between {FACTORS[factor]}: not done ({note or 'not estimable'})."]
-    numbers = f"χ² = {first['chi2']:.2f}, df = {first['df']:.0f}, P {style.p_value(first['p'])}"
-    return [f"Test for differences between {FACTORS[factor]}: {numbers}{f'; {note}' if note else ''}"]
+    return [f"Test for differences between {FACTORS[factor]}: {style.ratio_test(first)}"]
 
 
 def _left_out_row(arms: _Arms, arm: Mapping[Any, Any], factor: str) -> Row:

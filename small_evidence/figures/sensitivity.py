@@ -50,7 +50,6 @@ from small_evidence.wording import (
 )
 
 LEAST_FUNNEL = 10  # studies; with fewer the test has too little power (Sterne et al. 2011, BMJ 343:d4002)
-FUNNEL_DF = 1  # of the likelihood-ratio test of one slope
 BETWEEN_TICKS = 0.15  # of log size, so that the numbers beside the axis stand apart
 CURVE = 801  # points of the posterior, so that its line has no corners
 
@@ -323,8 +322,7 @@ def _small_study_test(one: Analysis, style: Style) -> str:
     test = found.iloc[0]
     if missing(test["chi2"]):
         return f"Small-study effects: not tested ({test['test_note']})."
-    numbers = f"χ² = {test['chi2']:.2f}, df = {FUNNEL_DF}, P {style.p_value(test['p'])}"
-    return f"Small-study effects, log odds against 1/n: {numbers}."
+    return f"Small-study effects, log odds against 1/n: {style.ratio_test(test)}."
 
 
 def _not_pooled(review: Review, one: Analysis, title: str, style: Style) -> Drawing:

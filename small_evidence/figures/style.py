@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from small_evidence import ReviewError
 from small_evidence.wording import p_value, per_cent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MM = 72 / 25.4  # points in a millimetre
 
@@ -94,6 +97,15 @@ class Style:
         words = p_value(p)
         words = words.replace("<", "< ") if words.startswith("<") else f"= {words}"
         return words if self.leading_zero else words.replace(" 0.", " .")
+
+    def ratio_test(self, test: Mapping[Any, Any] | pd.Series[Any]) -> str:
+        """A likelihood-ratio test, a row of the table of heterogeneity, with the distribution that P is of.
+
+        >>> Style().ratio_test({"chi2": 5.307, "df": 1, "ddf": 4, "p": 0.0756})
+        'likelihood ratio 5.31, P = 0.076 (F with 1 and 4 df)'
+        """
+        p = self.p_value(test["p"])
+        return f"likelihood ratio {test['chi2']:.2f}, P {p} (F with {test['df']:.0f} and {test['ddf']:.0f} df)"
 
 
 SCREEN = Style()

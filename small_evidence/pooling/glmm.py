@@ -11,8 +11,10 @@ References
 Hamza, van Houwelingen & Stijnen (2008), J Clin Epidemiol 61:41; Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy.special import chdtri, expit, logit, ndtri, stdtrit, xlogy
+from scipy.special import betainc, chdtri, expit, logit, ndtri, stdtrit, xlogy
 
 from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, mean_proportion
 from small_evidence.pooling.maximum import Maximum, maximise
@@ -22,23 +24,39 @@ from small_evidence.pooling.profile import profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
 
+RIDGE = 1 / UNIT_TAU2  # of the penalty on tau
 
-def student_likelihood_ratio(conf_level: float, k: np.ndarray) -> np.ndarray:
-    """Critical value of the likelihood ratio of a mean of k normal effects whose variance is estimated.
 
-    There the ratio is k log(1 + T**2 / (k - 1)) with T Student's, so this value is exact; for many studies it tends to
-    chi-squared's times 1 + 3/(2k), which is Bartlett's correction.
+def student_likelihood_ratio(conf_level: float, k: np.ndarray, p: int = 1) -> np.ndarray:
+    """Critical value of the likelihood ratio of one of p coefficients of k normal effects whose variance is estimated.
+
+    There the ratio is k log(1 + T**2 / (k - p)) with T Student's, so this value is exact; for many studies that of a
+    mean, p = 1, tends to chi-squared's times 1 + 3/(2k), which is Bartlett's correction.
 
     Examples
     --------
     >>> student_likelihood_ratio(0.95, np.array([3, 5, 15, 1000])).round(2).tolist()
     [6.98, 5.37, 4.26, 3.85]
     """
-    return k * np.log1p(stdtrit(k - 1, (1 + conf_level) / 2) ** 2 / (k - 1))
+    return k * np.log1p(stdtrit(k - p, (1 + conf_level) / 2) ** 2 / (k - p))
+
+
+def likelihood_ratio_p(ratio: float, q: int, k: int, p: int) -> float:
+    """P of the likelihood ratio of q constraints on p coefficients of k > p normal effects whose variance is estimated.
+
+    There F = (exp(ratio / k) - 1) (k - p) / q has q and k - p degrees of freedom, so this P is exact. For q = 1 it is
+    below 1 - conf_level where the ratio exceeds `student_likelihood_ratio`.
+
+    Examples
+    --------
+    >>> [round(likelihood_ratio_p(5.3071, 1, k, 2), 3) for k in (4, 6, 10, 1000)]
+    [0.143, 0.076, 0.045, 0.021]
+    """
+    return float(betainc((k - p) / 2, q / 2, np.exp(-ratio / k)))  # the tail of F, which may itself be too large
 
 
 # How b is bounded, and the squared critical value as a function of conf_level and k.
-BOUNDS = {
+BOUNDS: dict[str, tuple[str, Callable[[float, np.ndarray], np.ndarray]]] = {
     "profile_student": ("penalised", student_likelihood_ratio),
     "profile": ("profile", lambda conf_level, k: np.full(k.shape, chdtri(1, 1 - conf_level))),
     "profile_t": ("profile", lambda conf_level, k: stdtrit(k - 1, (1 + conf_level) / 2) ** 2),
@@ -119,11 +137,11 @@ Columns = dict[str, np.ndarray]
 
 
 def _penalised(arms: Arms) -> Arms:
-    """The arms with a half-normal penalty on tau of variance UNIT_TAU2.
+    """The arms with a half-normal penalty on tau.
 
     A handful of studies cannot rule out an enormous tau, under which any b would do.
     """
-    return arms._replace(ridge=1 / UNIT_TAU2)
+    return arms._replace(ridge=RIDGE)
 
 
 def _fill_maximum(out: Columns, arms: Arms, row: np.ndarray, top: Maximum) -> tuple[np.ndarray, Maximum]:

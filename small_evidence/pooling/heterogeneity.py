@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc, chdtri, erfc, expit, ndtri, stdtrit, xlog1py, xlogy
+from scipy.special import erfc, expit, logit, ndtri, stdtrit, xlog1py, xlogy
 
+from small_evidence.pooling.glmm import RIDGE, likelihood_ratio_p, student_likelihood_ratio
 from small_evidence.pooling.homogeneity import homogeneity_test
-from small_evidence.pooling.proportions import check_counts, check_level
+from small_evidence.pooling.proportions import check_choice, check_counts, check_level, proportion_interval
 from small_evidence.pooling.regression import (
     Asking,
     Regression,
@@ -24,13 +25,13 @@ MIN_K_SMALL_STUDY = (
     10  # Sterne et al. (2011) BMJ 343:d4002: with fewer studies such a test cannot tell chance from bias
 )
 STUDIES_PER_COEFFICIENT = 10  # Cochrane Handbook 10.11.5.1
-TEST_COLUMNS = ("chi2", "df", "p", "test_code", "test_note")
+TEST_COLUMNS = ("chi2", "df", "ddf", "p", "test_code", "test_note")
 MIN_STUDIES_SUBGROUP = 2  # in each group: one study is not a group
 MIN_STUDIES_SUBGROUP_TEST = 4  # in all groups together: two groups of two
 # Words that are no value of a covariate and name no group: not applicable, not reported, unclear; in any letter case
 NO_VALUE = ("", "NR", "UNCLEAR", "NA", "N/A", "NAN")
 
-# Why there is no test of subgroups ("" and the last: there is one).
+# Why there is no test of subgroups ("": there is one).
 TEST_CODES = {
     "": "",
     "fewer_than_two_groups": "fewer than two subgroups",
@@ -39,10 +40,10 @@ TEST_CODES = {
     "all_or_none_respond": "all or no patients respond in every subgroup",
     "studies_of_one_patient": "every study has one patient: tau2 not identified",
     "not_converged": "the maximum was not found",
-    "studies_compared": "tau2 without bound: studies are compared, not patients",
 }
+INTERVALS = ("profile_student", "wald_z")  # of subgroups and of coefficients
 TERM_COLUMNS = (
-    *("term", "covariate", "b", "se", "z", "p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_p"),
+    *("term", "covariate", "b", "se", "z", "p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_ddf", "lr_p"),
     *("k", "tau2", "tau2_without", "loglik", "status", "code", "note"),
 )
 PREDICTION_COLUMNS = ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "status", "code")
@@ -59,6 +60,7 @@ REGRESSION_CODES = {
     "no_variation": "the covariates do not vary, or one determines another",
     "too_few_studies": "{k} studies for {coefficients} coefficients and tau2",
     "all_or_none_respond": "all or no patients respond",
+    "studies_of_one_patient": "every study has one patient: tau2 not identified",
     "only_ends": "every study has only responders or none: tau2 grows without bound",
     "not_converged": "the maximum was not found",
     "infinite": "no finite estimate: some category has only responders or none; see the test",
@@ -114,7 +116,7 @@ def likelihood_ratio_q(xi: ArrayLike, ni: ArrayLike, mask: ArrayLike) -> dict[st
 
 
 def subgroups(
-    responses: pd.DataFrame, column: str, conf_level: float = 0.95, interval: str = "profile"
+    responses: pd.DataFrame, column: str, conf_level: float = 0.95, interval: str = "profile_student"
 ) -> pd.DataFrame:
     """Pool subgroups of studies with one tau2 for all, and test whether they differ.
 
@@ -124,16 +126,17 @@ def subgroups(
     column : name of the column that makes the subgroups; rows where it is missing or one of NO_VALUE name no group and
         are left out, their number in `left_out`
     conf_level : coverage of the intervals
-    interval : "profile" or "wald_z"
+    interval : "profile_student" or "wald_z"
 
     Returns
     -------
-    DataFrame, a row a subgroup in order of appearance: `column`, studies, those of RECORD, and chi2, df, p of the
-    likelihood-ratio test against one proportion for all, with test_code (one of TEST_CODES), test_note (its words) and
-    left_out. There is a test only where every subgroup has two studies or more and all together have four or more. A
-    subgroup of one study has its counts and the status "single_study" but no estimate: it is that study. One in which
-    all or none respond has its exact interval and status; tau2 in the other rows is the common one. Arms of one study
-    (column study_id, where there is one) count as one study.
+    DataFrame, a row a subgroup in order of appearance: `column`, studies, those of RECORD, and the test against one
+    proportion for all: chi2, the likelihood ratio (twice the difference of the log-likelihoods with the penalty on tau
+    of `glmm.RIDGE`), df, ddf (arms less subgroups) and p of F as in `glmm.likelihood_ratio_p`, with test_code (one of
+    TEST_CODES), test_note (its words) and left_out. There is a test only where every subgroup has two studies or more
+    and all together have four or more. A subgroup of one study has its counts and the status "single_study" but no
+    estimate: it is that study. One in which all or none respond has its exact interval and status; tau2 in the other
+    rows is the common one. Arms of one study (column study_id, where there is one) count as one study.
 
     Raises
     ------
@@ -141,8 +144,10 @@ def subgroups(
 
     Notes
     -----
-    Both models are fitted by maximum likelihood with one tau2: with few studies in each subgroup a tau2 of its own
-    could not be told. q, i2 and h2 are within the subgroup.
+    Both models have one tau2, that of the subgroups of two arms or more: with few studies in each subgroup a tau2 of
+    its own could not be estimated. Limits are those of the default of a pooled proportion, with k and p counted over
+    the arms that tau2 is estimated from: where one subgroup is left, those of pooling it alone. q, i2 and h2 are within
+    the subgroup.
 
     Examples
     --------
@@ -153,19 +158,18 @@ def subgroups(
           a  3     0.593   0.0
           b  3     0.241   0.0
     >>> print(f"{found.chi2[0]:.3f} {found.p[0]:.4f}")
-    5.307 0.0212
+    5.438 0.0720
     """
     return subgroups_of_many([responses], column, conf_level, interval)[0]
 
 
 def subgroups_of_many(
-    tables: Sequence[pd.DataFrame], column: str, conf_level: float = 0.95, interval: str = "profile"
+    tables: Sequence[pd.DataFrame], column: str, conf_level: float = 0.95, interval: str = "profile_student"
 ) -> list[pd.DataFrame]:
     """The `subgroups` of several tables, whose integrals are taken together, which costs a fraction."""
     from small_evidence.pooling import pool_many
 
-    if interval not in ("profile", "wald_z"):
-        raise ValueError(f"interval {interval!r} is not known to subgroups; one of profile, wald_z")
+    check_choice("interval", interval, INTERVALS)
     if not tables:
         return []
     named = [has_value(table[column]) for table in tables]
@@ -176,7 +180,7 @@ def subgroups_of_many(
         for table, names in zip(tables, named, strict=True)
     ]
     numbered = pd.concat([one.assign(**{_TABLE: number}) for number, one in enumerate(kept)], ignore_index=True)
-    options: Mapping[str, Any] = {"conf_level": conf_level, "interval": "wald_z", "prediction": False}
+    options: Mapping[str, Any] = {"conf_level": conf_level, "interval": interval, "prediction": False}
     pooled = pool_many(numbered, by=[_TABLE, column], method="glmm", **options)
     groups = [one.groupby(column, sort=False).ngroup().to_numpy() for one in kept]
     steps = [_model(one, codes, conf_level, interval) for one, codes in zip(kept, groups, strict=True)]
@@ -198,13 +202,13 @@ def _with_model(
     studies = study.groupby(kept[column], sort=False).nunique().to_numpy()
     out.insert(1, "studies", studies)
     too_few = _too_few(studies, study.nunique())
-    code, result = (too_few, (np.nan, np.nan, np.nan)) if too_few else (found.code, found.test)
+    code, result = (too_few, NO_TEST) if too_few else (found.code, found.test)
     test: tuple[float | str, ...] = (*result, code, TEST_CODES[code])
     for name, value in zip(TEST_COLUMNS, test, strict=True):
         out[name] = value
     out["left_out"] = left_out
-    model, rows = found.model, found.rows
-    if model is None:
+    rows = found.rows
+    if np.isnan(found.tau2):
         # Nothing is known of a common tau2: no subgroup of several studies has an answer of the model.
         several = out["status"].isin(["ok", "tau2_zero", "not_converged"])
         out.loc[several, _OF_MODEL] = np.nan
@@ -212,8 +216,8 @@ def _with_model(
     else:
         out.loc[rows, _OF_MODEL] = np.nan
         out.loc[rows, ["estimate", "ci_lb", "ci_ub"]] = expit(np.column_stack([found.b, found.limits]))
-        out.loc[rows, ["b", "se", "tau2"]] = np.column_stack([found.b, found.se, np.full(rows.size, model.tau2)])
-        out.loc[rows, "status"] = "ok" if model.tau2 > 0 else "tau2_zero"
+        out.loc[rows, ["b", "se", "tau2"]] = np.column_stack([found.b, found.se, np.full(rows.size, found.tau2)])
+        out.loc[rows, "status"] = "ok" if found.tau2 > 0 else "tau2_zero"
         out.loc[rows, ["interval", "note", "nodes"]] = interval, "common_tau2", 0
     single = out["studies"] < MIN_STUDIES_SUBGROUP
     out.loc[single, _OF_MODEL] = np.nan
@@ -227,46 +231,80 @@ _OF_MODEL = [
 ]
 
 
+NO_TEST = (np.nan, np.nan, np.nan, np.nan)
+
+
 class _Model(NamedTuple):
     """One tau2 for all subgroups: the test, and the coefficients of some of them."""
 
-    test: tuple[float, float, float]  # chi2, df, p
+    test: tuple[float, float, float, float]  # chi2, df, ddf, p
     code: str  # one of TEST_CODES
-    model: Regression | None = None
-    rows: np.ndarray = np.empty(0, int)  # subgroups with a coefficient of several arms
+    tau2: float = np.nan
+    rows: np.ndarray = np.empty(0, int)  # subgroups with a coefficient
     b: np.ndarray = np.empty(0)
     se: np.ndarray = np.empty(0)
     limits: np.ndarray = np.empty((0, 2))
 
 
 def _model(kept: pd.DataFrame, codes: np.ndarray, conf_level: float, interval: str) -> Asking[_Model]:
-    """Steps that fit the model of subgroups with these numbers, with the limits of its coefficients."""
-    xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
-    found, fitted = yield from _compare(xi, ni, codes)
-    if found.model is None:
-        return found
-    inside = np.isin(codes, fitted)
-    rows = fitted[np.bincount(codes)[fitted] >= 2]
-    design = (codes[inside, None] == fitted).astype(float)
-    places = np.searchsorted(fitted, rows)
-    b, se, limits = yield from _limits(xi[inside], ni[inside], design, found.model, places, conf_level, interval)
-    return found._replace(rows=rows, b=b, se=se, limits=limits)
+    """Steps that test the subgroups with these numbers and fit one tau2 to them, with the limits of coefficients.
+
+    A subgroup of one arm is left out: its own coefficient fits it, so that it says nothing about tau2.
+    """
+    several = (np.bincount(codes) >= 2)[codes]
+    xi, ni = kept["responders"].to_numpy(float)[several], kept["n"].to_numpy(float)[several]
+    codes = codes[several]
+    groups = np.unique(codes)
+    if groups.size == 0:
+        return _Model(NO_TEST, "group_of_one_study")
+    if xi.sum() in (0, ni.sum()):
+        return _Model(NO_TEST, "all_or_none_respond")
+    if (ni == 1).all():
+        return _Model(NO_TEST, "studies_of_one_patient")
+    # All or no responders in a subgroup: its coefficient is infinite and its likelihood 1, so it may be left out.
+    mixed = np.array([group for group in groups if 0 < xi[codes == group].sum() < ni[codes == group].sum()], int)
+    inside = np.isin(codes, mixed)
+    design = (codes[inside, None] == mixed).astype(float)
+    fits = [regression(xi, ni, np.ones((xi.size, 1)), RIDGE)]
+    if mixed.size:
+        fits += [regression(xi[inside], ni[inside], design, RIDGE), regression(xi[inside], ni[inside], design)]
+    common, *of_mixed = yield from together(fits)
+    if not all(fit.converged for fit in (common, *of_mixed[:1])):
+        return _Model(NO_TEST, "not_converged")
+    ratio = 2 * (sum(fit.loglik for fit in of_mixed[:1]) - common.loglik)
+    test = _likelihood_ratio_test(ratio, groups.size - 1, xi.size, groups.size) if groups.size > 1 else NO_TEST
+    if _why_no_tau2(xi[inside], ni[inside]) or not of_mixed[1].converged:
+        return _Model(test, "")
+    held, model = of_mixed
+    places = np.arange(mixed.size)
+    b, se, limits = yield from _limits(xi[inside], ni[inside], design, (model, held), places, conf_level, interval)
+    if interval == "profile_student" and model.tau2 == 0:  # as that of a pooled proportion
+        events, total = (np.bincount(codes, part)[mixed] for part in (xi, ni))
+        lb, ub = logit(proportion_interval(events, total, conf_level=conf_level))
+        limits = np.column_stack([np.minimum(limits[:, 0], lb), np.maximum(limits[:, 1], ub)])
+    return _Model(test, "", model.tau2, mixed, b, se, limits)
 
 
 def _limits(
     xi: np.ndarray,
     ni: np.ndarray,
     design: np.ndarray,
-    model: Regression,
+    fits: tuple[Regression, Regression],
     places: np.ndarray,
     conf_level: float,
     interval: str,
 ) -> Asking[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Steps that give coefficients at some places (m,), their standard errors (m,) and limits (m, 2)."""
+    """Steps that give coefficients at some places (m,), their standard errors (m,) and limits (m, 2).
+
+    fits: without and with the penalty on tau.
+    """
+    model, held = fits
     b, se = model.beta[places], np.sqrt(np.diag(model.covariance)[places])
-    if interval == "profile":
-        found = yield from limits_of(xi, ni, design, model, places.tolist(), chdtri(1, 1 - conf_level))
-        return b, se, np.array(found).reshape(-1, 2)
+    if interval == "profile_student":
+        critical = float(student_likelihood_ratio(conf_level, np.array(xi.size), design.shape[1]))
+        found = yield from limits_of(xi, ni, design, held, places.tolist(), critical)
+        lb, ub = np.array(found).reshape(-1, 2).T
+        return b, se, np.column_stack([np.minimum(lb, b), np.maximum(ub, b)])
     reach = ndtri((1 + conf_level) / 2) * se
     return b, se, np.column_stack([b - reach, b + reach])
 
@@ -280,43 +318,10 @@ def _too_few(studies: np.ndarray, together: int) -> str:
     return "fewer_than_four_studies" if together < MIN_STUDIES_SUBGROUP_TEST else ""
 
 
-def _compare(xi: np.ndarray, ni: np.ndarray, codes: np.ndarray) -> Asking[tuple[_Model, np.ndarray]]:
-    """Steps of the likelihood-ratio test of groups; the model, and the groups with a coefficient."""
-    nothing = (np.nan, np.nan, np.nan)
-    groups = np.unique(codes)
-    if groups.size < 2:
-        return _Model(nothing, "fewer_than_two_groups"), groups
-    if xi.sum() in (0, ni.sum()):
-        return _Model(nothing, "all_or_none_respond"), groups
-    if (ni == 1).all():
-        return _Model(nothing, "studies_of_one_patient"), groups
-    if ((xi == 0) | (xi == ni)).all():
-        # tau2 is unbounded under both models, and each study counts as one toss; see glmm.
-        responds = (xi == ni).astype(float)
-        by_group = sum(float(_binomial_peak(responds[codes == g].sum(), (codes == g).sum())) for g in groups)
-        chi2 = 2 * (by_group - float(_binomial_peak(responds.sum(), xi.size)))
-        return _Model(_tail(chi2, groups.size - 1), "studies_compared"), groups
-    # All or no responders in a subgroup: its coefficient is infinite and its likelihood 1, so it may be left out.
-    mixed = np.array([g for g in groups if 0 < xi[codes == g].sum() < ni[codes == g].sum()], int)
-    inside = np.isin(codes, mixed)
-    coefficients = _choose(xi[~inside], ni[~inside])
-    design = (codes[inside, None] == mixed).astype(float)
-    fits = [regression(xi, ni, np.ones((xi.size, 1))), regression(xi[inside], ni[inside], design)]
-    common, model = yield from together(fits)
-    if not (common.converged and model.converged):
-        return _Model(nothing, "not_converged"), groups
-    test = _tail(2 * (model.loglik + coefficients - common.loglik), groups.size - 1)
-    return _Model(test, "", model), mixed
-
-
-def _choose(xi: np.ndarray, ni: np.ndarray) -> float:
-    """Log-likelihood of studies that are fitted perfectly, all or none responding: 0, for C(n, 0) = C(n, n) = 1."""
-    return 0.0 if ((xi == 0) | (xi == ni)).all() else np.nan
-
-
-def _tail(chi2: float, df: int) -> tuple[float, int, float]:
-    chi2 = max(chi2, 0.0)
-    return chi2, df, float(chdtrc(df, chi2))
+def _likelihood_ratio_test(ratio: float, q: int, k: int, p: int) -> tuple[float, int, int, float]:
+    """chi2, df, ddf and p of a test of q of p coefficients in k arms."""
+    ratio = max(ratio, 0.0)
+    return ratio, q, k - p, likelihood_ratio_p(ratio, q, k, p)
 
 
 class Covariate(NamedTuple):
@@ -328,7 +333,10 @@ class Covariate(NamedTuple):
 
 
 def meta_regression(
-    responses: pd.DataFrame, covariates: str | Sequence[str], conf_level: float = 0.95, interval: str = "wald_z"
+    responses: pd.DataFrame,
+    covariates: str | Sequence[str],
+    conf_level: float = 0.95,
+    interval: str = "profile_student",
 ) -> pd.DataFrame:
     """Regress the log odds of response on covariates of the studies.
 
@@ -339,14 +347,16 @@ def meta_regression(
         anything else as indicators of its values against the most frequent one (the first of these in the alphabet).
         Rows with a missing value are left out. There must be two studies more than coefficients.
     conf_level : coverage of the intervals
-    interval : "wald_z" or "profile"
+    interval : "profile_student" or "wald_z"
 
     Returns
     -------
     DataFrame, a row a coefficient: term, covariate; b, se, z, p, ci_lb, ci_ub on the log-odds scale (per unit of the
-    covariate; NaN with a note where it is infinite); lr_chi2, lr_df, lr_p, the likelihood-ratio test of the whole
-    covariate, to be preferred to z; k; tau2 with the covariates and tau2_without them; loglik; status ("ok",
-    "tau2_zero", "not_estimable", "not_converged"); code, one of REGRESSION_CODES; note
+    covariate; NaN with a note where it is infinite); lr_chi2, lr_df, lr_ddf, lr_p, the test of the whole covariate by
+    the penalised likelihood ratio, P of F as in `glmm.likelihood_ratio_p`, to be preferred to z, and below 1 -
+    conf_level exactly where the profile interval of a single coefficient excludes 0; k; tau2 with the covariates and
+    tau2_without them; loglik; status ("ok", "tau2_zero", "not_estimable", "not_converged"); code, one of
+    REGRESSION_CODES; note
 
     Raises
     ------
@@ -359,12 +369,11 @@ def meta_regression(
     >>> print(meta_regression(arms, "year")[["term", "b", "se", "lr_p"]].round(3).to_string(index=False))
          term       b      se  lr_p
     intercept 179.799 144.109   NaN
-         year  -0.090   0.072 0.233
+         year  -0.090   0.072  0.35
     """
     names = _check_regression(responses, covariates, conf_level)
     responses = responses.assign(**{name: read_covariate(responses[name]) for name in names})
-    if interval not in ("profile", "wald_z"):
-        raise ValueError(f"interval {interval!r} is not known to meta_regression; one of profile, wald_z")
+    check_choice("interval", interval, INTERVALS)
     kept, left_out = _complete(responses, names)
     xi, ni = kept["responders"].to_numpy(float), kept["n"].to_numpy(float)
     read = [_covariate(kept[name]) for name in names]
@@ -378,21 +387,22 @@ def meta_regression(
         return out.assign(status="not_estimable", code=code, note="; ".join([words, *notes]))
     if xi.size < STUDIES_PER_COEFFICIENT * (design.shape[1] - 1):
         notes.append(f"fewer than {STUDIES_PER_COEFFICIENT} studies for each coefficient: a hint at most")
-    model = fit_regression(xi, ni, design)
-    without = fit_regression(xi, ni, design[:, :1])
+    # The estimates are those of the likelihood; tests and limits those of the likelihood with a penalty on tau.
+    of_names = {name: np.array([owner == name for owner in owners]) for name in names}
+    less = [regression(xi, ni, design[:, ~mine], RIDGE) for mine in of_names.values()]
+    fits = [regression(xi, ni, design), regression(xi, ni, design[:, :1]), regression(xi, ni, design, RIDGE), *less]
+    model, without, held, *less_of_names = answered(together(fits))
     out["tau2"], out["tau2_without"], out["loglik"] = model.tau2, without.tau2, model.loglik
     out["status"] = "ok" if model.tau2 > 0 else "tau2_zero"
-    if not (model.converged and without.converged):
+    if not (model.converged and without.converged and held.converged):
         note = "; ".join([REGRESSION_CODES["not_converged"], *notes])
         return out.assign(status="not_converged", code="not_converged", note=note)
-    for name in names:
-        mine = np.array([owner == name for owner in owners])
-        less = fit_regression(xi, ni, design[:, ~mine])
-        found = _tail(2 * (model.loglik - less.loglik), int(mine.sum()))
-        out.loc[mine, ["lr_chi2", "lr_df", "lr_p"]] = found
+    for mine, less_of_name in zip(of_names.values(), less_of_names, strict=True):
+        found = _likelihood_ratio_test(2 * (held.loglik - less_of_name.loglik), int(mine.sum()), *design.shape)
+        out.loc[mine, ["lr_chi2", "lr_df", "lr_ddf", "lr_p"]] = found
     infinite = _infinite(model, design)
     places = np.flatnonzero(~infinite)
-    b, se, limits = answered(_limits(xi, ni, design, model, places, conf_level, interval))
+    b, se, limits = answered(_limits(xi, ni, design, (model, held), places, conf_level, interval))
     out.loc[places, ["b", "se", "z", "p"]] = np.column_stack([b, se, b / se, erfc(np.abs(b / se) / np.sqrt(2))])
     out.loc[places, ["ci_lb", "ci_ub"]] = limits
     out["code"] = np.where(infinite, "infinite", "")
@@ -423,8 +433,8 @@ def predict_regression(
 
     Notes
     -----
-    b ± z se and b ± t sqrt(se² + tau2), t with k - p - 1 degrees of freedom for p coefficients, which is k - 2 without
-    covariates (Higgins, Thompson & Spiegelhalter 2009). Beyond the range of the studies this is extrapolation.
+    b ± t se with k - p degrees of freedom for p coefficients, and b ± t sqrt(se² + tau2) with k - p - 1, which is k - 2
+    without covariates (Higgins, Thompson & Spiegelhalter 2009). Beyond the range of the studies this is extrapolation.
 
     Examples
     --------
@@ -433,8 +443,8 @@ def predict_regression(
     >>> new = pd.DataFrame({"year": [2000, 2010]})
     >>> print(predict_regression(arms, "year", new).iloc[:, :6].round(3).to_string(index=False))
      year  estimate  ci_lb  ci_ub  pi_lb  pi_ub
-     2000     0.526  0.277  0.762  0.084  0.931
-     2010     0.311  0.145  0.545  0.039  0.833
+     2000     0.526  0.198  0.833  0.084  0.931
+     2010     0.311  0.101  0.643  0.039  0.833
     """
     names = _check_regression(responses, covariates, conf_level)
     absent = [name for name in names if name not in at]
@@ -458,9 +468,9 @@ def predict_regression(
     infinite = (np.abs(new) * _infinite(model, design)).any(axis=1)
     b = new @ model.beta
     se = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", new, model.covariance, new), 0))
-    half = ndtri((1 + conf_level) / 2) * se
-    df = xi.size - design.shape[1] - 1
-    far = stdtrit(df, (1 + conf_level) / 2) * np.sqrt(se**2 + model.tau2) if df > 0 else np.full(b.shape, np.nan)
+    df = xi.size - design.shape[1]  # two or more, by _why_not
+    half = stdtrit(df, (1 + conf_level) / 2) * se
+    far = stdtrit(df - 1, (1 + conf_level) / 2) * np.sqrt(se**2 + model.tau2)
     values = {"estimate": b, "ci_lb": b - half, "ci_ub": b + half, "pi_lb": b - far, "pi_ub": b + far}
     for name, value in values.items():
         out[name] = np.where(infinite, np.nan, expit(value))
@@ -578,8 +588,15 @@ def _why_not(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, owners: list[st
         return "too_few_studies" if 0 < xi.size <= design.shape[1] - 1 else "no_variation"
     if xi.size <= design.shape[1] + 1:
         return "too_few_studies"
+    return _why_no_tau2(xi, ni)
+
+
+def _why_no_tau2(xi: np.ndarray, ni: np.ndarray) -> str:
+    """Code of why counts have no estimate of tau2, "" where they have one."""
     if xi.sum() in (0, ni.sum()):
         return "all_or_none_respond"
+    if (ni == 1).all():
+        return "studies_of_one_patient"
     return "only_ends" if ((xi == 0) | (xi == ni)).all() else ""
 
 
@@ -599,7 +616,7 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
     -------
     DataFrame of one row: tested ("yes" or "no"), code (one of SMALL_STUDY_CODES, or of REGRESSION_CODES where the
     regression failed), reason (its words), k, b (log odds for 1/n from 0 to 1), se, z,
-    ci_lb, ci_ub, lr_chi2, lr_p (the test), tau2, note
+    ci_lb, ci_ub, lr_chi2, lr_df, lr_ddf, lr_p (the test), tau2, note
 
     Examples
     --------
@@ -607,7 +624,8 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
     >>> small_study_test(arms)[["tested", "reason"]].to_dict("records")
     [{'tested': 'no', 'reason': '4 studies, 10 needed'}]
     """
-    names = ["tested", "code", "reason", "k", "b", "se", "z", "ci_lb", "ci_ub", "lr_chi2", "lr_p", "tau2", "note"]
+    numbers = ["b", "se", "z", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_ddf", "lr_p", "tau2"]
+    names = ["tested", "code", "reason", "k", *numbers, "note"]
     out = pd.DataFrame(np.nan, index=range(1), columns=names).astype(
         dict.fromkeys(["tested", "code", "reason"], object)
     )

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc, chdtri, gammaln, stdtr, xlogy
+from scipy.special import chdtrc, chdtri, gammaln, xlogy
 
-from small_evidence.pooling.glmm import student_likelihood_ratio
+from small_evidence.pooling.glmm import likelihood_ratio_p, student_likelihood_ratio
 from small_evidence.pooling.likelihood import REACH, normal_grid
 
 FARTHEST = 40.0  # beyond, a log odds ratio is infinite
@@ -278,7 +278,7 @@ def student(conf_level: float, k: int) -> float:
 
 def student_tail(fall: float, k: int) -> float:
     """P of a likelihood ratio where it is k log(1 + T**2 / (k - 1)) with T Student's, the inverse of `student`."""
-    return float(2 * stdtr(k - 1, -np.sqrt((k - 1) * np.expm1(fall / k))))
+    return likelihood_ratio_p(fall, 1, k, 1)
 
 
 INTERVALS = {

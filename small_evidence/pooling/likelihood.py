@@ -67,6 +67,11 @@ class Point(NamedTuple):
         """The points of some analyses."""
         return Point(*(part[index] for part in self))
 
+    def put(self, index: np.ndarray, other: "Point") -> None:
+        """Replace the points of some analyses by others, which have a point for each."""
+        for part, new in zip(self, other, strict=True):
+            part[index] = new
+
 
 def blank_point(size: int) -> Point:
     """A place for the points of so many analyses, lower than any of them."""
@@ -334,9 +339,7 @@ def evaluate(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, refine
                 point, beyond = _on_shared_grid(arms, row[part], b[part], tau[part], SHARED_NODES[one])
                 if beyond.any():
                     far = part[beyond]
-                    exact = _on_own_grids(arms, row[far], b[far], tau[far], refine[far])
-                    for whole, piece in zip(point, exact, strict=True):
-                        whole[beyond] = piece
+                    point.put(beyond, _on_own_grids(arms, row[far], b[far], tau[far], refine[far]))
             else:
                 point = _on_own_grids(arms, row[part], b[part], tau[part], refine[part])
             if one != -1 and arms.ridge:
@@ -346,8 +349,7 @@ def evaluate(arms: Arms, row: np.ndarray, b: np.ndarray, tau: np.ndarray, refine
                 )
             if part.size == b.size:
                 return point
-            for whole, piece in zip(out, point, strict=True):
-                whole[part] = piece
+            out.put(part, point)
     return out
 
 

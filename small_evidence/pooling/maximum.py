@@ -58,8 +58,7 @@ def maximise(arms: Arms, row: np.ndarray) -> Maximum:
         _keep_better(found, other, close, at_zero.ll)
     zero = converged & ((at_zero.ll >= point.ll) | (tau < TAU_SMALL))
     b[zero], tau[zero] = common[zero], 0.0
-    for whole, piece in zip(point, at_zero, strict=True):
-        whole[zero] = piece[zero]
+    point.put(zero, at_zero.take(zero))
     return found
 
 
@@ -68,8 +67,7 @@ def _keep_better(found: Maximum, other: Maximum, rows: np.ndarray, ll_zero: np.n
     better = other.converged & (other.point.ll > np.maximum(found.point.ll[rows], ll_zero[rows]))
     where = rows[better]
     found.b[where], found.tau[where], found.converged[where] = other.b[better], other.tau[better], True
-    for whole, piece in zip(found.point, other.point, strict=True):
-        whole[where] = piece[better]
+    found.point.put(where, other.point.take(better))
 
 
 def common_proportion(arms: Arms, row: np.ndarray) -> tuple[np.ndarray, Point, np.ndarray]:
@@ -173,8 +171,7 @@ def newton_ascent(
         if done.any():
             where = active[done]
             final_b[where], final_tau[where] = b[done], tau[done]
-            for whole, piece in zip(best, point, strict=True):
-                whole[where] = piece[done]
+            best.put(where, point.take(done))
         converged[active[done | to_zero]] = True
         refine = np.where(still, refine * 2, refine)
         # A step that led down is taken back but for a quarter.

@@ -107,9 +107,7 @@ def near_the_maximum(arms: Arms, row: np.ndarray, tau: np.ndarray) -> tuple[np.n
             break
         longest = 2 + tau[far]
         b[far] += np.clip(-point.g_b[far] / point.h_bb[far], -longest, longest)
-        moved = evaluate(arms, row[far], b[far], tau[far], 0.5)
-        for whole, piece in zip(point, moved, strict=True):
-            whole[far] = piece
+        point.put(far, evaluate(arms, row[far], b[far], tau[far], 0.5))
     return b, point
 
 

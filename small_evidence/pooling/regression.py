@@ -34,15 +34,17 @@ class Regression(NamedTuple):
     loglik: float
     separated: np.ndarray  # (studies,) bool; those that only an infinite coefficient would fit best
     converged: bool
+    ridge: float = 0.0  # tau2 times half of this was taken off the log-likelihood
 
 
-def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike) -> Regression:
+def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike, ridge: float = 0.0) -> Regression:
     """Fit by maximum likelihood.
 
     Parameters
     ----------
     xi, ni : float arrays (k,); responders and patients
     design : float array (k, p) of full column rank, with a column of ones or indicators for the intercept
+    ridge : tau2 times half of this is taken off the log-likelihood
 
     Returns
     -------
@@ -59,10 +61,10 @@ def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike) -> Regressio
     >>> print(f"{model.beta[0]:.4f} {model.tau2:.4f} {model.loglik:.4f}")
     0.1907 0.4564 -8.5978
     """
-    return answered(regression(np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float)))
+    return answered(regression(np.asarray(xi, float), np.asarray(ni, float), np.asarray(design, float), ridge))
 
 
-def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray) -> Asking[Regression]:
+def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, ridge: float = 0.0) -> Asking[Regression]:
     """The steps of `fit_regression`."""
     arms = _single_studies(xi, ni)
     # Orthogonal columns of length sqrt(k): years and indicators alike, Newton's steps are well scaled.
@@ -70,9 +72,10 @@ def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray) -> Asking[Reg
     columns, back = columns * np.sqrt(xi.size), back / np.sqrt(xi.size)
     beta = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
     # Both from a spread of its own and from none: the likelihood may have a maximum at tau = 0 and another beyond.
-    candidates = yield from together(newton_ascent(arms, columns, beta, start) for start in (0.0, 0.5, 2.0))
+    starts = (newton_ascent(arms, columns, beta, start, ridge=ridge) for start in (0.0, 0.5, 2.0))
+    candidates = yield from together(starts)
     ll, beta, tau, point, converged = max(candidates, key=lambda found: round(found[0], 9))
-    information = _information(columns, point, tau)
+    information = _information(columns, point, tau, ridge)
     # A direction without information is that of an infinite coefficient, and has no finite variance.
     covariance = np.linalg.pinv(information, rcond=1e-9, hermitian=True)[: beta.size, : beta.size]
     invert = np.linalg.inv(back)
@@ -83,6 +86,7 @@ def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray) -> Asking[Reg
         float(ll + arms.constant.sum()),
         np.abs(columns @ beta) > FAR,
         converged,
+        ridge,
     )
 
 
@@ -94,7 +98,7 @@ def profile_limits(
     Parameters
     ----------
     xi, ni, design : as in `fit_regression`
-    model : Regression fitted to them
+    model : Regression fitted to them, with or without a ridge
     coefficients : which, by their places
     critical : float; squared critical value
 
@@ -128,7 +132,8 @@ def _limit(arms: Arms, design: np.ndarray, model: Regression, j: int, side: floa
     away, inside, outside = target * np.sqrt(model.covariance[j, j]), 0.0, np.inf
     for _ in range(60):
         offset = column * (value + side * away)
-        ends = yield from together(newton_ascent(arms, others, rest, start, offset) for start in (0.0, max(tau, 0.3)))
+        starts = (newton_ascent(arms, others, rest, start, offset, model.ridge) for start in (0.0, max(tau, 0.3)))
+        ends = yield from together(starts)
         ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
         root = np.sqrt(2 * max(peak - ll, 1e-14))
         if root < target:
@@ -188,7 +193,12 @@ def together(asking: Iterable[Asking[Result]]) -> Asking[list[Result]]:
 
 
 def newton_ascent(
-    arms: Arms, design: np.ndarray, beta: np.ndarray, tau: float, offset: float | np.ndarray = 0.0
+    arms: Arms,
+    design: np.ndarray,
+    beta: np.ndarray,
+    tau: float,
+    offset: float | np.ndarray = 0.0,
+    ridge: float = 0.0,
 ) -> Asking[tuple[float, np.ndarray, float, Point, bool]]:
     """Newton's iterations; (log-likelihood, beta, tau, Point a study, converged)."""
     beta = np.array(beta, float)
@@ -197,13 +207,16 @@ def newton_ascent(
     def look(beta: np.ndarray, tau: float) -> Asking[Point]:
         return (yield arms, design @ beta + offset, np.full(design.shape[0], tau))
 
+    def height(point: Point, tau: float) -> float:
+        return float(point.ll.sum() - ridge * tau**2 / 2)
+
     point = yield from look(beta, tau)
-    ll = point.ll.sum()
+    ll = height(point, tau)
     for _ in range(200):
         if np.abs(design @ beta).max(initial=0) > 1.5 * FAR:
             break
-        gradient = np.append(design.T @ point.g_b, point.g_t.sum())
-        information = _information(design, point, tau)
+        gradient = np.append(design.T @ point.g_b, point.g_t.sum() - ridge * tau)
+        information = _information(design, point, tau, ridge)
         if tau == 0:
             free = slice(0, p)  # the slope in tau is 0 here by symmetry
         else:
@@ -220,13 +233,13 @@ def newton_ascent(
             new_tau = float(tau + step[p])
             trial = beta + step[:p], (0.0 if new_tau < TAU_SMALL else min(new_tau, TAU_LARGEST))
             seen = yield from look(*trial)
-            if seen.ll.sum() >= ll - 1e-11:
+            if height(seen, trial[1]) >= ll - 1e-11:
                 break
             step /= 4
         size = np.abs(trial[0] - beta).sum() + abs(trial[1] - tau)
-        beta, tau, point, ll = *trial, seen, seen.ll.sum()
+        beta, tau, point, ll = *trial, seen, height(seen, trial[1])
         if size < 1e-9 * (1 + tau):
-            if tau == 0 and point.h_tt.sum() > 1e-8 * -point.h_bb.sum():
+            if tau == 0 and point.h_tt.sum() - ridge > 1e-8 * -point.h_bb.sum():
                 tau = 0.3  # tau = 0 is a minimum: leave it
                 point = yield from look(beta, tau)
                 ll = -np.inf
@@ -235,14 +248,14 @@ def newton_ascent(
     return ll, beta, tau, point, bool(np.abs(design @ beta).max(initial=0) > FAR)
 
 
-def _information(design: np.ndarray, point: Point, tau: float) -> np.ndarray:
+def _information(design: np.ndarray, point: Point, tau: float, ridge: float) -> np.ndarray:
     """Minus the Hessian in (beta, tau); at tau = 0 that of beta alone, bordered by zeros."""
     p = design.shape[1]
     out = np.zeros((p + 1, p + 1))
     out[:p, :p] = design.T @ (-point.h_bb[:, None] * design)
     if tau > 0:
         out[:p, p] = out[p, :p] = -design.T @ point.h_bt
-        out[p, p] = -point.h_tt.sum()
+        out[p, p] = ridge - point.h_tt.sum()
     return out
 
 

@@ -56,6 +56,8 @@ FACTORS = {"disease": "by_disease", "design": "design", "level": "level_of_evide
 SMALL_STUDIES = "small_studies"
 COVARIATE = "covariate"  # a column of studies that the config names
 TOGETHER = "covariates_together"  # all of them in one model
+# Columns of a test of a regression, and their names in the table, which are those of a test of subgroups
+TEST_OF_REGRESSION = {"lr_chi2": "chi2", "lr_df": "df", "lr_ddf": "ddf", "lr_p": "p"}
 # Why an analysis is not pooled, "" where it is
 NOT_POOLED = ("too_few_studies", "no_large_arm", "comparator", "counts_held_back", "counts_missing")
 
@@ -314,8 +316,8 @@ def heterogeneity(review: Review) -> pd.DataFrame:
     -------
     DataFrame, a row a subgroup: analysis, factor (one of FACTORS, SMALL_STUDIES, COVARIATE or TOGETHER), covariate (its
     name, "" elsewhere), subgroup, the record of the pooling engine with one tau2 for all subgroups, and the test: chi2,
-    df, p, test_note ("" or the code of why there is no test). For small studies b is the slope of the log odds on 1/n;
-    for a numeric covariate, which has no subgroup, that on the covariate, one unit more, with ci_lb and ci_ub. Of
+    df, ddf, p, test_note ("" or the code of why there is no test). For small studies b is the slope of the log odds on
+    1/n; for a numeric covariate, which has no subgroup, that on the covariate, one unit more, with ci_lb and ci_ub. Of
     several covariates in one model, a row a coefficient, subgroup is its term.
     """
     arms, facts = review["arms"], review["study_levels"].set_index("study_id")
@@ -342,7 +344,7 @@ def heterogeneity(review: Review) -> pd.DataFrame:
             **{name: pooled["study_id"].map(values) for name, values in review.covariates.items()}
         )
         parts.append(each(by_all, arms, **options).assign(factor=TOGETHER))
-    columns = ["analysis", "factor", "covariate", "subgroup", *RECORD, "chi2", "df", "p", "test_note"]
+    columns = ["analysis", "factor", "covariate", "subgroup", *RECORD, *TEST_OF_REGRESSION.values(), "test_note"]
     table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
     order = {analysis: place for place, analysis in enumerate(pooled["analysis"].unique())}
     return table.sort_values("analysis", key=lambda names: names.map(order), kind="stable", ignore_index=True)
@@ -359,7 +361,7 @@ def by_subgroup(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
     groups = dict(_groups(arms, by))
     found = subgroups_of_many(list(groups.values()), "subgroup", conf_level)
     named = [one.assign(**{by: name}, test_note=one["test_code"]) for name, one in zip(groups, found, strict=True)]
-    columns = [by, "subgroup", "studies", *RECORD, "chi2", "df", "p", "test_note"]
+    columns = [by, "subgroup", "studies", *RECORD, *TEST_OF_REGRESSION.values(), "test_note"]
     return pd.concat(named, ignore_index=True)[columns] if named else pd.DataFrame(columns=columns)
 
 
@@ -368,7 +370,7 @@ def by_size(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
     found = [small_study_test(group, conf_level=conf_level).assign(**{by: name}) for name, group in _groups(arms, by)]
     if not found:
         return pd.DataFrame(columns=[by])
-    table = pd.concat(found, ignore_index=True).rename(columns={"lr_chi2": "chi2", "lr_p": "p"})
+    table = pd.concat(found, ignore_index=True).rename(columns=TEST_OF_REGRESSION)
     return table.assign(test_note=table["reason"])
 
 
@@ -377,7 +379,7 @@ def by_number(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
     rows = []
     for name, group in _groups(arms, by):
         known = group.rename(columns={"subgroup": COVARIATE})
-        slope = meta_regression(known, COVARIATE, conf_level=conf_level, interval="profile").iloc[[-1]]
+        slope = meta_regression(known, COVARIATE, conf_level=conf_level).iloc[[-1]]
         known = known[known[COVARIATE].notna()]
         counts = {"k": known["study_id"].nunique(), "events": known["responders"].sum(), "n": known["n"].sum()}
         rows.append(slope.assign(**counts, **{by: name}))
@@ -394,7 +396,7 @@ def by_all(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:
         coefficients = len(numeric) + sum(known[name].nunique() - 1 for name in names if name not in numeric)
         studies = known["study_id"].nunique()
         if studies >= STUDIES_PER_COEFFICIENT * max(coefficients, 1):
-            found = meta_regression(known, names, conf_level=conf_level, interval="profile").iloc[1:]
+            found = meta_regression(known, names, conf_level=conf_level).iloc[1:]
             counts = {"k": studies, "events": known["responders"].sum(), "n": known["n"].sum()}
             rows.append(found.assign(subgroup=found["term"], **counts, **{by: label}))
     return _with_test(rows, by)
@@ -404,7 +406,7 @@ def _with_test(rows: list[pd.DataFrame], by: str) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=[by])
     found = pd.concat(rows, ignore_index=True)
-    return found.assign(chi2=found["lr_chi2"], df=found["lr_df"], p=found["lr_p"], test_note=found["code"])
+    return found.drop(columns="p").rename(columns=TEST_OF_REGRESSION).assign(test_note=found["code"])
 
 
 def _groups(arms: pd.DataFrame, by: str) -> list[tuple[Any, pd.DataFrame]]:
