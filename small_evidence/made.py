@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -63,8 +63,8 @@ def changed_by_hand(listed: Path) -> list[Path]:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "__dataclass_fields__"):
-        return [type(value).__name__, vars(value)]
+    if is_dataclass(value):
+        return [type(value).__name__, {field.name: getattr(value, field.name) for field in fields(value)}]
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "dtypes"):  # a table, of which nothing else is needed here than its cells

@@ -151,6 +151,12 @@ class Analysis:
         counted = self.arms["responders"].notna() & self.arms["n"].notna()
         return self.arms[(self.arms["entered"] == "no") & counted]
 
+    @cached_property
+    def variant_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of `variants` by column."""
+        rows: Any = self.variants.to_dict("records")
+        return list(rows)
+
     @property
     def estimate(self) -> tuple[float, float, float]:
         """Proportion and interval of the primary analysis: pooled, else of the summed counts."""

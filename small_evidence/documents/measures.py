@@ -70,7 +70,7 @@ def shares(table: Table, room: float, size: float = SIZE, breaks: str = r"\s+") 
     wished = [column.width * 0.75 * size for column in table.columns]  # a letter is about half as wide as high
     longest = []
     for column in table.columns:
-        words = {word for text in (column.title, *table.frame[column.name]) for word in re.split(breaks, str(text))}
+        words = {word for text in (column.title, *table.cells[column.name]) for word in re.split(breaks, str(text))}
         longest.append(max((pixels(word, size, bold=True) for word in words), default=0) + 3 * MARGIN)
     total = room or max(sum(wished), sum(longest))
     scale = total / sum(wished)

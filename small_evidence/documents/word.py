@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -19,6 +20,7 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from docx.section import Section
 from docx.shared import Mm, Pt, RGBColor
+from docx.text.paragraph import Paragraph
 
 from small_evidence.documents.measures import shares
 from small_evidence.documents.text import Heading, Item, Text
@@ -43,7 +45,7 @@ def save_word(made: Table | Text | Iterable[Table], path: Path | str) -> None:
     Header rows repeat on every page, no row is broken over two, headings of groups stay with their first row.
     """
     tables = [made] if isinstance(made, Table) else made if not isinstance(made, Text) else []
-    document = _document()
+    document = docx.Document(io.BytesIO(_template()))
     if isinstance(made, Text):
         _turn(document.sections[0], False, TEXT_MARGIN)
         _add_text(document, made)
@@ -52,13 +54,13 @@ def save_word(made: Table | Text | Iterable[Table], path: Path | str) -> None:
             document.add_section(WD_SECTION.NEW_PAGE)
         _turn(document.sections[-1], table.landscape, MARGIN)
         _add_table(document, table, MARGIN)
-    _add_page_numbers(document)
     titled = getattr(made, "caption", None) or getattr(made, "title", None) or "Tables"
     _save(document, printable(titled), path)
 
 
-def _document() -> Document:
-    """An empty document with our styles; the text of the template's own styles is set in our font."""
+@cache
+def _template() -> bytes:
+    """An empty document with our styles and page numbers; the text of the styles that Word has is set in our font."""
     document = docx.Document()
     styles = document.styles
     normal = styles["Normal"]
@@ -85,7 +87,13 @@ def _document() -> Document:
         style.paragraph_format.space_before = Pt(0 if name == NOTE else 1)
         style.paragraph_format.space_after, style.paragraph_format.line_spacing = Pt(2 if name == NOTE else 1), 1.0
         style.paragraph_format.keep_with_next = name in (HEAD, GROUP)
-    return document
+    _add_page_numbers(document)
+    package = document.part.package  # python-docx brings a picture of the first page of its own
+    for key in [key for key, part in package.rels.items() if part.reltype.endswith("/thumbnail")]:
+        del package.rels[key]
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
 
 
 def _turn(section: Section, landscape: bool, margin: float) -> None:
@@ -96,18 +104,27 @@ def _turn(section: Section, landscape: bool, margin: float) -> None:
     section.header_distance = section.footer_distance = Mm(8)
 
 
+def _add_paragraph(document: Document, words: str, style: str) -> Paragraph:
+    """A paragraph of a style by its id, which is its name without blanks; python-docx would search it by the name."""
+    paragraph = document.add_paragraph(words)
+    paragraph._p.style = style.replace(" ", "")
+    return paragraph
+
+
 def _add_text(document: Document, text: Text) -> None:
-    document.add_paragraph(printable(text.title), style="Title")
+    _add_paragraph(document, printable(text.title), "Title")
     for block in text.blocks:
         if isinstance(block, Heading):
-            document.add_paragraph(printable(block.words), style=f"Heading {block.level}")
+            _add_paragraph(document, printable(block.words), f"Heading {block.level}")
         elif isinstance(block, Item):
-            paragraph = document.add_paragraph(style="Normal" if block.number else "List Bullet")
-            if block.number:  # a number that a sentence cites must not depend on the program's own counting
+            if not block.number:
+                _add_paragraph(document, printable(block.words), "List Bullet")
+            else:  # a number that a sentence cites must not depend on the program's own counting
+                paragraph = document.add_paragraph()
                 paragraph.paragraph_format.left_indent = Mm(8)
                 paragraph.paragraph_format.first_line_indent = Mm(-8)
                 paragraph.paragraph_format.tab_stops.add_tab_stop(Mm(8))
-            paragraph.add_run(f"{block.number}.\t" * bool(block.number) + printable(block.words))
+                paragraph.add_run(f"{block.number}.\t{printable(block.words)}")
         elif isinstance(block, Table):
             _add_table(document, block, TEXT_MARGIN)
         else:
@@ -115,14 +132,14 @@ def _add_text(document: Document, text: Text) -> None:
 
 
 def _add_table(document: Document, table: Table, margin: float) -> None:
-    caption = document.add_paragraph(style="Caption")
+    caption = _add_paragraph(document, "", "Caption")
     if table.number:
         caption.add_run(printable(f"{table.number}. "))
     caption.add_run(printable(table.title)).bold = not table.number
     body = document.element.body
     body.insert(len(body) - 1, parse_xml(_table_xml(table, PAPER[table.landscape] - 2 * margin)))  # before w:sectPr
     for position, note in enumerate(table.footnotes):
-        paragraph = document.add_paragraph(printable(note), style=NOTE)
+        paragraph = _add_paragraph(document, printable(note), NOTE)
         if position == 0:
             paragraph.paragraph_format.space_before = Pt(4)
 
@@ -228,11 +245,7 @@ def _save(document: Document, title: str, path: Path | str) -> None:
     facts.title, facts.author, facts.last_modified_by, facts.comments = title[:255], "", "", ""
     facts.created = facts.modified = CREATED
     facts.revision, facts.language = 1, LANGUAGE
-    package = document.part.package  # the template brings a picture of its own first page
-    for key in [key for key, part in package.rels.items() if part.reltype.endswith("/thumbnail")]:
-        del package.rels[key]
-    buffer = io.BytesIO()
-    document.save(buffer)
-    with zipfile.ZipFile(buffer) as written:
-        members = {name: written.read(name) for name in written.namelist()}
+    with zipfile.ZipFile(io.BytesIO(_template())) as empty:
+        members = {name: empty.read(name) for name in empty.namelist()}
+    members |= {part.partname.removeprefix("/"): part.blob for part in document.part.package.iter_parts()}
     save_archive(members, path)

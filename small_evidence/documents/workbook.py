@@ -142,7 +142,8 @@ def _write_body(sheet: Any, table: Table, styles: _Styles, row: int, widths: lis
     total = sum(widths)
     rooms = _rooms(table, widths)
     group = None
-    for position, cells in enumerate(table.frame.to_dict("records")):
+    for position in range(len(table.frame)):
+        cells = {name: values[position] for name, values in table.cells.items()}
         if table.group and cells[table.group] != group:
             group = cells[table.group]
             _write_across(
@@ -211,7 +212,7 @@ def _rooms(table: Table, widths: list[float]) -> list[float]:
 def _width(table: Table, position: int) -> float:
     """The wished width, wider for a longer word so that none is broken, but never by more than half."""
     column = table.columns[position]
-    words = {word for text in (column.title, *table.frame[column.name]) for word in str(text).split()}
+    words = {word for text in (column.title, *table.cells[column.name]) for word in str(text).split()}
     longest = max((pixels(word, bold=True) for word in words), default=0)
     indent = INDENT if _indented(column, position) else 0
     return max(column.width, min((longest + indent + MARGIN) / PIXELS, 1.5 * column.width))

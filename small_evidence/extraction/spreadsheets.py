@@ -112,7 +112,8 @@ def create_workbook(
     import xlsxwriter
 
     text_stays = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with beside(Path(path)) as place, xlsxwriter.Workbook(str(place), text_stays | options) as book:
+    no_files = {"in_memory": True}  # for each part, which take longer to delete than all else
+    with beside(Path(path)) as place, xlsxwriter.Workbook(str(place), text_stays | no_files | options) as book:
         book.set_properties({"title": title, "created": created})
         yield book
 

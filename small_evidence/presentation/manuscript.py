@@ -569,7 +569,7 @@ def _sensitivity_results(review: Review) -> list[str]:
         rows = [
             (analysis, row)
             for analysis in single
-            for row in analysis.variants.to_dict("records")
+            for row in analysis.variant_rows
             if (row["variant"], row["change"]) == (variant, change)
         ]
         shown = [(analysis, row) for analysis, row in rows if analysis.pooled or row["pooled"] == "yes"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -85,6 +86,11 @@ class Table:
         """Number and title in one line."""
         return f"{self.number}. {self.title}" if self.number else self.title
 
+    @cached_property
+    def cells(self) -> Mapping[str, list[Any]]:
+        """Cells by the name of their column."""
+        return {str(name): self.frame[name].tolist() for name in self.frame}
+
     @property
     def spans(self) -> list[tuple[str, int]]:
         """Shared headings from left to right with the number of columns below each; "" and 1 where there is none."""
@@ -127,11 +133,11 @@ class Table:
         """Rows under their group ("" without groups): cells in the order of the columns, and whether they are bold."""
         made: list[tuple[str, list[tuple[list[Any], bool]]]] = []
         bold = set(self.emphasised)
-        for position, row in enumerate(self.frame.to_dict("records")):
-            group = str(row[self.group]) if self.group else ""
+        for position in range(len(self.frame)):
+            group = str(self.cells[self.group][position]) if self.group else ""
             if not made or made[-1][0] != group:
                 made.append((group, []))
-            cells = [column.printed(row[column.name]) for column in self.columns]
+            cells = [column.printed(self.cells[column.name][position]) for column in self.columns]
             made[-1][1].append((cells, position in bold))
         return made
 

@@ -118,7 +118,7 @@ def sensitivity_table(review: Review) -> Table:
         if analysis.variants.empty:
             continue
         main: dict[str, Any] = {**analysis.result, "variant": "", "change": ""}
-        lines: list[Any] = [main, *analysis.variants.to_dict("records")]
+        lines: list[Any] = [main, *analysis.variant_rows]
         for line in lines:
             rows.append(
                 {
