@@ -311,7 +311,7 @@ def leave_one_out(
 ) -> Result:
     """Pool without one study, for every study in turn."""
     arms = arms_of(data, n, label, x=x)
-    frame = sensitivity.leave_one_out(arms, study="study", conf_level=conf_level, **options)
+    frame = sensitivity.leave_one_out(arms, study="study", conf_level=conf_level, prediction=True, **options)
     shown = frame.assign(left_out=frame["left_out"].replace("", "none"))
     notes = (*_without_patients(arms), *_pooled_notes(shown.rename(columns={"left_out": "without"}), ["without"]))
     if frame.empty:

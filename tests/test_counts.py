@@ -327,6 +327,9 @@ def test_a_covariate_with_the_name_of_a_prediction_is_not_overwritten():
 
 def test_leave_one_out_has_a_row_without_each_study():
     frame = se.leave_one_out(STUDIES, **NAMES).to_frame()
+    assert (
+        frame[["mean_ci_lb", "mean_ci_ub"]].notna().all(axis=None)
+    )  # what is printed of a mean study has its interval
     assert frame["left_out"].tolist() == ["", *STUDIES["author"]]
     assert frame["k"].tolist() == [6] + [5] * 6
 

@@ -32,7 +32,7 @@ def leave_one_out(
     Returns
     -------
     DataFrame: the `by` columns, left_out (the study; "" in the first row of each group, where none is), RECORD
-    (without prediction)
+    (without prediction and interval of the mean, unless `prediction=True`)
 
     Examples
     --------
@@ -53,7 +53,8 @@ def leave_one_out(
             rest = group[labels[group.index] != name]
             # A study that is the only one leaves nothing: a row of no patients keeps its place in the table.
             parts.append((rest if len(rest) else _nothing(group)).assign(left_out=name))
-    pooled = pool_many(pd.concat(parts, ignore_index=True), by=[*by, "left_out"], prediction=False, **options)
+    options = {"prediction": False} | options
+    pooled = pool_many(pd.concat(parts, ignore_index=True), by=[*by, "left_out"], **options)
     return _clear_of_blanks(_in_order(pooled, responses, by))
 
 
