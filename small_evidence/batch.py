@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from small_evidence import ReviewError, __version__
+from small_evidence.appraisal.levels import grade_studies
 from small_evidence.config import FILE, read_config
 from small_evidence.extraction.checks import check_review
 from small_evidence.made import maker_of
@@ -34,12 +38,14 @@ from small_evidence.review import (
 )
 from small_evidence.saving import read_json, save_json
 from small_evidence.standards import standards_of
-from small_evidence.synthesis.analyses import grade_and_pool
-from small_evidence.synthesis.each import LIBRARIES, MODULES
+from small_evidence.synthesis.analyses import pool_ahead, pool_graded
+from small_evidence.synthesis.each import LIBRARIES, MODULES, answers_kept
+from small_evidence.synthesis.policy import select_arms
 
 RAW = Path("data/raw")
 WRITTEN = ("study_levels", "arms", "pooled", "comparisons", "therapy_levels")
 RECORD = Path("results/batch.json")  # what the results of one review were made of
+AT_ONCE = 16  # reviews that a worker pools together
 ANALYSES = "batch_analyses.csv"
 REVIEWS = "batch_reviews.csv"
 DONE = ("review", "state", "warnings", "message")
@@ -66,6 +72,24 @@ class Done:
     state: str
     warnings: int = 0
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A review that was checked, with its arms, and is still to be pooled.
+
+    Attributes
+    ----------
+    issues : DataFrame; what the check found
+    made_of : for RECORD
+    """
+
+    review: Review
+    issues: pd.DataFrame
+    made_of: Mapping[str, Any]
+
+
+Result = TypeVar("Result")
 
 
 def run_batch(
@@ -130,38 +154,66 @@ def largest_tables(folder: Path, names: Iterable[str]) -> float:
 
 
 def _each(folder: Path, names: Sequence[str], workers: int) -> Iterator[Done]:
-    if workers == 1 or len(names) == 1:
-        yield from (_one(folder, name) for name in names)
+    parts = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
+    if workers == 1 or len(parts) == 1:
+        for part in parts:
+            yield from _some(folder, part)
         return
     # A spawned worker shares no state with this process, on every system.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
-            yield from pool.map(_one, [folder] * len(names), names, chunksize=max(1, min(16, len(names) // workers)))
+            for done in pool.map(_some, [folder] * len(parts), parts):
+                yield from done
         except BrokenProcessPool as error:
             words = "a worker process was killed, perhaps for want of memory; run the same command again to go on"
             raise ReviewError(f"{folder}: {words}, with fewer workers if it happens again") from error
 
 
-def _one(folder: Path, name: str) -> Done:
-    """Check, grade and pool one review; whatever is wrong with it is its own matter."""
-    place = folder / name
+def _some(folder: Path, names: Sequence[str]) -> list[Done]:
+    """Check, grade and pool some reviews; what they have alike to compute is computed at once."""
+    begun = {name: _tried(name, partial(_begin, name, folder / name)) for name in names}
+    opened = [one for one in begun.values() if isinstance(one, Begun)]
+    with answers_kept(cores=1):
+        with suppress(Exception):  # of a review that nobody thought of; it is named when it is pooled by itself
+            pool_ahead([one.review for one in opened])
+        return [
+            _tried(name, partial(_finish, name, folder / name, one)) if isinstance(one, Begun) else one
+            for name, one in begun.items()
+        ]
+
+
+def _tried(name: str, work: Callable[[], Result]) -> Result | Done:
+    """The result, or what failed; whatever is wrong with a review is its own matter."""
     try:
-        made_of = {"content": _content(place), "version": __version__, "maker": maker_of(MODULES, LIBRARIES)}
-        earlier = read_json(place / RECORD) if (place / RECORD).exists() else {}
-        if earlier.get("made_of") == made_of:
-            return Done(name, "unchanged", earlier["warnings"])
-        config = read_config(place)
-        tables, issues = check_review(place, config)
-        review = grade_and_pool(Review(tables, config, standards=standards_of(place)))
-        save_tables(review.tables, place / PROCESSED)
-        save_csv(issues, place / RESULTS / "extraction_issues.csv")
-        save_results(review, [place / RESULTS / f"{result}.csv" for result in WRITTEN])
-        save_json({"made_of": made_of, "warnings": len(issues)}, place / RECORD)
-        return Done(name, "done", len(issues))
+        return work()
     except ReviewError as error:
         return Done(name, "failed", message=str(error))
     except Exception as error:  # one review that nobody thought of must not stop five thousand
         return Done(name, "failed", message=f"{type(error).__name__}: {error}")
+
+
+def _begin(name: str, place: Path) -> Begun | Done:
+    """Check a review, grade its studies and select its arms, unless nothing of it changed since an earlier batch."""
+    made_of = {"content": _content(place), "version": __version__, "maker": maker_of(MODULES, LIBRARIES)}
+    earlier = read_json(place / RECORD) if (place / RECORD).exists() else {}
+    if earlier.get("made_of") == made_of:
+        return Done(name, "unchanged", earlier["warnings"])
+    config = read_config(place)
+    tables, issues = check_review(place, config)
+    review = Review(tables, config, standards=standards_of(place))
+    return Begun(
+        review.with_results({"study_levels": grade_studies(review), "arms": select_arms(review)}), issues, made_of
+    )
+
+
+def _finish(name: str, place: Path, begun: Begun) -> Done:
+    """Pool a review and write its results, last of all what they were made of."""
+    review = pool_graded(begun.review)
+    save_tables(review.tables, place / PROCESSED)
+    save_csv(begun.issues, place / RESULTS / "extraction_issues.csv")
+    save_results(review, [place / RESULTS / f"{result}.csv" for result in WRITTEN])
+    save_json({"made_of": begun.made_of, "warnings": len(begun.issues)}, place / RECORD)
+    return Done(name, "done", len(begun.issues))
 
 
 def _content(place: Path) -> dict[str, str]:

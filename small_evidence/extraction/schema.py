@@ -879,9 +879,10 @@ def must_be_filled(table: str, column: str) -> bool:
     return not is_quiet(table, column) and not is_order_or_name
 
 
-def numeric_columns(table: str) -> list[str]:
+@cache
+def numeric_columns(table: str) -> tuple[str, ...]:
     """The columns whose cells may be numbers to reckon with."""
-    return [name for name in columns(table) if cell_kind(table, name) in _NUMERIC]
+    return tuple(name for name in columns(table) if cell_kind(table, name) in _NUMERIC)
 
 
 def cell_kind(table: str, column: str) -> str:

@@ -28,6 +28,8 @@ OPTIONAL_PREDICTION = ("glmm",)  # methods that take time to predict and can lea
 GIANT = 0.8  # share of the patients in one of several studies that gets a remark
 UNINFORMATIVE = 0.9  # an interval wider than this gets a remark
 VACUOUS = 0.999  # a prediction interval wider than this is printed as 0 to 100 % and is not given
+# Methods with a test of homogeneity of their own
+OWN_HOMOGENEITY = ("fixed", "inverse_variance")
 FIXED_OPTIONS = {"fixed": {"tau2_method": "FE"}}  # what a method asks of its module beside the options
 
 
@@ -196,7 +198,7 @@ def _pool(
     with_q = np.flatnonzero(modelled | ((method == "crude") & (status == "ok")))
     for rows, x, n, mask in batches(xi, ni, k, with_q):
         result = {}
-        if homogeneity:
+        if homogeneity and method not in OWN_HOMOGENEITY:
             test = likelihood_ratio_q(x, n, mask)
             result = {name: np.where(inside[rows], values, np.nan) for name, values in test.items()}
         if fitted.size:

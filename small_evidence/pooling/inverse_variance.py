@@ -359,6 +359,7 @@ def fit(
         "q": q,
         "q_df": (k - 1).astype(float),
         "q_p": np.where(k > 1, chdtrc(df, q), 1.0),
+        "q_p_se": np.zeros(size),
         "i2": i2,
         "h2": h2,
         "i2_lb": tau2_lb / (tau2_lb + typical),

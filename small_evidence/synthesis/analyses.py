@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from small_evidence.appraisal.levels import grade_studies, grade_therapies, leve
 from small_evidence.appraisal.risk_of_bias import summarise_appraisals
 from small_evidence.extraction.overlap import assumed, exchanged, overlap_candidates
 from small_evidence.extraction.schema import ALL, numbers
+from small_evidence.made import content_of
 from small_evidence.pooling import pool_many
 from small_evidence.pooling.direction import direction
 from small_evidence.pooling.heterogeneity import (
@@ -87,8 +88,23 @@ def synthesise(review: Review) -> Review:
 
 def grade_and_pool(review: Review) -> Review:
     """The review with the results that all others build on: levels, arms, pooled proportions, comparisons."""
-    review = pool_review(review.with_results({"study_levels": grade_studies(review)}))
+    return pool_graded(review.with_results({"study_levels": grade_studies(review), "arms": select_arms(review)}))
+
+
+def pool_graded(review: Review) -> Review:
+    """The results of `grade_and_pool`, of a review that has the levels of its studies and its arms."""
+    review = review.with_results({"pooled": pool_arms(review, review["arms"])})
     return review.with_results({"comparisons": compare_arms(review), "therapy_levels": grade_therapies(review)})
+
+
+def pool_ahead(reviews: Sequence[Review]) -> None:
+    """Compute at once what `pool_arms` will ask for each of these reviews, inside `each.answers_kept`."""
+    alike: dict[str, list[Review]] = {}
+    for review in reviews:
+        alike.setdefault(content_of(review.policy, review.response_threshold), []).append(review)
+    for some in alike.values():
+        arms = [one["arms"].assign(analysis=f"{at} " + one["arms"]["analysis"]) for at, one in enumerate(some)]
+        pool_arms(some[0], pd.concat(arms, ignore_index=True))
 
 
 def pool_review(review: Review) -> Review:

@@ -90,9 +90,9 @@ def _pairs(review: Review, places: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     nothing = set(therapies.loc[therapies["kind"] == "none", "therapy"])
     separate = review.controlled
     rows = candidate_rows(review, comparators=True)
+    # without a comparison group only arms that are named are known to be different patients
+    rows = rows[rows["study_id"].isin(separate) | (rows["arm"] != "")]
     for study, own in rows.groupby("study_id", sort=False):
-        if study not in separate:
-            own = own[own["arm"] != ""]
         sides = [_side(str(therapy), group) for therapy, group in own.groupby("therapy")]
         sides.sort(key=lambda side: places[side.therapy])
         if len(sides) == 1 and study in separate and sides[0].therapy not in nothing:

@@ -33,7 +33,7 @@ from small_evidence.saving import save_bytes
 # What computes the answers, beside the modules that all use
 MODULES = ("appraisal", "extraction", "pooling", "synthesis")
 LIBRARIES = ("numpy", "pandas", "scipy")
-WORTH_A_PROCESS = 4000  # arms: fewer are computed sooner than another process begins
+WORTH_A_PROCESS = 500  # arms: fewer are computed sooner than another process begins
 PARTS_A_PROCESS = 4  # so that none waits long for the last one
 SET = "number of the set"  # the column that tells sets apart for a function
 
