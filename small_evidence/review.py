@@ -30,6 +30,7 @@ from small_evidence.extraction.schema import (
     humanise,
     nearest,
     numbers,
+    rows_of,
 )
 from small_evidence.names import FOUND, RESULT_TABLES, analysis_id
 from small_evidence.pooling.record import RECORD, TEXT_COLUMNS
@@ -52,6 +53,7 @@ NUMERIC = frozenset(RECORD) - frozenset(TEXT_COLUMNS) | {
 }  # fmt: skip
 _COUNTS_BY_GROUP = ("k_", "patients_", "counts_")  # and what follows, such as k_awaiting or patients_IV
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(rb"(?:^|[,\"\r\n])'")  # a cell that may begin with the apostrophe of `csv_bytes`
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -153,9 +155,13 @@ class Analysis:
 
     @cached_property
     def variant_rows(self) -> Sequence[Mapping[str, Any]]:
-        """Rows of `variants` by column."""
-        rows: Any = self.variants.to_dict("records")
-        return list(rows)
+        """Rows of `variants`."""
+        return rows_of(self.variants)
+
+    @cached_property
+    def arm_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of `arms`."""
+        return rows_of(self.arms)
 
     @property
     def estimate(self) -> tuple[float, float, float]:
@@ -436,8 +442,7 @@ class Review:
         return {(row["scope"], row["therapy"], row["disease"]): row for row in self._records("therapy_levels")}
 
     def _records(self, name: str) -> list[dict[str, Any]]:
-        rows: Any = self[name].to_dict("records") if name in self else []
-        return list(rows)
+        return rows_of(self[name]) if name in self else []
 
     def _grouped(self, name: str) -> dict[str, pd.DataFrame]:
         groups = self[name].groupby("analysis", sort=False) if name in self else ()
@@ -524,6 +529,8 @@ def _as_numbers(column: pd.Series) -> pd.Series:
 def _read_text(path: str | Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", engine="c")
     frame.columns = frame.columns.map(_unguard)
+    if not _GUARDED.search(Path(path).read_bytes()):
+        return frame
     unguarded: pd.DataFrame = frame.apply(lambda column: column.map(_unguard))
     return unguarded
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from small_evidence.figures.style import Style
@@ -58,7 +59,7 @@ class Shape:
     role: str  # bands, guides, marks, glyphs, patches, keys
     hatch: str = ""  # colour of the hatching; "" is none
 
-    @property
+    @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom."""
         xs, ys = zip(*self.points, strict=True)

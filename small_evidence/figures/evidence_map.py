@@ -34,13 +34,13 @@ def evidence_map(review: Review, style: Style = SCREEN, *, title: str = "Evidenc
     style : Style
     title : str; printed only by presets that print titles
     """
-    cells = _cells(review)
+    overall = treated(review)
+    cells = _cells(review, overall)
     if not cells:
         return absent(title, f"No {review.subject.singular} has a study", style)
     largest = max(*(cell.patients for cell in cells.values()), 1)
     labels, short = review.labels, {**review.labels.disease_short, UNNAMED: "disease NR"}
     shown = [slug for slug in (*review.diseases, UNNAMED) if any(disease == slug for _, disease in cells)]
-    overall = treated(review)
     rows, words = [], []
     for therapy in dict.fromkeys(therapy for therapy, _ in cells):
         here = {disease: cells[therapy, disease] for disease in shown if (therapy, disease) in cells}
@@ -69,9 +69,9 @@ class _Cell(NamedTuple):
     counted: bool  # whether usable counts of one are available
 
 
-def _cells(review: Review) -> dict[tuple[str, str], _Cell]:
+def _cells(review: Review, patients: pd.Series) -> dict[tuple[str, str], _Cell]:
     """Treatment and disease, also where the disease is not reported (UNNAMED), in the order of Table IV."""
-    patients, unnamed = treated(review), treated(review, SILENT)
+    unnamed = treated(review, SILENT)
     trace = over_all(review["trace"])
     silent = trace[trace["row_disease"].isin(SILENT)]
     levels = review["study_levels"].set_index("study_id")["level"]

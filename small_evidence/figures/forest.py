@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence import ReviewError
-from small_evidence.extraction.schema import ALL, SILENT, humanise
+from small_evidence.extraction.schema import ALL, SILENT, humanise, rows_of
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.judgements import judgement_glyph, judgement_keys
 from small_evidence.figures.layout import draw_sheet
@@ -111,7 +111,7 @@ def forest_plot(
         centre=float(one.result["estimate"]) if one.pooled else math.nan,
         statements=statements,
         below_heading="Counts that are not in the analysis",
-        below=[_left_out_row(arms, arm, factor) for arm in left_out.to_dict("records")],
+        below=[_left_out_row(arms, arm, factor) for arm in rows_of(left_out)],
         keys=[*_keys(review, rows, one, factor), *judgement_keys(map(arms.judged.get, entered["study_id"]), style)],
         notes=[*_notes(arms, entered, left_out, factor, style), *_other_times(other_times), *span_note(span, rows)],
     )
@@ -126,17 +126,15 @@ def in_order(review: Review, arms: pd.DataFrame, order: str = "") -> pd.DataFram
     ReviewError: an order that is not one of ORDERS
     """
     order = order or review.config["figures"]["order"]
-    levels = dict(zip(review["study_levels"]["study_id"], review["study_levels"]["level"], strict=True))
-    keys = {
-        "year": (arms["year"], True),
-        "effect": (arms["responders"] / arms["n"], False),
-        "n": (arms["n"], False),
+    if order not in ORDERS:
+        raise ReviewError(f"order {order!r} is not known; one of {', '.join(ORDERS)}")
+    if order == "level":
         # The levels of every scheme sort as text, best first: IA, IB, IIA ... V; 1a, 1b ... 5.
-        "level": (arms["study_id"].map(levels).map(short_level).replace(NOTHING, "~"), True),
-    }
-    if order not in keys:
-        raise ReviewError(f"order {order!r} is not known; one of {', '.join(keys)}")
-    values, ascending = keys[order]
+        levels = {study: short_level(row["level"]) for study, row in review.study_grades.items()}
+        values = arms["study_id"].map(levels).replace(NOTHING, "~")
+    else:
+        values = arms["responders"] / arms["n"] if order == "effect" else arms[order]
+    ascending = order in ("year", "level")
     labels = arms["study_id"].map(lambda slug: sort_name(review.labels.study.get(slug, slug)))
     keyed = arms.assign(_key=values, _label=labels)
     keyed = keyed.sort_values(["_key", "_label"], ascending=[ascending, True], na_position="last", kind="stable")
@@ -161,14 +159,12 @@ class _Arms:
         unknown = [name for name in further if name not in FURTHER]
         if unknown:
             raise ReviewError(f"column {unknown[0]!r} is not known; one of {', '.join(FURTHER)}")
-        graded = review["study_levels"].set_index("study_id")
         self.review, self.one, self.further = review, one, tuple(further)
-        self.levels = graded["level"].map(short_level).to_dict()
+        self.levels = {study: short_level(row["level"]) for study, row in review.study_grades.items()}
         self.graded = any(level != NOTHING for level in self.levels.values())  # else a column of levels says nothing
-        self.designs = graded["design"].to_dict()
+        self.designs = {study: row["design"] for study, row in review.study_grades.items()}
         overall = overall_judgements(review)
         self.judged = dict(zip(overall["study_id"], overall["judgement"], strict=True))
-        self.responses = review["responses"].set_index("response_id")
         self.years = self._silent_years()
 
     def study(self, slug: str) -> str:
@@ -212,7 +208,7 @@ class _Arms:
         labels, study = self.review.labels, arm["study_id"]
         therapies = str(arm["arm_therapy"]).split(";")
         cells = {
-            "study": self.study(study) + ("\u00a0†" if is_secondary(arm) else ""),
+            "study": self.study(study) + ("\u00a0†" if is_secondary(str(arm["evidence_basis"])) else ""),
             "therapy": ", ".join(labels.therapy.get(slug) or humanise(slug) for slug in therapies),
             "disease": self.short_disease(arm["arm_disease"]),
             "level": self.levels.get(study, NOTHING),
@@ -220,27 +216,26 @@ class _Arms:
         }
         if self.years:
             cells["year"] = self.years.get(study, NOTHING)
-        if not self.further:
-            return cells
-        rows = self.responses.reindex(ids_in(arm["response_ids"]))
-        return cells | {name: self._further(name, rows) for name in self.further}
+        return cells | {name: self._further(name, arm["response_ids"]) for name in self.further}
 
     def says(self, name: str) -> bool:
         """Whether a further column has anything in it."""
         shown = [*self.one.entered["response_ids"], *self.one.left_out["response_ids"]]
-        return any(self._further(name, self.responses.reindex(ids_in(ids))) != NOTHING for ids in shown)
+        return any(self._further(name, ids) != NOTHING for ids in shown)
 
-    def _further(self, name: str, rows: pd.DataFrame) -> str:
+    def _further(self, name: str, ids: str) -> str:
+        """What the response rows of an arm say."""
         column = "time_point_months" if name == "time_point" else name
-        values = [value for value in rows[column].dropna() if value not in SILENT]
+        rows = [self.review.response_rows[one] for one in ids_in(ids) if one in self.review.response_rows]
+        values = [row[column] for row in rows if row[column] not in SILENT]
         if name == "outcome":
             values = [self.review.outcome(value).label for value in values]
         return joined(values, ", ") or NOTHING
 
 
-def is_secondary(arm: Mapping[Any, Any]) -> bool:
-    """Whether the counts are known from a secondary source only."""
-    return "secondary" in str(arm["evidence_basis"]).split(";")
+def is_secondary(evidence_basis: str) -> bool:
+    """Whether counts of that basis are known from a secondary source only."""
+    return "secondary" in evidence_basis.split(";")
 
 
 def _columns(arms: _Arms, factor: str, style: Style) -> list[Column]:
@@ -284,7 +279,7 @@ def _study_rows(arms: _Arms, entered: pd.DataFrame, factor: str, style: Style) -
         glyphs = {"bias": judgement_glyph(arms.judged.get(arm["study_id"], ""), style)} if arms.judged else {}
         return Row(cells, mark, indent=indent, glyphs=glyphs)
 
-    records = entered.to_dict("records")
+    records = rows_of(entered)
     if not factor:
         return [study_row(arm, 0.0) for arm in records]
     groups: dict[str, list[Mapping[Any, Any]]] = {}
@@ -358,8 +353,7 @@ def _summary_rows(review: Review, one: Analysis, style: Style) -> list[Row]:
 
 def without_secondary(one: Analysis) -> Mapping[Any, Any]:
     """The analysis once more without the counts that are known from secondary sources only; empty where it has none."""
-    found = one.variants[one.variants["variant"] == WITHOUT] if len(one.variants) else one.variants
-    return found.iloc[0].to_dict() if len(found) else {}
+    return next((row for row in one.variant_rows if row["variant"] == WITHOUT), {})
 
 
 def _without_row(variant: Mapping[Any, Any], style: Style) -> Row:
@@ -449,7 +443,7 @@ def _notes(arms: _Arms, entered: pd.DataFrame, left_out: pd.DataFrame, factor: s
             words.append("The smallest squares are drawn larger than in proportion, so that they can be seen.")
         notes.append(" ".join([*words, threshold_note(review)]))
     notes += _summed_outcomes(review, entered)
-    if any(is_secondary(arm) for arm in shown.to_dict("records")):
+    if any(map(is_secondary, shown["evidence_basis"].astype(str))):
         notes.append("† Counts known from a secondary source only.")
     notes += retraction_notes(review, shown["study_id"])
     if arms.graded and len(shown):

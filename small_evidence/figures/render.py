@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -125,7 +125,7 @@ def content_of_files(drawing: Drawing) -> str:
 
 
 def _plain(item: Item) -> dict[str, Any]:
-    return asdict(item) | {"kind": type(item).__name__.lower()}
+    return {field.name: getattr(item, field.name) for field in fields(item)} | {"kind": type(item).__name__.lower()}
 
 
 def _with_texts(data: bytes, drawing: Drawing, dpi: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from small_evidence.extraction.schema import LABELS
+from small_evidence.extraction.schema import LABELS, rows_of
 from small_evidence.figures.drawing import Drawing, describe
 from small_evidence.figures.forest import WITHOUT, is_secondary, without_mark, without_secondary
 from small_evidence.figures.layout import draw_sheet
@@ -95,7 +95,7 @@ def _whole(review: Review, members: Sequence[str]) -> list[Analysis]:
 def _rows(review: Review, style: Style) -> list[Row]:
     rows: list[Row] = []
     entered = review["arms"][review["arms"]["entered"] == "yes"]
-    all_secondary = all(is_secondary(arm) for arm in entered.to_dict("records"))  # then nothing is left of any of them
+    all_secondary = all(map(is_secondary, entered["evidence_basis"].astype(str)))  # then nothing is left of any of them
     for therapy_class, members in review.classes:
         shown = [one for one in _whole(review, members) if one.result["k"]]
         if not shown:
@@ -163,7 +163,7 @@ def _others(review: Review) -> tuple[list[str], list[str], list[str]]:
             if one.left_out.empty:
                 without.append(f"{one.label} ({level};\u00a0{one.result['k_awaiting']:.0f})")
                 continue
-            counts = ", ".join(_counts_with_unit(arm) for arm in one.left_out.to_dict("records"))
+            counts = ", ".join(_counts_with_unit(arm) for arm in rows_of(one.left_out))
             chosen = small if (one.left_out["reason"] == SMALL).all() else held
             chosen.append(f"{one.label} ({level}) {counts}")
     return small, held, without

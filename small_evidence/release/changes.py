@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from small_evidence.config import with_defaults
-from small_evidence.extraction.schema import ALL, LABELS, SILENT
+from small_evidence.extraction.schema import ALL, LABELS, SILENT, rows_of
 from small_evidence.release.triggers import due
 from small_evidence.wording import missing, per_cent
 
@@ -169,7 +169,7 @@ class _Comparison:
             return
         before, now = self.both[table]
         shared = [name for name in columns if name in before and name in now]
-        was, is_ = ({_id(row, key): row for row in frame.to_dict("records")} for frame in (before, now))
+        was, is_ = ({_id(row, key): row for row in rows_of(frame)} for frame in (before, now))
         for name in [*is_, *(name for name in was if name not in is_)]:
             old, new = was.get(name, {}), is_.get(name, {})
             compared = [(column, _cells(old, new, column)) for column in shared] if old and new else []

@@ -101,7 +101,6 @@ def missing_counts_words(review: Review) -> str:
 def missing_words(rows: pd.DataFrame, review: Review) -> str:
     """What the rows of one study lack, of `rows_without_counts`; therapy and disease only where they differ."""
     labels = {"therapy": review.labels.therapy, "disease": review.labels.disease}
-    counts = review["responses"].set_index("response_id")[["responders", "n"]]
     names = FIELDS | {"therapy": review.subject.singular}
     told = []
     for row in rows.to_dict("records"):
@@ -111,7 +110,7 @@ def missing_words(rows: pd.DataFrame, review: Review) -> str:
             continue
         words = ", ".join(names[name] for name in fields)
         if "verification" in fields:
-            words += " ({responders}/{n})".format(**counts.loc[row["response_id"]])
+            words += " ({responders}/{n})".format(**review.response_rows[row["response_id"]])
         places = [
             labels[key].get(row[key]) or humanise(row[key]) for key in labels if len(set(rows[key])) > 1
         ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
+from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers, rows_of
 from small_evidence.reasons import arm_reason, not_pooled_reason, retraction_notes
 from small_evidence.review import Analysis, Review
 from small_evidence.synthesis.patients import treated
@@ -90,7 +90,7 @@ def table_iii(review: Review) -> Table:
             own = list(_arm_rows(analysis, review, facts, bounds))
             listed = {response for ids in analysis.arms["response_ids"] for response in ids_in(ids)}
             more = further[(further["therapy"] == treatment.slug) & ~further["response_id"].isin(listed)]
-            for extra in more.to_dict("records"):
+            for extra in rows_of(more):
                 used = [facts[extra["response_id"]]]
                 own.append(_arm_row(extra | {"responders": extra["x"]}, used, f"no: {_why(extra)}", review, bounds))
             rows += [{"Treatment": treatment.label} | row for row in own]
@@ -180,9 +180,9 @@ def analysis_table(review: Review, analysis: Analysis) -> Table:
 
 def _arm_rows(analysis: Analysis, review: Review, facts: Facts, bounds: Bounds) -> Iterator[Row]:
     """The arms of an analysis, those that are included first, each group by year."""
-    arms = analysis.arms.sort_values(["entered", "year"], ascending=[False, True], na_position="last", kind="stable")
-    lines: list[Any] = arms.to_dict("records")
-    for arm in lines:
+    unknown = float("inf")
+    by_year = sorted(analysis.arm_rows, key=lambda arm: unknown if missing(arm["year"]) else arm["year"])
+    for arm in sorted(by_year, key=lambda arm: arm["entered"] != "yes"):
         used = [facts[response] for response in ids_in(arm["response_ids"]) if response in facts]
         role = "yes" if arm["entered"] == "yes" else f"no: {arm_reason(arm, review)}"
         if arm["reason"] != "other_unit":
