@@ -482,7 +482,8 @@ def test_a_row_that_is_added_stays_where_another_is_taken_away():
     assert made["_row"].tolist() == [2, 4]
 
 
-def test_an_interval_of_kappa_ends_at_one():
+def test_an_interval_of_kappa_ends_at_one_and_minus_one():
     first = pd.Series(["yes"] * 5 + ["no"] * 5)
     second = pd.Series(["yes"] * 4 + ["no"] * 6)
     assert kappa(first, second)["kappa_ci_ub"] == 1.0
+    assert kappa(first, second.replace({"yes": "no", "no": "yes"}))["kappa_ci_lb"] == -1.0

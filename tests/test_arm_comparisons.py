@@ -148,6 +148,9 @@ def test_odds_ratios_stand_on_a_log_axis_and_infinite_limits_are_arrows():
     assert row_of(drawing, "Beta")[-1] == "∞ [2.84,\u00a0∞]"
     assert row_of(drawing, "Delta")[-1] == "no information"
     assert row_of(drawing, "All studies") == ["All studies", "22/31", "7/32"]
+    assert text_of(drawing, "All studies").bold
+    between = text_of(drawing, "Delta").y, text_of(drawing, "All studies").y
+    assert [line.y0 for line in drawing.lines("rules") if between[0] < line.y0 < between[1]]
     places = tick_places(drawing, ["0.01", "0.1", "1", "10", "100"])
     assert [after - before for before, after in itertools.pairwise(places)] == pytest.approx(
         [(places[-1] - places[0]) / 4] * 4

@@ -254,3 +254,8 @@ def test_mirror_order_and_padding(arms, random):
         assert batch[key][1] == pytest.approx(fit_one([3, 4], [8, 5])[key], abs=1e-8)
     assert 0 <= one["ci_lb"] <= one["estimate"] <= one["ci_ub"] <= 1
     assert one["ci_lb"] < one["ci_ub"]
+
+
+@pytest.mark.parametrize(("xi", "ni"), [([1, 0], [3, 4]), ([2, 4], [3, 4])])
+def test_one_responder_or_one_other_in_one_study_bounds_the_spread(xi, ni):
+    assert fit_one(xi, ni)["status"] == "tau2_zero"

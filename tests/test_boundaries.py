@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from small_evidence.appraisal.levels import level_sensitivity
+from small_evidence.extraction.checks import shown_folder
 from small_evidence.extraction.rules import faults_between_rows
 from small_evidence.figures.summary import summary_forest
 from small_evidence.pooling.direction import direction
@@ -121,3 +122,11 @@ def test_a_stated_zero_has_no_patients_and_silence_no_count(reporting, n, found)
     tables = {"adverse_events": frame("adverse_events", [row]).assign(_row=2)}
     rules = [rule for rule, *_ in faults_between_rows(tables, 2026)]
     assert rules.count("events_reporting") == found
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [("/one/data/raw/second", "data/raw/second"), ("/one/data/raw", "data/raw"), ("/one/two", "two"), ("/", "/")],
+)
+def test_a_folder_is_named_as_the_review_knows_it(folder, shown):
+    assert shown_folder(folder) == shown

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from small_evidence import ReviewError
+from small_evidence.alone import alone
 from small_evidence.cli import main
 from small_evidence.config import read_config
 from small_evidence.extraction.schema import check_cell
@@ -192,3 +193,14 @@ def test_columns_of_counts_are_found_by_their_names(tmp_path, capsys):
 def test_what_is_left_of_the_example_is_refused():
     assert check_cell("therapies", "label", "EXAMPLE")[1] == "example_row"
     assert check_cell("therapies", "label", "Example drug")[1] == ""
+
+
+def test_a_second_run_in_a_folder_names_the_process_of_the_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with alone() as knows_locks:
+        if not knows_locks:
+            pytest.skip("a disk without locks")
+        with pytest.raises(BlockingIOError, match=f"process {os.getpid()} on "), alone():
+            pass
+    with alone():
+        pass

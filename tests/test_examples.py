@@ -111,6 +111,8 @@ def test_bubbles_and_the_table_of_covariates(example):
     assert row["OR"].startswith("0.98 [")  # exp(-0.0214)
     drawing = bubble_plot(review, "year-aspirin")
     assert len(drawing.shapes("marks")) == 13
+    assert "0.98 [" in " ".join(text.words for text in drawing.texts)  # the odds ratio of the table
+    assert [text.words for text in drawing.texts if text.bold][-1:] == ["Year"]  # the axis
     assert {"1990", "2010"} <= {text.words for text in drawing.texts}
     assert "WASPO 2007 2007: 0.0 of 39" in drawing.alt_text
     assert not any("arrow" in text.words for text in drawing.texts)  # it draws none

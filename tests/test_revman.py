@@ -30,6 +30,9 @@ def test_columns_and_keys(synthesised):
     assert set(zip(results["Study"], results["Arm"], strict=True)) == set(zip(arms["Study"], arms["Arm"], strict=True))
     assert set(results["Data type"]) == {"Dichotomous"}
     assert not set(information["Char: Participants"]) & {"NR", "NR patients"}
+    told = synthesised["responses"]["response_definition"]
+    assert set(results["Footnotes"]) & set(told[~told.isin(["", "NR"])])
+    assert not set(results["Footnotes"]) & {"NR", "UNCLEAR"}
 
 
 def test_every_arm_of_an_analysis_is_there_with_its_counts(synthesised):
