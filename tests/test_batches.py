@@ -8,7 +8,7 @@ from small_evidence.pooling import pool_many
 from small_evidence.pooling.heterogeneity import subgroups_of_many
 from small_evidence.pooling.sensitivity import choices_of_all_methods
 
-PARTS = 5
+PARTS, SETS = 3, 18
 
 
 @pytest.fixture(scope="module")
@@ -16,13 +16,13 @@ def arms():
     """Sets of 2 to 30 arms of 1 to 400 patients, SYNTHETIC, from a fixed seed."""
     chance = np.random.default_rng(20)
     rows = []
-    for name in range(40):
+    for name in range(SETS):
         k, most = int(chance.choice([2, 3, 5, 8, 11, 14, 30])), 400 if name % 4 == 0 else 30
         n = chance.integers(1, most, k)
         proportions = np.clip(chance.uniform(0.05, 0.95) + chance.normal(0, 0.2, k), 0, 1)
         rows += [(name, x, size) for x, size in zip(chance.binomial(n, proportions), n, strict=True)]
     table = pd.DataFrame(rows, columns=["set", "responders", "n"])
-    parts, kinds = chance.integers(0, PARTS, 40), chance.choice(["a", "b", "c"], len(rows))
+    parts, kinds = chance.integers(0, PARTS, SETS), chance.choice(["a", "b", "c"], len(rows))
     return table.assign(part=parts[table["set"]], kind=kinds)
 
 
@@ -36,6 +36,6 @@ def test_pooled_in_parts_or_at_once(arms, choice):
 
 
 def test_subgroups_of_many_or_one(arms):
-    tables = [part for _, part in arms.groupby("set") if len(set(part["kind"])) > 1][:20]
+    tables = [part for _, part in arms.groupby("set") if len(set(part["kind"])) > 1][:6]
     for alone, among in zip(tables, subgroups_of_many(tables, "kind"), strict=True):
         pd.testing.assert_frame_equal(subgroups_of_many([alone], "kind")[0], among, check_exact=True)

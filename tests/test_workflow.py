@@ -177,7 +177,6 @@ def test_a_table_restored_from_an_older_copy_is_checked_again(calcinosis):
     finally:
         path.write_bytes(kept)
         os.utime(path, times)
-    assert "Nothing to be done" in calcinosis.run("--dry-run")
 
 
 def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):
@@ -189,7 +188,6 @@ def test_a_changed_choice_reruns_what_rests_on_it(calcinosis):
         assert "check" not in to_do
     finally:
         calcinosis.path("config/config.yaml").write_text(text)
-    assert "Nothing to be done" in calcinosis.run("--dry-run")
 
 
 def test_a_changed_module_reruns(calcinosis):
