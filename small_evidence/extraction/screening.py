@@ -15,7 +15,7 @@ import pandas as pd
 
 from small_evidence import shown
 from small_evidence.extraction.agreement import kappa
-from small_evidence.extraction.schema import LABELS, RowFault, numbers
+from small_evidence.extraction.schema import LABELS, RowFault, numbers, rows_of
 
 # label in the table screening, in small letters -> box; a label that begins with one of STARTS is in that box too
 BOXES = {
@@ -305,23 +305,20 @@ def flow(screening: pd.DataFrame, records: pd.DataFrame | None = None, of: str =
     """
     typed = screening[screening["flow"].replace("", "review") == of] if "flow" in screening else screening
     counted = count_flow(records) if records is not None and len(records) and of == "review" else None
-    rows = [] if counted is None else [counted]
+    rows: list[tuple[object, ...]] = [] if counted is None else list(counted.itertuples(index=False, name=None))
     have = set() if counted is None else set(counted["box"])
     known = box_numbers(typed)
     sources = dict(zip(typed["label"].map(box_of), typed["source"], strict=True))
-    for box, n in known.items():
-        if box not in have:
-            rows.append(pd.DataFrame([(box, "", box_label(box), n, TYPED, sources.get(box, ""))], columns=FLOW))
-    for row in typed.to_dict("records"):
-        box, n = box_of(row["label"]), numbers(pd.Series([row["n"]])).iloc[0]
+    rows += [(box, "", box_label(box), n, TYPED, sources.get(box, "")) for box, n in known.items() if box not in have]
+    for row, n in zip(rows_of(typed), numbers(typed["n"]), strict=True):
+        box = box_of(row["label"])
         is_reason = box and _plain(row["label"]) not in _KNOWN and box not in have
         if is_reason:
             label = row["label"].partition(":")[2].strip()
-            rows.append(pd.DataFrame([(box, label, label, n, TYPED, row["source"])], columns=FLOW))
+            rows.append((box, label, label, n, TYPED, row["source"]))
         elif not box:
-            rows.append(pd.DataFrame([("", row["stage"], row["label"], n, TYPED, row["source"])], columns=FLOW))
-    rows = [frame for frame in rows if len(frame)]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=FLOW)
+            rows.append(("", row["stage"], row["label"], n, TYPED, row["source"]))
+    return pd.DataFrame(rows, columns=FLOW)
 
 
 def flow_shown(screening: pd.DataFrame, records: pd.DataFrame) -> tuple[pd.DataFrame, bool]:

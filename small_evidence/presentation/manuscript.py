@@ -561,9 +561,9 @@ def _sensitivity_results(review: Review) -> list[str]:
         return []
     single = review.studied
     found = []
-    for analysis in single:
+    for analysis in (one for one in single if one.pooled):
         ranges = [f"{_range(values)} {words}" for words, values in _ranges(analysis)]
-        if analysis.pooled and ranges:
+        if ranges:
             found.append(f"{analysis.label}, pooled proportion: {'; '.join(ranges)}.")
     for variant, change in _repeated(review["sensitivity"]):
         rows = [
