@@ -536,6 +536,7 @@ def test_compare_many_is_one_by_one():
             r"^whole numbers with 0 <= x2 <= n2 expected: study 2 of 2 has 7 of 5$",
         ),
         ((([1, 2], [5, 5], [1], [5]), {}), r"^x1, n1, x2, n2 have 2, 2, 1, 1 values$"),
+        (((1, 2, 1, 5), {"conf_level": 95}), r"^conf_level must lie between 0 and 1, not 95$"),
         (((1, 2, 1, 5), {"measure": "HR"}), r"^measure 'HR' is not one of OR, RR, RD$"),
         (((1, 2, 1, 5), {"measure": "RR", "method": "peto"}), r"^method 'peto' has no risk ratio; it has OR$"),
     ],

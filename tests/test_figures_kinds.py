@@ -378,6 +378,9 @@ class TestEvidenceMap:
     def test_levels_differ_in_grey(self):
         greys = [luminance(level_colour(rank, 7, SCREEN)) for rank in range(7)]
         assert greys == sorted(greys)
+        assert [level_colour(rank, 7, SCREEN).upper() for rank in (0, 6)] == [
+            SCREEN.colours[end].upper() for end in ("best", "least")
+        ]
         lightness = [116 * value ** (1 / 3) - 16 for value in greys]
         assert min(np.diff(lightness)) > 8
 
@@ -459,6 +462,26 @@ class TestFlow:
         plain = flow_of(screening())
         assert "Records from other methods:" not in texts(plain)
         assert "NR: " not in whole_text(plain)
+
+    def test_each_arrow_ends_in_the_middle_of_an_edge_of_a_box_and_each_rule_before_the_boxes(self):
+        figure = flow_of(screening(**OTHER))
+        boxes = [shape.box for shape in figure.shapes("glyphs") if len(shape.points) == 4]
+        tips = [shape.points[0] for shape in figure.shapes("glyphs") if len(shape.points) == 3]
+        edges = {
+            (round(x, 6), round(y, 6))
+            for left, top, right, bottom in boxes
+            for x, y in [
+                (left, (top + bottom) / 2),
+                (right, (top + bottom) / 2),
+                ((left + right) / 2, top),
+                ((left + right) / 2, bottom),
+            ]
+        }
+        assert len(tips) == len(boxes) - 2 + 1  # none to where records are identified, two to what is included
+        assert {(round(x, 6), round(y, 6)) for x, y in tips} <= edges
+        lefts = sorted({round(box[0], 6) for box in boxes})
+        assert lefts[2] - lefts[1] == pytest.approx(lefts[1] - lefts[0])
+        assert max(line.x1 for line in figure.lines("rules") if line.y0 < boxes[-1][1]) < lefts[0]
 
     def test_numbers_that_do_not_add_up_are_said_so(self):
         assert "add up" not in whole_text(flow_of(screening()))
@@ -552,6 +575,10 @@ class TestRiskOfBias:
         assert "1 low, 1 high" in texts(figure)
         widths = [width_of(shape) for shape in figure.shapes("glyphs")]
         assert widths[0] == pytest.approx(widths[1])  # of J1, one study each
+        signs = [text for text in figure.texts if text.words in ("Y", "N")]
+        boxes = [shape.box for shape in figure.shapes("glyphs")]
+        assert all(any(top < text.y < bottom for _, top, _, bottom in boxes) for text in signs)
+        assert min(bottom - top for _, top, _, bottom in boxes) > SCREEN.small  # room for a letter
         assert check_figure(figure) == []
 
     @pytest.mark.parametrize("draw_it", [traffic_light, risk_of_bias_summary])
