@@ -162,6 +162,7 @@ def test_odds_ratios_stand_on_a_log_axis_and_infinite_limits_are_arrows():
     tips = [max(x for x, _ in shape.points) for shape in drawing.shapes("marks") if len(shape.points) == 3]
     assert sum(tip > right for tip in tips) == 3  # alpha, beta and the hypergeometric-normal model
     assert {"Mantel-Haenszel", "Peto", "Beta-binomial"} <= set(texts(drawing))
+    assert "τ² = 0 [0," in " ".join(texts(drawing))
     assert "Alpha 8.15" in drawing.alt_text
     assert "Below 1 favours Placebo, above 1 favours Drug" in drawing.alt_text
 

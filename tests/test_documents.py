@@ -622,3 +622,9 @@ def test_archive_refuses_names_that_lead_out_of_it(tmp_path):
     for name in ("/etc/passwd", "../x", "a/../../x", "a\\b"):
         with pytest.raises(ValueError, match="cannot be a name in an archive"):
             save_archive({name: b""}, tmp_path / "a.zip")
+
+
+def test_files_of_an_archive_may_be_read_by_all_and_written_by_their_owner(tmp_path):
+    save_archive({"a.csv": b"x"}, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert [oct(entry.external_attr >> 16) for entry in archive.infolist()] == ["0o644"]

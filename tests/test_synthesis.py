@@ -241,10 +241,8 @@ def test_several_covariates_are_fitted_together_with_ten_studies_for_each_coeffi
     age, iv = [40 + at % 5 for at in range(studies)], [at % 3 == 0 for at in range(studies)]
     values = {"age": list(map(str, age)), "route": ["iv" if one else "oral" for one in iv]}
     made = grade_and_pool(made.with_tables(studies=made["studies"].assign(**values)))
-    tables = [made, made.with_policy(covariates=["age"])]
-    found, alone = (
-        heterogeneity(one).query("analysis == 'drug' and factor == 'covariates_together'") for one in tables
-    )
+    tested, of_one = (heterogeneity(one) for one in (made, made.with_policy(covariates=["age"])))
+    found, alone = (one.query("analysis == 'drug' and factor == 'covariates_together'") for one in (tested, of_one))
     assert (len(found), len(alone)) == (rows, 0)
     if rows:
         design = np.column_stack([np.ones(studies), age, iv])
@@ -253,8 +251,9 @@ def test_several_covariates_are_fitted_together_with_ten_studies_for_each_coeffi
             less = fit_regression(x, [9] * studies, np.delete(design, place, axis=1), RIDGE).loglik
             row = found.set_index("covariate").loc[name]
             assert row[["chi2", "df", "k"]].tolist() == [pytest.approx(2 * (whole - less), abs=1e-6), 1, studies]
-        made = made.with_results({"heterogeneity": heterogeneity(made)})
-        printed = covariate_table(made).frame.query("Treatment == 'Drug'")["Covariate"]
+        printed = covariate_table(made.with_results({"heterogeneity": tested})).frame.query("Treatment == 'Drug'")[
+            "Covariate"
+        ]
         assert printed.tolist()[-2:] == ["Age, with the others", "Route, with the others"]
 
 
