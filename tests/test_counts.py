@@ -10,7 +10,7 @@ import pytest
 
 import small_evidence as se
 from small_evidence.pooling import pool_responses
-from small_evidence.pooling.comparisons import compare
+from small_evidence.pooling.comparisons import COMPARISON_STATUSES, compare
 from small_evidence.pooling.record import STATUSES
 from small_evidence.wording import COMPARISON_INTERVALS, NOTES, p_value
 from tests.conftest import PROJECT
@@ -210,6 +210,11 @@ def test_the_title_of_a_comparison_names_what_was_used(counts, measure, interval
     assert result["interval"] == interval
     assert COMPARISON_INTERVALS[interval] in result.title
     assert ("Mantel-Haenszel" in result.title) == (interval == "wald_z")
+
+
+@pytest.mark.parametrize("arms", [(5, 5, 0, 6), (0, 6, 5, 5), (3, 9, 1, 9)])
+def test_a_comparison_says_what_its_status_means(arms):
+    assert COMPARISON_STATUSES[compare(*arms)["status"]] in se.compare(*arms).notes
 
 
 def test_studies_left_out_of_a_comparison_are_printed():

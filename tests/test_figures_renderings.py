@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from small_evidence.figures import review_figure
-from small_evidence.figures.drawing import Shape, Text
+from small_evidence.figures.drawing import Line, Shape, Text
 from small_evidence.figures.preflight import text_box
 from small_evidence.figures.render import save_figure, svg
 from small_evidence.figures.style import SCREEN
@@ -104,6 +104,13 @@ def test_svg_has_each_text_and_shape(text):
     assert words == ([item.words for item in drawing.texts] if text == "text" else [])
     assert root.find("{http://www.w3.org/2000/svg}title").text == "Evidence map"
     assert len(list(root.iter("{http://www.w3.org/2000/svg}pattern"))) > 0
+
+
+def test_svg_dashes_the_lines_that_are_dashed():
+    drawing = drawing_of("forest_diltiazem")
+    dashed = [item for item in drawing.items if isinstance(item, Line) and item.dash]
+    there = [item for item in ET.fromstring(svg(drawing)).iter() if "stroke-dasharray" in item.attrib]
+    assert len(there) == len(dashed) > 0
 
 
 def test_words_of_a_pdf_can_be_searched_and_read_aloud(tmp_path):
