@@ -970,8 +970,13 @@ def numbers(series: pd.Series) -> "pd.Series[float]":
     """
     if pd.api.types.is_numeric_dtype(series):
         return series.astype(float)
-    text = series.astype("str").str.strip()
-    return pd.to_numeric(text.where(text.str.fullmatch(_NUMBER.pattern).fillna(False))).astype(float)
+    return pd.Series([number(cell) for cell in series], series.index, dtype=float, name=series.name)
+
+
+def number(cell: object) -> float:
+    """The number of one cell, NaN where it is not a plain number."""
+    text = str(cell).strip()
+    return float(text) if _NUMBER.fullmatch(text) else float("nan")
 
 
 def humanise(slug: str) -> str:

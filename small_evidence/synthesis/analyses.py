@@ -36,7 +36,7 @@ from small_evidence.synthesis.awaiting import awaiting_list
 from small_evidence.synthesis.claims import contradictions, reconcile_claims
 from small_evidence.synthesis.comparisons import compare_arms
 from small_evidence.synthesis.each import each
-from small_evidence.synthesis.policy import select_arms
+from small_evidence.synthesis.policy import select_arms, with_least_size
 from small_evidence.synthesis.trace import trace_rows
 
 COMPLETE = "complete_only"
@@ -223,8 +223,8 @@ def sensitivity(review: Review) -> pd.DataFrame:
         grown.assign(variant="cumulative", change=years),
         methods.drop(columns="label").assign(variant="method", change=""),
     ]
-    for variant, change, changed in _changed_reviews(review):
-        parts.append(_where_different(select_arms(changed), entered, options).assign(variant=variant, change=change))
+    for variant, change, changed in _changed_arms(review):
+        parts.append(_where_different(changed, entered, options).assign(variant=variant, change=change))
     for variant, bounded in _evaluable(entered).items():
         parts.append(_where_different(bounded, entered, options).assign(variant=variant, change=""))
     parts.append(_three_level(pooled, review.conf_level).assign(variant=THREE_LEVEL, change=""))
@@ -243,17 +243,17 @@ def sensitivity(review: Review) -> pd.DataFrame:
     return table[[*first, "crude", "crude_ci_lb", "crude_ci_ub", *record]].reset_index(drop=True)
 
 
-def _changed_reviews(review: Review) -> Iterator[tuple[str, str, Review]]:
-    """The variant, its change, and the review under every other choice."""
+def _changed_arms(review: Review) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The variant, its change, and the arms under every other choice."""
     for size in MIN_ARM_SIZES:
         if size != review.policy["min_arm_size"]:
-            yield ARM_SIZE, str(size), review.with_policy(min_arm_size=size)
+            yield ARM_SIZE, str(size), with_least_size(review["arms"], size)
     for variant, changed in choices(review).items():
-        yield variant, "", review.with_policy(**changed)
+        yield variant, "", select_arms(review.with_policy(**changed))
     if len(review["overlap_candidates"]):
-        yield "without_overlap", "", review.with_tables(overlaps=assumed(review["overlap_candidates"]))
+        yield "without_overlap", "", select_arms(review.with_tables(overlaps=assumed(review["overlap_candidates"])))
     if len(review["overlaps"]):
-        yield "other_report", "", review.with_tables(overlaps=exchanged(review["overlaps"]))
+        yield "other_report", "", select_arms(review.with_tables(overlaps=exchanged(review["overlaps"])))
 
 
 def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:

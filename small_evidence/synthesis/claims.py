@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from small_evidence.extraction.schema import ALL, SILENT, claim_unit, numbers
+from small_evidence.extraction.schema import ALL, SILENT, claim_unit, number, numbers
 from small_evidence.extraction.screening import flow_shown
 from small_evidence.names import analysis_id
 from small_evidence.review import Analysis, Review
@@ -211,7 +211,7 @@ def _n_identified(claim: Row, review: Review) -> Found:
     ours = _identified(review)["n"].sum(min_count=1)
     if pd.isna(ours):
         return _judged(NOT_ASSESSABLE, "not_recorded")
-    same = _number(claim["value"]) == ours
+    same = number(claim["value"]) == ours
     return _judged(AGREES if same else DIFFERS, "same_number" if same else "other_number", records=ours)
 
 
@@ -228,7 +228,7 @@ def _n_studies(claim: Row, review: Review) -> Found:
     }
     ours |= {"k_listed": listed} if listed else {}
     remarks = ["likely_studies"] * bool(_likely(own))
-    value = _number(claim["value"])
+    value = number(claim["value"])
     if value != value:
         return _judged(NOT_ASSESSABLE, "not_a_number", **ours)
     if listed and listed != value:
@@ -255,7 +255,7 @@ def _n_patients(claim: Row, review: Review) -> Found:
         return _judged(NOT_ASSESSABLE, "studies_not_identified", ["sizes_missing"] * (len(sizes) < len(own)), **ours)
     if len(sizes) < len(own):
         return _judged(NOT_ASSESSABLE, "sizes_unknown", **ours)
-    same = total == _number(claim["value"])
+    same = total == number(claim["value"])
     remarks = ["likely_studies"] * bool(_likely(own))
     return _judged(AGREES if same else DIFFERS, "same_number" if same else "other_number", remarks, **ours)
 
@@ -290,7 +290,7 @@ def _pooled_response(claim: Row, review: Review) -> Found:
     if missing or analysis is None:
         return _judged(NOT_ASSESSABLE, "counts_missing", remarks, missing, **ours)
     estimate, lower, upper = analysis.estimate
-    value, ci_lb, ci_ub = (_number(claim[name]) for name in ("value", "ci_lb", "ci_ub"))
+    value, ci_lb, ci_ub = (number(claim[name]) for name in ("value", "ci_lb", "ci_ub"))
     if value != value:
         return _judged(NOT_ASSESSABLE, "not_a_number", remarks, **ours)
     remarks += ["narrower_response"] * (_counted_column(claim) != "responders")
@@ -336,9 +336,9 @@ def _responders(claim: Row, review: Review) -> Found:
     row = _copied_row(claim, rows) or _row_of_equal_counts(claim, rows)
     if row is None:
         return _judged(NOT_ASSESSABLE, "counts_not_found", **_response(review.analysis_of(*_key(claim, review))))
-    ours = {"response_id": row["response_id"], "events": _number(_count(row, claim)), "n": _number(row["n"])}
+    ours = {"response_id": row["response_id"], "events": number(_count(row, claim)), "n": number(row["n"])}
     remarks = ["other_unit"] * (row["unit"] != review.policy["unit"])
-    if _number(claim["n"]) != _number(claim["n"]):
+    if number(claim["n"]) != number(claim["n"]):
         return _judged(NOT_ASSESSABLE, "no_denominator", remarks, **ours)
     same = (_count(row, claim), row["n"]) == (claim["value"], claim["n"])
     return _judged(AGREES if same else DIFFERS, "same_counts" if same else "other_counts", remarks, **ours)
@@ -430,12 +430,12 @@ def _publication(claim: Row, review: Review) -> str:
 
 
 def _same_value(one: str, other: str) -> bool:
-    numbers_of = _number(one), _number(other)
+    numbers_of = number(one), number(other)
     return one == other or numbers_of[0] == numbers_of[1]
 
 
 def _intervals(one: Row, other: Row) -> str:
-    bounds = [_number(claim[name]) for claim in (one, other) for name in ("ci_lb", "ci_ub")]
+    bounds = [number(claim[name]) for claim in (one, other) for name in ("ci_lb", "ci_ub")]
     if any(bound != bound for bound in bounds):
         return ""
     return "apart" if bounds[1] < bounds[2] or bounds[3] < bounds[0] else "overlap"
@@ -443,7 +443,7 @@ def _intervals(one: Row, other: Row) -> str:
 
 def _fewer_trials(claim: Row, review: Review) -> list[Found]:
     """A claim of how many trials exist against those that the list of references and the studies show."""
-    value = _number(claim["value"])
+    value = number(claim["value"])
     if claim["quantity"] != "other" or claim["outcome"] not in TRIALS or value != value:
         return []
     found = []
@@ -591,7 +591,3 @@ def _count(row: Row, claim: Row) -> str:
 def _outcome_unit(outcome: str, review: Review) -> str:
     outcomes = review["outcomes"]
     return next(iter(outcomes.loc[outcomes["outcome"] == outcome, "unit"]), "")
-
-
-def _number(text: str) -> float:
-    return float(numbers(pd.Series([text])).iloc[0])

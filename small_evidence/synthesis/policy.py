@@ -18,6 +18,7 @@ from small_evidence.names import analysis_id, combined_classes
 from small_evidence.pooling.proportions import proportion_interval
 from small_evidence.review import Review
 
+SMALL_ARM = "small_arm"  # fewer patients than the policy asks for
 # Why an arm is not in an analysis, beside the codes of `pool_reason_code` that an extractor gives; "" where it is.
 REASONS = (
     "comparator",  # placebo or no treatment
@@ -31,7 +32,7 @@ REASONS = (
     "unverified",  # where only counts that a second person has verified are used
     "same_patients",  # detail: the study or therapy under which they are counted
     "maybe_same_patients",  # the same, where the tables do not say
-    "small_arm",
+    SMALL_ARM,
 )
 
 ARMS = [
@@ -70,12 +71,17 @@ def select_arms(review: Review) -> pd.DataFrame:
     arms = _summed_over_diseases(rows)
     for place, reason, detail in _counted_elsewhere(arms, review):
         arms.loc[place, ["reason", "detail"]] = reason, detail
-    small = (arms["reason"] == "") & (arms["n"] < review.policy["min_arm_size"])
-    arms.loc[small, "reason"] = "small_arm"
-    arms["entered"] = np.where(arms["reason"] == "", "yes", "no")
+    arms = with_least_size(arms, review.policy["min_arm_size"])
     counts = arms[["responders", "n"]].where(arms["entered"] == "yes", 0.0).to_numpy(float)
     arms["ci_lb"], arms["ci_ub"] = proportion_interval(counts[:, 0], counts[:, 1], conf_level=review.conf_level)
     return arms[ARMS].reset_index(drop=True)
+
+
+def with_least_size(arms: pd.DataFrame, size: int) -> pd.DataFrame:
+    """The arms with another least number of patients: those that nothing else keeps out enter from this size on."""
+    free = arms["reason"].isin(("", SMALL_ARM))
+    reason = arms["reason"].mask(free, np.where(arms["n"] < size, SMALL_ARM, ""))
+    return arms.assign(reason=reason, entered=np.where(reason == "", "yes", "no"))
 
 
 def candidate_rows(review: Review, *, comparators: bool = False) -> pd.DataFrame:
