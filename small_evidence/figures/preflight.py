@@ -8,7 +8,7 @@ property of the preset and is tested there.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +135,12 @@ def _check_page(drawing: Drawing, least_size: float) -> list[str]:
     for name, (left, top, right, bottom) in [*named, *(("'a mark'", box) for box in [*marks, *glyphs])]:
         if left < 0 or top < 0 or right > drawing.width or bottom > drawing.height:
             faults.append(f"cut off at the edge: {name}")
+    on_texts, on_marks, on_glyphs = (_overlaps(boxes, others) for others in (boxes, marks, glyphs))
     for number, (name, box) in enumerate(named):
-        others = named[number + 1 :]
-        faults += [f"overlap: {name} and {other}" for other, its_box in others if _overlap(box, its_box)]
-        if any(_overlap(box, mark) for mark in marks):
+        faults += [f"overlap: {name} and {named[other][0]}" for other in on_texts[number] if other > number]
+        if on_marks[number]:
             faults.append(f"text on a mark: {name}")
-        if any(_overlap(box, glyph) and not _within(box, glyph) for glyph in glyphs):
+        if any(not _within(box, glyphs[place]) for place in on_glyphs[number]):
             faults.append(f"text across the edge of a shape: {name}")
     for text in texts:
         if text.size < least_size:
@@ -151,11 +151,24 @@ def _check_page(drawing: Drawing, least_size: float) -> list[str]:
     return faults
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    """Whether two boxes share more than a hair both ways."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    return across > SLACK and down > SLACK
+def _overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[int]]:
+    """The places of the others with which each box shares more than a hair both ways, in order.
+
+    Looked at are only those that begin no higher than the tallest of them would have to, since a figure of hundreds of
+    treatments has thousands of texts.
+    """
+    if not others:
+        return [[] for _ in boxes]
+    table = np.array(others, float)
+    order = np.argsort(table[:, 1], kind="stable")
+    tops, tallest = table[order, 1], (table[:, 3] - table[:, 1]).max()
+    found = []
+    for left, top, right, bottom in boxes:
+        near = order[np.searchsorted(tops, top - tallest) : np.searchsorted(tops, bottom, "right")]
+        across = np.minimum(right, table[near, 2]) - np.maximum(left, table[near, 0])
+        down = np.minimum(bottom, table[near, 3]) - np.maximum(top, table[near, 1])
+        found.append(sorted(near[(across > SLACK) & (down > SLACK)].tolist()))
+    return found
 
 
 def _within(one: Box, other: Box) -> bool:

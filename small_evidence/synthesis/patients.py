@@ -41,7 +41,8 @@ def treated(review: Review, diseases: Collection[str] | None = None) -> pd.Serie
         rows = rows[rows["row_disease"].isin(diseases)]
     group = ["analysis", "cohort", "study_id", "group"]
     by_disease = rows.groupby([*group, "row_disease"]).agg(size=("size", "max"), entered=("entered", "max"))
-    by_group = by_disease.groupby(group).agg({"size": lambda sizes: sizes.sum(min_count=1), "entered": "max"})
+    groups = by_disease.groupby(group)
+    by_group = pd.DataFrame({"size": groups["size"].sum(min_count=1), "entered": groups["entered"].max()})
     by_study = by_group.groupby(group[:3])["size"].max()
     together = by_group.loc[by_group["entered"] == "yes", "size"].groupby(group[:3]).sum(min_count=1)
     largest = pd.concat([by_study, together], axis=1).max(axis=1)
