@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from small_evidence.figures.fonts import text_width, wrap_text
@@ -86,6 +87,7 @@ def level_note(review: Review) -> str:
     return str(review.scheme["note"]).strip() or f"{scheme_name(review.scheme_name)} scheme."
 
 
+@lru_cache(maxsize=256, typed=True)  # each figure asks it of every study
 def short_level(value: object) -> str:
     """A level for a narrow column, where a dash stands for not gradable."""
     return NOTHING if missing(value) else level_text(value)
