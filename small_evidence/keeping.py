@@ -19,6 +19,7 @@ import snakemake.api  # type: ignore[import-untyped]  # has no types; before wor
 import snakemake.dag  # type: ignore[import-untyped]  # has no types
 import snakemake.workflow  # type: ignore[import-untyped]  # has no types
 from snakemake.exceptions import WorkflowError  # type: ignore[import-untyped]  # has no types
+from snakemake.io import IOCache  # type: ignore[import-untyped]  # has no types
 from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # has no types
 from snakemake.scheduling.job_scheduler import JobScheduler  # type: ignore[import-untyped]  # has no types
 
@@ -84,7 +85,13 @@ class Keeping(FilePersistence):  # type: ignore[misc]  # has no types
     async def finished(self, job: Any) -> None:
         """Note that a step is done; one that failed stays noted as begun, so that the next run repeats it."""
         if self._failed.isdisjoint(map(Path, job.output)):
-            await super().finished(job)
+            workflow = self.dag.workflow
+            before = workflow.iocache
+            workflow.iocache = IOCache(before.max_wait_time)  # else each input is read once for every output
+            try:
+                await super().finished(job)
+            finally:
+                workflow.iocache = before
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -326,6 +326,16 @@ def test_the_synthetic_review_has_the_published_shape():
     assert all("SYNTHETIC" in " ".join(row) for name in TABLES if name != "outcomes" for row in frames[name].to_numpy())
 
 
+def test_the_notes_of_a_run_have_the_hash_of_every_input(calcinosis):
+    """By these a table is noticed whose time is that of the last run; Snakemake hashes files of up to a megabyte."""
+    notes = [path for path in calcinosis.path(".snakemake/metadata").rglob("*") if path.is_file()]
+    assert notes
+    for note in notes:
+        found = json.loads(note.read_text())
+        hashed = {name for name in found["input"] if calcinosis.path(name).stat().st_size <= 1_000_000}
+        assert found["rule"] == "all" or set(found["input_checksums"]) == hashed
+
+
 def test_two_extractors_differ_decide_and_the_run_uses_what_they_agreed_on(copy_review):
     review = copy_review("tests/data/minimal")
     first = pd.read_csv(review.path("data/raw/responses.csv"), dtype=str, keep_default_na=False)
