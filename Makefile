@@ -45,7 +45,6 @@ faults: .venv/ready
 MUTATIONS ?= 250
 MUTATE ?=
 mutations: .venv/ready
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python 'coverage>=7.10,<8'
 	$(BIN)/python -m tests.mutations $(MUTATIONS) $(MUTATE)
 
 # docs/reliability.md from what the three above found

@@ -51,17 +51,22 @@ for inputs that reach new lines, found nothing in the importers of references an
 
 ## Mutations
 
-`make mutations` changes the library in one place at a time, drawn by a seed from all packages. One run of the tests
-notes which lines each test runs and how long it takes; a mutation is tried against the tests that run its line, then
-against others that run its file, the quickest first, for less than a minute. A mutation that a test notices is killed;
-one whose tests never end is out of time, and noticed too. Tests that run the whole workflow in another process are not
-among them and may notice more, as may tests that take longer. At the end every test that noticed a mutation is run
-without one and must pass. A run that was stopped goes on: this record has the first part of 250 mutations, and
-survivors without a reason have not been looked at.
+`make mutations` changes the library in one place at a time. It draws {drawn} places by a seed from all packages, from
+each as many as its share of all places; in each place a comparison, boundary, constant, operator or condition becomes
+another, or a statement is dropped. One run of the tests notes which of these statements each test runs and how long it
+takes; a mutation is then tried against every test that runs its statement, the quick ones first, until one notices it.
+Of a statement that runs while its file is read these are the tests that run a statement which names what it defines. A
+mutation that a test notices is killed. One with which a test takes more than ten times its time and half a minute is
+out of time, and noticed too. One that not all of its tests have been tried on, since the time ended, is not finished
+and counts as not noticed; the next `make mutations` goes on with it.
+
+Not among the tests are those that run the library in another process, where a mutation is not seen (whole runs of the
+workflow, kills), and those that take more than ten seconds of processor time. They may notice more, so that the share
+below is a lower bound. At the end every test that noticed a mutation is run without one and must pass.
 
 {mutations}
 
-Survivors:
+Not noticed:
 
 {survivors}
 
@@ -81,6 +86,7 @@ def page() -> str:
         kills=_kills(_read("kills")),
         faults=_table(("situation", "outcome"), _read_rows("faults", ("name", "outcome")) or [("not run yet", "")]),
         fuzz=_fuzz(_read_rows("fuzz", ("input", "tried", "failures"))),
+        drawn=len(_read("mutations")),
         mutations=_mutations(_read("mutations")),
         survivors=_survivors(_read("mutations"), _reasons()),
         licences=_licences(),
@@ -141,7 +147,7 @@ def _fuzz(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _mutations(rows: Sequence[Mapping[str, str]]) -> str:
-    outcomes = ("killed", "survived", "out of time", "no test")
+    outcomes = ("killed", "out of time", "survived", "no test", "not finished")
     counts = {package: Counter[str]() for package in sorted({row["package"] for row in rows})}
     for row in rows:
         counts[row["package"]][row["outcome"]] += 1
@@ -177,12 +183,13 @@ def _survivors(rows: Sequence[Mapping[str, str]], reasons: Mapping[tuple[str, ..
         (
             f"{row['file']}, line {row['line']}",
             f"`{row['before']}` to `{row['after']}`",
+            row["outcome"],
             reasons.get(_change(row), {}).get("reason", "not looked at yet"),
         )
         for row in rows
         if _is_left(row)
     ]
-    return _table(("place", "change", "reason"), lines)
+    return _table(("place", "change", "outcome", "reason"), lines)
 
 
 def _licences() -> str:

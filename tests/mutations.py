@@ -1,16 +1,19 @@
 """Change the library in one place at a time and see whether its tests notice: `make mutations`.
 
 Each mutation changes one comparison, boundary, constant, operator or condition, or drops one statement. It is made in a
-copy of the project. One run of the tests there notes which lines of the library each test runs and how long it takes; a
-mutation is tried against the tests that run its line, then against others that run its file, the quickest first, for
-some seconds. Tests that run the whole workflow in another process are not among them. What was tried is in
-benchmarks/reliability, so that a stopped run goes on.
+copy of the project. One run of the tests there notes which drawn statements each test runs and how long it takes. A
+mutation is tried against every test that runs its statement, the quick ones first, until one notices it; of a statement
+that runs while its file is read these are the tests that run a statement which names what it defines. Tests that run
+the library in another process are not among them. What was tried is in benchmarks/reliability, so that a stopped run
+goes on.
 """
 
 import argparse
 import ast
+import builtins
 import csv
 import gc
+import importlib
 import inspect
 import json
 import os
@@ -20,12 +23,15 @@ import shutil
 import signal
 import sys
 import time
-from collections import Counter
+from bisect import bisect
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 # The first of these are here so that they are loaded once and not for every mutation
 import hypothesis
@@ -37,26 +43,26 @@ import scipy.stats  # noqa: F401
 import statsmodels.stats.proportion  # noqa: F401
 import typst  # noqa: F401
 
-if TYPE_CHECKING:  # only `make mutations` installs it
-    from coverage import Coverage
-
 PROJECT = Path(__file__).parents[1]
 PLACE = PROJECT / ".mutations"
 COPY = PLACE / "copy"
 LIBRARY = COPY / "small_evidence"
-LINES = PLACE / "lines"  # which tests run which lines, as coverage.py keeps it
-SECONDS = PLACE / "seconds.json"
+MEASURED = PLACE / "measured.json"  # which tests run the drawn statements, and their seconds
+PASSED = PLACE / "passed.json"  # tests that did not notice mutations which are not finished
 NOTICED = PLACE / "noticed"  # the test that noticed the present mutation
 RECORD = PROJECT / "benchmarks/reliability/mutations.csv"
-COLUMNS = ["package", "file", "line", "kind", "before", "after", "tests", "outcome", "noticed_by"]
+REASONS = RECORD.with_name("survivors.csv")  # why some are not noticed; these are tried last
+COLUMNS = ["package", "file", "line", "kind", "before", "after", "outcome", "noticed_by"]
 SEED = 16
-NEAR_SECONDS = 20.0  # of tests that run the line of a mutation, as measured without it
-FAR_SECONDS = 5.0  # of other tests that run its file
 LONGEST = 10  # a test that takes more seconds of processor time is not measured
-ENDLESS = 200  # seconds of processor time after which the tests of a mutation do not end
+FIRST = 6.0  # seconds of tests that every mutation is tried on before the others of those left
+TYPICAL = 30  # drawn statements that a test runs
+QUICK = (0.1, 1.0, 5.0)  # seconds that part tests into those that are tried first, next, later and last
+SLOWER, LEAST = 10, 30  # a test ends if it takes this many times its time, and so many seconds
 BROKEN = 70  # exit code of a child that could not do its task
 RUNS = {"calcinosis", "copy_review", "review_in"}  # fixtures that run the whole workflow
 PYTEST = ("-n0", "-q", "-p", "no:cacheprovider")
+TESTS = ("tests", LIBRARY.name)  # the examples of the library among them
 RUN_FILES = ("faults", "test_workflow.py", "test_module.py", "test_cluster.py", "test_packaging.py", "test_walk.py")
 LEFT_OUT = [f"--ignore={COPY / 'tests' / name}" for name in RUN_FILES]
 COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -71,7 +77,18 @@ class Mutation(NamedTuple):
     path: Path
     place: int
     line: int
-    end: int  # the last line
+    statement: int  # the place of the statement that it is in
+    names: frozenset[str]  # what that gives a value to, and the functions and classes that it is in
+    at_import: bool  # whether it runs while its file is read
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(COPY).as_posix()
+
+    @property
+    def key(self) -> str:
+        return f"{self.path.relative_to(LIBRARY)} {self.place}"
+
     kind: str
 
 
@@ -101,20 +118,49 @@ def _is_text(node: ast.BinOp) -> bool:
 
 
 def mutations_of(path: Path) -> list[Mutation]:
-    """Every change that can be made in a file, outside annotations and the sizes and places of figures."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Every change that can be made in a file, outside annotations and the bases of classes."""
     left_out = {
         id(inner)
-        for node in ast.walk(tree)
+        for node, _ in parts_of(path)
         for part in (getattr(node, "annotation", None), getattr(node, "returns", None), *getattr(node, "bases", ()))
         if part
         for inner in ast.walk(part)
     }
+    parts = parts_of(path)
+    places = {id(node): place for place, (node, _) in enumerate(parts)}
     return [
-        Mutation(path, place, getattr(node, "lineno", 0), getattr(node, "end_lineno", 0), kind)
-        for place, node in enumerate(ast.walk(tree))
+        Mutation(path, place, node.lineno, places[id(around[-1])], names_of(around), is_outside(node, around), kind)
+        for place, (node, around) in enumerate(parts)
         if id(node) not in left_out and (kind := kind_of(node))
     ]
+
+
+def is_outside(node: ast.AST, around: Sequence[Any]) -> bool:
+    """Whether a part runs while its file is read: outside functions, or in the first line of an outermost one."""
+    functions = [part for part in around if isinstance(part, ast.FunctionDef)]
+    return not functions or (around[-1] is functions[0] and node not in functions[0].body)
+
+
+@cache
+def parts_of(path: Path) -> list[tuple[Any, list[Any]]]:
+    """The nodes of a file and the statements that each is in, the outermost first and itself the last."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    around: dict[ast.AST, list[Any]] = {}
+    parts = []
+    for node in ast.walk(tree):
+        inside = [*around.get(node, []), *([node] if isinstance(node, ast.stmt) else [])]
+        around |= dict.fromkeys(ast.iter_child_nodes(node), inside)
+        parts.append((node, inside))
+    return parts
+
+
+def names_of(around: Sequence[Any]) -> frozenset[str]:
+    """What a statement gives a value to: the functions and classes that it is in, or variables outside functions."""
+    names = {part.name for part in around if isinstance(part, ast.FunctionDef | ast.ClassDef)}
+    if not any(isinstance(part, ast.FunctionDef) for part in around):
+        targets = getattr(around[-1], "targets", [getattr(around[-1], "target", ast.Pass())])
+        names |= {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    return frozenset(names)
 
 
 def mutated(mutation: Mutation) -> tuple[ast.Module, str, str]:
@@ -145,26 +191,70 @@ def mutated(mutation: Mutation) -> tuple[ast.Module, str, str]:
 # Which tests run a line -------------------------------------------------------------------------------------------
 
 
-class Measuring:
-    """Part of pytest that notes which lines each test and each shared fixture runs, and the seconds of each."""
+def places_of(mutations: Sequence[Mutation]) -> dict[Path, dict[int, list[str]]]:
+    """Of each file the statements at which a test comes to a mutation: its own, or those that name what it defines."""
+    found: dict[Path, dict[int, list[str]]] = {path: {} for path in sorted(LIBRARY.rglob("*.py"))}
+    for mutation in mutations:
+        if not mutation.at_import:
+            found[mutation.path].setdefault(mutation.statement, []).append(mutation.key)
+            continue
+        names, used = set(mutation.names), set[str]()
+        while names - used:
+            used |= names
+            for path in found:
+                parts = parts_of(path)
+                places = {id(node): place for place, (node, _) in enumerate(parts)}
+                for node, around in parts:
+                    if getattr(node, "id", getattr(node, "attr", None)) in used:
+                        if isinstance(around[-1], ast.Assign | ast.AnnAssign) and is_outside(node, around):
+                            names |= names_of(around)
+                        keys = found[path].setdefault(places[id(around[-1])], [])
+                        if mutation.key not in keys:
+                            keys.append(mutation.key)
+    return found
 
-    def __init__(self, lines: "Coverage") -> None:
-        self.lines = lines
+
+def noting(path: Path, places: dict[int, list[str]]) -> ast.Module:
+    """A file that calls `_came_to` with each key before the statements at these places."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    notes = {
+        node: [ast.copy_location(ast.parse(f"_came_to({key!r})").body[0], node) for key in places[place]]
+        for place, node in enumerate(ast.walk(tree))
+        if place in places
+    }
+    for node in list(ast.walk(tree)):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                block[:] = [after for part in block for after in (*notes.get(part, ()), part)]
+    return ast.fix_missing_locations(tree)
+
+
+class Measuring:
+    """Part of pytest that notes which places each test and each shared fixture comes to, and the seconds of each."""
+
+    def __init__(self) -> None:
         self.at = [""]  # what runs now, the innermost last
+        self.places: dict[str, set[str]] = {"": set()}
         self.seconds: Counter[str] = Counter()
         self.fixtures: dict[str, list[str]] = {}  # of the tests that passed
+        self.note()
+
+    def note(self) -> None:
+        """Count what is come to as that of what runs now."""
+        builtins._came_to = self.places.setdefault(self.at[-1], set()).add  # type: ignore[attr-defined]
 
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
-        """Count the lines and seconds of a block as those of `name`, without what runs inside under another name."""
+        """Count the places and seconds of a block as those of `name`, without what runs inside under another name."""
         began = time.process_time()
         self.at.append(name)
-        self.lines.switch_context(name)
+        self.note()
         try:
             yield
         finally:
             self.at.pop()
-            self.lines.switch_context(self.at[-1])
+            self.note()
             taken = time.process_time() - began
             self.seconds[name] += taken
             self.seconds[self.at[-1]] -= taken
@@ -200,49 +290,53 @@ class Measuring:
         return report
 
 
-def measure(tests: Sequence[str]) -> None:
-    """Copy the project and measure its tests; only these files of tests, which are copied again, if any are named."""
+def measure(number: int, tests: Sequence[str]) -> None:
+    """Copy the project and measure its tests; only these (files or single ones), copied again, if any are named."""
     if tests:
         for test in tests:
-            shutil.copy2(PROJECT / test, COPY / test)
+            file = test.split("::")[0]
+            shutil.copy2(PROJECT / file, COPY / file)
     else:
         shutil.rmtree(PLACE, ignore_errors=True)
         left_out = shutil.ignore_patterns(PLACE.name, ".venv", ".git", ".snakemake", "results", "__pycache__")
         shutil.copytree(PROJECT, COPY, ignore=left_out)
         (COPY / ".venv").symlink_to(PROJECT / ".venv")
-    status = in_child(lambda: _measured(tests))
+    status = in_child(lambda: _measured(number, tests))
     if status:
         raise SystemExit(f"the tests could not be measured ({status})")
 
 
-def _measured(tests: Sequence[str]) -> int:
-    """Write what each test runs and takes to LINES and SECONDS; what was there of other tests stays."""
+def _measured(number: int, tests: Sequence[str]) -> int:
+    """Write what each test comes to and takes to MEASURED; what was there of other tests stays."""
     signal.signal(signal.SIGPROF, lambda *_: pytest.skip(f"takes longer than {LONGEST} s"))
-    from coverage import Coverage
+    noted = {str(path): noting(path, places) for path, places in places_of(chosen(number)).items()}
+    read = SourceFileLoader.get_code
 
-    lines = Coverage(data_file=str(LINES), source=[str(LIBRARY)], config_file=False)
-    known = json.loads(SECONDS.read_text()) if SECONDS.exists() else {"seconds": {}, "fixtures": {}}
-    lines.load()
-    lines.start()
-    measuring = Measuring(lines)
-    code = pytest.main([*PYTEST, *LEFT_OUT, *(tests or ["tests"])], plugins=[measuring])
-    lines.stop()
-    lines.save()
+    def get_code(loader: SourceFileLoader, name: str) -> CodeType | None:
+        return compile(noted[loader.path], loader.path, "exec") if loader.path in noted else read(loader, name)
+
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {"places": {}, "seconds": {}, "fixtures": {}}
+    measuring = Measuring()
+    code = pytest.main([*PYTEST, *LEFT_OUT, *(tests or TESTS)], plugins=[measuring])
     kept = {test: names for test, names in known["fixtures"].items() if test.split("::")[0] not in tests}
-    found = {"seconds": known["seconds"] | measuring.seconds, "fixtures": kept | measuring.fixtures}
-    SECONDS.write_text(json.dumps(found, indent=0), encoding="utf-8")
+    measuring.places[""] |= set(known["places"].get("", ()))
+    places = {name: sorted(keys) for name, keys in measuring.places.items()}
+    found = {
+        "places": known["places"] | places,
+        "seconds": known["seconds"] | measuring.seconds,
+        "fixtures": kept | measuring.fixtures,
+    }
+    MEASURED.write_text(json.dumps(found, indent=0), encoding="utf-8")
     return int(code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
 
 
 class Measured:
-    """What was measured: the tests of a line, the quickest first."""
+    """What was measured: the tests of a mutation, the quick ones first."""
 
     def __init__(self) -> None:
-        from coverage import CoverageData
-
-        self.lines = CoverageData(str(LINES))
-        self.lines.read()
-        found = json.loads(SECONDS.read_text())
+        found = json.loads(MEASURED.read_text())
+        self.places = defaultdict(set, {name: set(keys) for name, keys in found["places"].items()})
         self.seconds: dict[str, float] = found["seconds"]
         self.shared = {test: set(names) & set(self.seconds) for test, names in found["fixtures"].items()}
 
@@ -250,29 +344,35 @@ class Measured:
         """Seconds of a test run alone."""
         return self.seconds[test] + sum(self.seconds[name] for name in self.shared[test])
 
-    def tests_of(self, mutation: "Mutation") -> tuple[list[str], bool]:
-        """Tests that run the line, then those that run the file, the quickest first, file by file.
+    def tests_of(self, mutation: Mutation) -> list[str]:
+        """Tests that come to a mutation, the quick ones first, file by file."""
+        tests = [
+            test
+            for test, shared in self.shared.items()
+            if any(mutation.key in self.places[name] for name in (test, *shared))
+        ]
+        return sorted(tests, key=lambda test: (bisect(QUICK, self.cost(test)), test.split("::")[0]))
 
-        Also whether the line runs while a file is imported.
-        """
-        by_line = self.lines.contexts_by_lineno(str(mutation.path))
-        near = {name for line in range(mutation.line, mutation.end + 1) for name in by_line.get(line, ())}
-        far = {name for names in by_line.values() for name in names}
+    def specific(self, mutation: Mutation, tests: Sequence[str]) -> list[str]:
+        """The same tests: those in a file named like the module or its package, then those that come to few places."""
+        names = (mutation.path.stem, package_of(mutation.path))
+
+        def order(test: str) -> tuple[bool, int, str]:
+            file = test.split("::")[0]
+            cost = self.cost(test) * len(self.places[test]) / TYPICAL
+            return not any(name in file for name in names), bisect(QUICK, cost), file
+
+        return sorted(tests, key=order)
+
+    def within(self, seconds: float, tests: Sequence[str]) -> int:
+        """How many of some tests can be run, each shared fixture once."""
         ready: set[str] = set()
-        found: list[str] = []
-        left = 0.0
-        for running, seconds in ((near, NEAR_SECONDS), (far, FAR_SECONDS)):
-            left += seconds
-            tests = [test for test, names in self.shared.items() if test in running or names & running]
-            files: dict[str, list[str]] = {}
-            for test in sorted(tests, key=self.cost):
-                needs = self.seconds[test] + sum(self.seconds[name] for name in self.shared[test] - ready)
-                if needs <= left and test not in found:
-                    left -= needs
-                    ready |= self.shared[test]
-                    files.setdefault(test.split("::")[0], []).append(test)
-            found += [test for of_file in files.values() for test in of_file]
-        return found, "" in near
+        for number, test in enumerate(tests):
+            seconds -= self.seconds[test] + sum(self.seconds[name] for name in self.shared[test] - ready)
+            ready |= self.shared[test]
+            if seconds < 0:
+                return max(number, 1)
+        return len(tests)
 
 
 # The run ----------------------------------------------------------------------------------------------------------
@@ -309,38 +409,90 @@ class Trying:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # after which a changed file is put back
+        if session.testsfailed:
+            raise RuntimeError("the tests could not be collected")
         items = {item.nodeid: item for item in session.items}
-        tried = {(row["file"], row["line"], row["before"], row["after"]) for row in read_record()}
+        functions = library_functions()
+        gc.freeze()  # children read what is there and need no copy of it
+        passed = json.loads(PASSED.read_text()) if PASSED.exists() else {}
+        tried = {(row["file"], row["line"], row["before"], row["after"]) for row in read_rows() if is_finished(row)}
+        left: list[tuple[Mutation, list[str]]] = []
         for mutation in chosen(self.number):
-            tree, before, after = mutated(mutation)
-            package, name = package_of(mutation.path), mutation.path.relative_to(COPY).as_posix()
-            if self.packages and package not in self.packages:
-                continue
-            if time.monotonic() > self.until or (name, str(mutation.line), before, after) in tried:
-                continue
-            tests, at_import = self.measured.tests_of(mutation)
-            outcome, noticed_by = outcome_of(mutation.path, tree, [items[test] for test in tests], at_import)
-            row = [package, name, mutation.line, mutation.kind, before, after, len(tests), outcome, noticed_by]
-            add_to_record(row)
-            print("\n" + " | ".join(map(str, row)), end="", file=sys.__stderr__, flush=True)
+            _, before, after = mutated(mutation)
+            of_package = not self.packages or package_of(mutation.path) in self.packages
+            if of_package and (mutation.name, str(mutation.line), before, after) not in tried:
+                left.append((mutation, [test for test in self.measured.tests_of(mutation) if test in items]))
+        replace_record([row for row in read_rows() if is_finished(row)])
+        explained = {(row["file"], row["before"], row["after"]) for row in read_rows(REASONS)}
+        for seconds in (FIRST, float("inf")):
+            for mutation, tests in left:
+                if seconds == FIRST and (mutation.name, *mutated(mutation)[1:]) in explained:
+                    continue
+                remaining = [test for test in tests if test not in passed.get(mutation.key, ())]
+                remaining = self.measured.specific(mutation, remaining) if mutation.key in passed else remaining
+                count = 0 if time.monotonic() > self.until else self.measured.within(seconds, remaining)
+                now = remaining[:count]
+                tree, before, after = mutated(mutation)
+                outcome = Outcome("survived" if tests else "no test", "")
+                if now:
+                    outcome = outcome_of(mutation, tree, [items[test] for test in now], functions, self.measured)
+                if outcome.name == "survived" and len(now) < len(remaining):
+                    outcome = Outcome("not finished", "")
+                    passed[mutation.key] = [*passed.get(mutation.key, ()), *now]
+                    PASSED.write_text(json.dumps(passed), encoding="utf-8")
+                row = [package_of(mutation.path), mutation.name, mutation.line, mutation.kind, before, after, *outcome]
+                shown = " | ".join(map(str, [*row, f"{len(now)} of {len(tests)} tests"]))
+                print(f"\n{shown}", end="", file=sys.__stderr__, flush=True)
+                if outcome.name != "not finished" or seconds > FIRST:
+                    add_to_record(row)
+                    tests.clear()
+            left = sorted(((mutation, tests) for mutation, tests in left if tests), key=self.remaining(passed))
         return True
 
+    def remaining(self, passed: dict[str, list[str]]) -> Callable[[tuple[Mutation, list[str]]], float]:
+        """Function that gives the seconds of the tests that a mutation has not been tried on."""
+        return lambda one: sum(self.measured.seconds[test] for test in one[1] if test not in passed.get(one[0].key, ()))
 
-def outcome_of(path: Path, tree: ast.Module, tests: list[pytest.Item], at_import: bool) -> tuple[str, str]:
-    """Whether tests notice a change (killed, survived, out of time or no test), and the first test that does."""
-    if not tests:
-        return "no test", ""
+
+Functions = dict[tuple[str, str, int], list[FunctionType]]  # by file, name and line
+
+
+def library_functions() -> Functions:
+    """Every function of the library that is there."""
+    found: Functions = {}
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(str(LIBRARY)):
+            code = function.__code__
+            found.setdefault((code.co_filename, code.co_qualname, code.co_firstlineno), []).append(function)
+    return found
+
+
+class Outcome(NamedTuple):
+    """What became of a mutation: killed, survived, out of time (a test did not end), no test or not finished."""
+
+    name: str
+    noticed_by: str  # the test that failed or did not end
+
+
+def outcome_of(
+    mutation: Mutation, tree: ast.Module, tests: list[pytest.Item], functions: Functions, measured: Measured
+) -> Outcome:
+    """Try a change on some tests until one notices."""
+    path, names = mutation.path, [test.nodeid for test in tests]
     NOTICED.write_text("")
-    functions = changed_functions(path, tree)
-    status = in_child(lambda: _tried(tests, functions)) if functions else 0
-    if not status and (at_import or not functions):
+    changed = changed_functions(path, tree)
+    there = [(function, code) for place, code in changed.items() for function in functions.get((str(path), *place), ())]
+    status = in_child(lambda: _tried(tests, there)) if there else 0
+    if not status and (not there or mutation.key in measured.places[""]):
         with changed_file(path, ast.unparse(tree)):
-            status = in_child(lambda: _tried_anew([test.nodeid for test in tests]))
+            status = in_child(lambda: _tried_anew(path, names, measured))
     if os.WIFSIGNALED(status):
-        return "out of time", ""
-    if os.waitstatus_to_exitcode(status) == BROKEN:
+        return Outcome("out of time", NOTICED.read_text())
+    by = NOTICED.read_text()
+    is_broken = os.waitstatus_to_exitcode(status) == BROKEN
+    if is_broken or (status and not by and in_child(lambda: _tried_anew(path, ["--collect-only", *names], measured))):
         raise RuntimeError(f"{path}: the mutation could not be tried")
-    return ("killed", NOTICED.read_text() or "import") if status else ("survived", "")
+    return Outcome("killed", by or "import") if status else Outcome("survived", "")
 
 
 def changed_functions(path: Path, tree: ast.Module) -> dict[tuple[str, int], CodeType]:
@@ -384,22 +536,23 @@ def changed_file(path: Path, text: str) -> Iterator[None]:
 
 
 class Noticing:
-    """Part of pytest that notes the first test that fails."""
+    """Part of pytest that notes which test runs, and ends the process where one takes far longer than measured."""
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            NOTICED.write_text(report.nodeid, encoding="utf-8")
+    def __init__(self, measured: Measured) -> None:
+        self.measured = measured
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        NOTICED.write_text(nodeid, encoding="utf-8")
+        longest = LEAST + SLOWER * self.measured.cost(nodeid)
+        soft, hard = int(time.process_time() + longest), resource.RLIM_INFINITY
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+        signal.alarm(int(SLOWER * longest))  # where it waits without end
 
 
-def _tried(tests: list[pytest.Item], functions: dict[tuple[str, int], CodeType]) -> int:
+def _tried(tests: list[pytest.Item], changed: list[tuple[FunctionType, CodeType]]) -> int:
     """Whether one of the collected tests fails with other code in some functions."""
-    places = {(code.co_filename, *place): code for place, code in functions.items()}
-    for function in gc.get_objects():
-        if isinstance(function, FunctionType):
-            code = function.__code__
-            new = places.get((code.co_filename, code.co_qualname, code.co_firstlineno))
-            function.__code__ = new or code
-    _limit()
+    for function, code in changed:
+        function.__code__ = code
     for test, after in zip(tests, [*tests[1:], None], strict=True):
         test.config.hook.pytest_runtest_protocol(item=test, nextitem=after)
         if test.session.testsfailed:
@@ -407,19 +560,16 @@ def _tried(tests: list[pytest.Item], functions: dict[tuple[str, int], CodeType])
     return 0
 
 
-def _tried_anew(tests: list[str]) -> int:
-    """Whether one of the tests fails where the library and the tests are read anew."""
+def _tried_anew(path: Path, tests: list[str], measured: Measured) -> int:
+    """Whether the file cannot be read, as its examples are, or one of the tests fails, where all is read anew."""
     sys.dont_write_bytecode = True  # nothing compiled of the changed file is kept
     for name in [name for name in sys.modules if name.split(".")[0] in ("tests", LIBRARY.name)]:
         del sys.modules[name]
-    _limit()
-    return int(pytest.main([*PYTEST, "-x", *tests], plugins=[Noticing()]))
-
-
-def _limit() -> None:
-    """End this process when its tests run without end."""
-    resource.setrlimit(resource.RLIMIT_CPU, (ENDLESS, ENDLESS))
-    signal.alarm(5 * ENDLESS)
+    try:
+        importlib.import_module(".".join(path.relative_to(COPY).with_suffix("").parts).removesuffix(".__init__"))
+    except Exception:
+        return 1
+    return int(pytest.main([*PYTEST, "-x", *tests], plugins=[Noticing(measured)]))
 
 
 def in_child(task: Callable[[], int]) -> int:
@@ -438,15 +588,27 @@ def in_child(task: Callable[[], int]) -> int:
 
 def run(trying: Trying) -> int:
     """Collect the tests once and try mutations on them."""
-    return int(pytest.main([*PYTEST, *LEFT_OUT, "tests"], plugins=[trying, Noticing()]))
+    return int(pytest.main([*PYTEST, *LEFT_OUT, *TESTS], plugins=[trying, Noticing(trying.measured)]))
 
 
-def read_record() -> list[dict[str, str]]:
-    """Rows of mutations.csv."""
-    if not RECORD.exists():
+def read_rows(path: Path = RECORD) -> list[dict[str, str]]:
+    """Rows of a record."""
+    if not path.exists():
         return []
-    with RECORD.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def replace_record(rows: list[dict[str, str]]) -> None:
+    """Write mutations.csv with these rows only."""
+    RECORD.unlink(missing_ok=True)
+    for row in rows:
+        add_to_record(list(row.values()))
+
+
+def is_finished(row: dict[str, str]) -> bool:
+    """Whether a mutation was noticed, or tried on all of its tests."""
+    return row["outcome"] != "not finished"
 
 
 def add_to_record(row: list[object]) -> None:
@@ -458,7 +620,7 @@ def add_to_record(row: list[object]) -> None:
 
 def unchanged() -> int:
     """Status of every test that noticed a mutation, without one: each must pass."""
-    names = {row["noticed_by"] for row in read_record()} & set(Measured().shared)
+    names = {row["noticed_by"] for row in read_rows()} & set(Measured().shared)
     return in_child(lambda: int(pytest.main([*PYTEST, *sorted(names)])))
 
 
@@ -468,7 +630,7 @@ def main() -> None:
     parser.add_argument("number", type=int, nargs="?", default=250, help="mutations to try")
     parser.add_argument("--minutes", type=float, default=600, help="begin no mutation after this time")
     parser.add_argument("--packages", nargs="*", default=[], help="only mutations of these; all if none")
-    parser.add_argument("--measure", nargs="*", help="measure these files of tests again; all if none")
+    parser.add_argument("--measure", nargs="*", help="measure these tests or files of tests again; all if none")
     parser.add_argument("--again", action="store_true", help="try survivors again")
     given = parser.parse_args()
     hypothesis.settings.register_profile(
@@ -476,16 +638,13 @@ def main() -> None:
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
     )  # fmt: skip
     hypothesis.settings.load_profile("mutations")
-    if given.measure is not None or not SECONDS.exists():
-        measure(given.measure or [])
+    if given.measure is not None or not MEASURED.exists():
+        measure(given.number, given.measure or [])
     if given.again:
-        kept = [row for row in read_record() if row["outcome"] in ("killed", "out of time")]
-        RECORD.unlink()
-        for row in kept:
-            add_to_record(list(row.values()))
+        replace_record([row for row in read_rows() if row["outcome"] in ("killed", "out of time")])
     if in_child(lambda: run(Trying(given.number, given.packages, given.minutes))):
         raise SystemExit("the tests could not be collected")
-    print(Counter(row["outcome"] for row in read_record()))
+    print(Counter(row["outcome"] for row in read_rows()))
     if unchanged():
         raise SystemExit("a test that noticed a mutation fails without one too")
 
