@@ -16,6 +16,8 @@ from small_evidence.synthesis.claims import (
     contradictions,
     reconcile_claims,
 )
+from small_evidence.tables.claims import ours_words
+from small_evidence.wording import level_text
 from tests import made_up
 from tests.policy import with_levels
 
@@ -411,3 +413,10 @@ def test_the_columns_of_ours_are_numbers_but_for_the_names(judged):
     texts = {"analysis", "response_id", "level"}
     assert all(pd.api.types.is_float_dtype(judged[name]) for name in OURS if name not in texts)
     assert set(columns("published_claims")) >= {"unit", "doi"}
+
+
+def test_beside_a_recommendation_stands_the_level_of_these_tables(synthesised):
+    claims = synthesised["reconciliation"].query("quantity == 'recommendation'").to_dict("records")
+    levels = {claim["level"] for claim in claims} - {""}
+    assert levels
+    assert all(level_text(claim["level"]) in ours_words(claim, synthesised) for claim in claims)

@@ -6,6 +6,7 @@ import shutil
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,14 @@ from small_evidence.extraction.checks import check_extraction, compare_extractio
 from small_evidence.extraction.schema import TABLES, empty_table
 from small_evidence.pooling import pool_many
 from small_evidence.presentation.manuscript import methods_text
-from small_evidence.presentation.report import overview, read_templates, report, save_report, sources_in
+from small_evidence.presentation.report import (
+    _pooled_words,
+    overview,
+    read_templates,
+    report,
+    save_report,
+    sources_in,
+)
 from small_evidence.presentation.report_pdf import report_pdf
 from small_evidence.presentation.summary import plain_summary
 from small_evidence.presentation.whatif import whatif_data
@@ -218,6 +226,17 @@ def test_the_first_screen_says_what_is_known_how_certain_and_what_is_missing(who
     assert words[4].startswith("Treatments by their highest level of evidence: IB, 1; IIA, 1; IV, ")
     assert "No count was read in the full text of a study." in words
     assert missing[1][0][0].startswith(f"Counts are missing or not verified in {len(whole['awaiting'])} studies")
+
+
+@pytest.mark.parametrize(("events", "word"), [(1, "one fell"), (2, "several fell"), (0, "several fell")])
+def test_one_patient_has_the_singular(whole, events, word):
+    words = {"event_singular": "one fell", "event_plural": "several fell"}
+    analysis = whole.analysis("diltiazem")
+    result = {**analysis.result, "events": events}
+    response = SimpleNamespace(**words)
+    assert f" {word} in " in _pooled_words(
+        SimpleNamespace(label="Drug", result=result), SimpleNamespace(response=response, policy=whole.policy)
+    )
 
 
 def test_results_of_one_disease_are_in_the_summary(whole):
