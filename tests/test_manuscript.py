@@ -12,7 +12,7 @@ from small_evidence.documents.text import Heading, Item
 from small_evidence.extraction.schema import columns
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.presentation.checklists import ANSWERED, checklist_table, checklist_texts, facts
-from small_evidence.presentation.manuscript import manuscript, methods_text, results_text
+from small_evidence.presentation.manuscript import _harms, manuscript, methods_text, results_text
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.review import Review
 from small_evidence.synthesis.analyses import synthesise
@@ -512,3 +512,23 @@ def test_counts_that_a_second_person_verified_or_a_program_extracted_are_counted
         {"one": {}}, [("one", {"n": "8", "responders": "5", "extracted_by": by, "verified_by": verified})]
     )
     assert verification_words(synthesise(made)) == f"Of 1 included count, a second person {words}"
+
+
+@pytest.mark.parametrize(
+    ("reporting", "numbers"),
+    [
+        (("reported", "reported_none"), [2, 3, 1, 1]),
+        (("reported", "reported", "unclear"), [3, 3, 2, 0, 1]),
+        (("unclear", "unclear"), [2, 3, 0, 0, 2]),
+    ],
+)
+def test_each_study_is_counted_once_by_what_it_says_of_harm(reporting, numbers):
+    """Studies that say something, eligible ones, with an event, without any, and unclear ones if there are any."""
+    studies = ("ash", "elm", "oak")
+    said = [
+        {"study_id": study, "therapy": "drug", "reporting": word}
+        for study, word in zip(studies, reporting, strict=False)
+    ]
+    made = made_up.review({study: {} for study in studies}, [])
+    words = _harms(made.with_tables(adverse_events=made_up.frame("adverse_events", said))).split(". ")[0]
+    assert [int(number) for number in re.findall(r"\d+", words)] == numbers
