@@ -110,6 +110,7 @@ agreement: .venv/ready
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/comparisons.py
 	$(BIN)/python benchmarks/subgroups.py
+	$(BIN)/python benchmarks/predictions.py
 
 # uv comes from the lock too, so that nothing is installed without its hash; compiled bytecode saves 3 s a job.
 .venv/ready: requirements.lock pyproject.toml

@@ -98,7 +98,7 @@ def markdown(measured: pd.DataFrame, repeats: int) -> str:
 def main() -> None:
     """Measure every cell and write the page."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--repeats", type=int, default=300)
+    options.add_argument("--repeats", type=int, default=200)
     repeats = options.parse_args().repeats
     rows = []
     for cell in itertools.starmap(Cell, itertools.product(STUDIES, SIZES, PROPORTIONS, TAUS)):

@@ -236,7 +236,8 @@ def subgroups(
         raise ReviewError(f"subgroups takes one column, not {by!r}; for several, make a column of their combinations")
     arms = arms_of(data, n, label, x=x, more=[by])
     arms[_inner(by)] = _labels(arms[_inner(by)])
-    frame = _with_own_names(heterogeneity.subgroups(arms, _inner(by), conf_level), [by])
+    of_studies = arms.rename(columns={"study": "study_id"})
+    frame = _with_own_names(heterogeneity.subgroups(of_studies, _inner(by), conf_level), [by])
     notes = [*_without_patients(arms), *_left_out(arms, [by])]
     single = frame.loc[frame["status"] == "single_study", by].astype(str).tolist()
     if single:
@@ -515,11 +516,10 @@ def _pooled_notes(frame: pd.DataFrame, groups: Sequence[str]) -> list[str]:
 
 def _labels(values: pd.Series) -> pd.Series:
     """Names of groups, so that 1 and "1", and "oral" and "oral ", are one."""
-    stripped = values.map(lambda value: value.strip() if isinstance(value, str) else value)
-    read = read_covariate(stripped)
+    read = read_covariate(values)
     if pd.api.types.is_numeric_dtype(read):
-        return read.map(lambda number: f"{number:g}", na_action="ignore")
-    return stripped
+        return read.map(lambda number: np.format_float_positional(number, trim="-"), na_action="ignore")
+    return read
 
 
 def _without_patients(arms: pd.DataFrame) -> list[str]:

@@ -57,11 +57,35 @@ def test_mantel_haenszel_and_peto_of_metafor(key, measure, method):
             assert found["status"] in ("zero", "infinite", "no_information", "no_variance", "single_informative")
             continue
         seen += 1
-        limits = np.array([found["ci_lb"], found["ci_ub"]])
-        theirs = [known["ci_lb"], known["ci_ub"]]
-        limits, theirs = (limits, np.clip(theirs, -1, 1)) if measure == "RD" else (np.log(limits), theirs)
-        assert [found["b"], found["se"], *limits] == pytest.approx([known["b"], known["se"], *theirs], abs=1e-10)
+        assert found["b"] == pytest.approx(known["b"], abs=1e-10)
+        assert found["se"] == pytest.approx(known["se"], abs=1e-10)
+        if measure == "RD":  # metafor takes its variance at the estimate alone
+            squared_distances = [sato(arms_of(one), found["b"], found[limit]) for limit in ("ci_lb", "ci_ub")]
+            inside = [abs(found[limit]) < 1 for limit in ("ci_lb", "ci_ub")]
+            assert np.array(squared_distances)[inside] == pytest.approx(chi2.ppf(0.95, 1), rel=1e-9)
+            assert found["p"] == pytest.approx(chi2.sf(sato(arms_of(one), found["b"], 0), 1), rel=1e-9)
+        else:
+            limits = np.log([found["ci_lb"], found["ci_ub"]])
+            assert limits == pytest.approx([known["ci_lb"], known["ci_ub"]], abs=1e-10)
     assert seen >= 200
+
+
+def sato(arms, b, d):
+    """Squared distance of b from a risk difference over the variance there (Sato, Greenland & Robins 1989)."""
+    top, bottom, weight = 0.0, 0.0, 0.0
+    for x1, n1, x2, n2 in zip(*map(np.atleast_1d, arms), strict=True):
+        top += (n1**2 * x2 - n2**2 * x1 + n1 * n2 * (n2 - n1) / 2) / (n1 + n2) ** 2
+        bottom += (x1 * (n2 - x2) + x2 * (n1 - x1)) / (n1 + n2) / 2
+        weight += n1 * n2 / (n1 + n2)
+    return (b - d) ** 2 / ((d * top + bottom) / weight**2)
+
+
+def test_one_responder_more_moves_a_risk_difference_little():
+    """By the variance at the estimate P of the second was 2e-21, and its lower limit above that of the first."""
+    found = [compare(x, [5, 5], [0, 0], [5, 5], measure="RD") for x in ([5, 5], [5, 4], [4, 4])]
+    assert [one["ci_lb"] for one in found] == sorted((one["ci_lb"] for one in found), reverse=True)
+    assert [one["p"] for one in found] == sorted(one["p"] for one in found)
+    assert 1e-4 < found[1]["p"] < 0.01
 
 
 def tails_in_whole_numbers(x1, n1, x2, n2):
@@ -349,7 +373,9 @@ def test_what_was_left_out_has_a_code():
     found = compare([3, 4, 0, 2], [9, 8, 6, 5], [1, 2, 0, 0], [9, 9, 7, 0])
     assert {"empty_arms", "no_information"} <= set(found["note"].split(";"))
     assert set(found["note"].split(";")) <= set(COMPARISON_NOTES)
-    assert compare([5, 4], [5, 4], [0, 0], [6, 3], measure="RD")["note"] == "summed"
+    assert compare([0, 0], [5, 4], [0, 0], [6, 3], measure="RD")["note"] == "summed"
+    for measure in ("RR", "RD"):
+        assert compare([3, 4], [9, 8], [1, 2], [9, 9], measure=measure)["note"] in COMPARISON_NOTES
 
 
 def test_metafor_where_it_converges():
@@ -438,9 +464,9 @@ def test_a_model_that_cannot_be_fitted_says_so(counts, method, measure, status):
         (([3, 1], [6, 3], [0, 0], [5, 4]), "RR", "infinite", np.inf),
         (([5, 4], [5, 4], [6, 3], [6, 3]), "RR", "no_variance", 1.0),
         (([0, 0], [5, 4], [0, 0], [6, 3]), "RD", "no_variance", 0.0),
-        (([5, 4], [5, 4], [0, 0], [6, 3]), "RD", "no_variance", 1.0),
-        (([5, 8], [5, 8], [0, 0], [6, 9]), "RD", "no_variance", 1.0),
-        (([0, 0], [6, 9], [5, 8], [5, 8]), "RD", "no_variance", -1.0),
+        (([5, 4], [5, 4], [0, 0], [6, 3]), "RD", "ok", 1.0),
+        (([5, 8], [5, 8], [0, 0], [6, 9]), "RD", "ok", 1.0),
+        (([0, 0], [6, 9], [5, 8], [5, 8]), "RD", "ok", -1.0),
         ((0, 5, 0, 6), "RD", "single_study", 0.0),
         ((5, 5, 0, 6), "RR", "single_study", np.inf),
     ],
@@ -464,12 +490,12 @@ def test_edges(counts, measure, status, estimate):
 
 
 @pytest.mark.parametrize("k", [2, 30])
-def test_a_variance_of_zero_up_to_rounding_is_none_and_a_small_one_is_one(k):
+def test_a_standard_error_of_zero_up_to_rounding_is_0_and_a_small_one_is_none(k):
     random = np.random.default_rng(k)
     n1, n2 = random.integers(1, 300, k), random.integers(1, 300, k)
     found, mirrored = compare(n1, n1, 0 * n2, n2, measure="RD"), compare(0 * n2, n2, n1, n1, measure="RD")
-    assert (found["status"], found["estimate"], found["ci_ub"]) == ("no_variance", pytest.approx(1), 1)
-    assert (mirrored["status"], mirrored["ci_lb"]) == ("no_variance", -1)
+    assert (found["se"], found["estimate"], found["ci_ub"]) == (0, pytest.approx(1), 1)
+    assert (mirrored["se"], mirrored["ci_lb"]) == (0, -1)
     assert mirrored["ci_ub"] == pytest.approx(-found["ci_lb"])
     rare = compare([1, 0], [10**6] * 2, [0, 0], [10**6] * 2, measure="RD")
     assert (rare["status"], rare["se"]) == ("ok", pytest.approx(5e-7, rel=1e-3))  # root of 1 / (2e6)^2

@@ -330,6 +330,15 @@ def test_a_covariate_with_the_name_of_a_prediction_is_not_overwritten():
     assert model.bubble_plot().axes[0].get_xlabel() == "se"
 
 
+def test_groups_named_by_long_numbers_stay_apart_and_arms_of_a_study_are_one():
+    named = STUDIES.assign(pmid=[1234567] * 3 + [1234568] * 3)
+    assert se.subgroups(named, "pmid", **NAMES).to_frame()["pmid"].tolist() == ["1234567", "1234568"]
+    of_two = STUDIES.assign(route=list("aaabbb"), author=["S1"] * 3 + ["S2"] * 3)
+    frame = se.subgroups(of_two, "route", **NAMES).to_frame()
+    assert frame["studies"].tolist() == [1, 1]
+    assert frame["test_code"][0] == "group_of_one_study"
+
+
 def test_leave_one_out_has_a_row_without_each_study():
     frame = se.leave_one_out(STUDIES, **NAMES).to_frame()
     assert (

@@ -90,6 +90,8 @@ COMPARISON_STATUSES = {
 COMPARISON_NOTES = {
     "contains_exact": "tau2 is estimated as 0: the interval contains the exact one of one odds ratio for all studies",
     "one_odds_ratio_assumed": "interval and P assume one odds ratio in all studies",
+    "one_risk_ratio_assumed": "interval and P assume one risk ratio in all studies",
+    "one_risk_difference_assumed": "interval and P assume one risk difference in all studies",
     "penalised_estimate": "the likelihood has no maximum: the estimate is that of the penalised likelihood",
     "no_lower_limit": "the studies set no lower limit",
     "no_upper_limit": "the studies set no upper limit",
@@ -128,9 +130,9 @@ def compare(
     Returns
     -------
     Series indexed by COMPARISON; estimate and limits as ratios or differences (0 and inf are answers), b and se on the
-    log scale for ratios; interval, how the limits were made: "exact" or "score" where nothing was pooled; p of no
-    effect, from the test of which this interval is the inversion, so that it is below 1 - conf_level where the interval
-    excludes no effect; status is one of COMPARISON_STATUSES, note codes of COMPARISON_NOTES
+    log scale for ratios; interval, how the limits were made: "exact" or "score" where nothing was pooled, "score" for
+    RD; p of no effect, from the test of which this interval is the inversion, so that it is below 1 - conf_level where
+    the interval excludes no effect; status is one of COMPARISON_STATUSES, note codes of COMPARISON_NOTES
 
     Raises
     ------
@@ -142,17 +144,18 @@ def compare(
     RD by the score intervals (Koopman 1984; Mee 1984) with the P of their common test, Pearson's chi-squared. Several:
     glmm integrates Fisher's noncentral hypergeometric distribution over b ~ Normal(b, tau2) (Stijnen, Hamza & Ozdemir
     2010), by the trapezoidal rule; its penalty is a half-normal density of tau of variance UNIT_TAU2. Mantel-Haenszel
-    has the variances of Robins, Breslow & Greenland (1986; OR), Greenland & Robins (1985; RR) and Sato, Greenland &
-    Robins (1989; RD); Peto as Yusuf et al. (1985); exact as Gart (1970); beta_binomial has a mean proportion for each
-    arm and one correlation within arms (Kuss 2015), not paired by study, so it needs arms of similar patients.
+    has the variances of Robins, Breslow & Greenland (1986; OR), Greenland & Robins (1985; RR) and, at every difference,
+    Sato, Greenland & Robins (1989; RD, whose limits are those of Klingenberg 2014); all three assume one effect. Peto
+    as Yusuf et al. (1985); exact as Gart (1970); beta_binomial has a mean proportion for each arm and one correlation
+    within arms (Kuss 2015), not paired by study, so it needs arms of similar patients.
 
     References
     ----------
     Cornfield (1956), Proc 3rd Berkeley Symp 4:135. Koopman (1984), Biometrics 40:513. Mee (1984), Biometrics 40:1175.
     Fay (2010), Biostatistics 11:373. Stijnen, Hamza & Ozdemir (2010), Stat Med 29:3046. Robins, Breslow & Greenland
-    (1986), Biometrics 42:311. Greenland & Robins (1985), Biometrics 41:55. Sato, Greenland & Robins (1989), Biometrics
-    45:1323. Yusuf et al. (1985), Prog Cardiovasc Dis 27:335. Gart (1970), Biometrika 57:471. Kuss (2015), Stat Med
-    34:1097.
+    (1986), Biometrics 42:311. Greenland & Robins (1985), Biometrics 41:55. Klingenberg (2014), Stat Med 33:2968. Sato,
+    Greenland & Robins (1989), Biometrics 45:1323. Yusuf et al. (1985), Prog Cardiovasc Dis 27:335. Gart (1970),
+    Biometrika 57:471. Kuss (2015), Stat Med 34:1097.
 
     Examples
     --------
@@ -278,7 +281,7 @@ def _compare_or(arms: np.ndarray, tables: Tables, method: str, interval: str, co
     if method == "glmm":
         return _hypergeometric_normal(tables, interval, conf_level)
     b, se = _mantel_haenszel_or(arms) if method == "mantel_haenszel" else _peto(arms)
-    return _ratio(b, se, conf_level) | {"status": "ok"}
+    return _ratio(b, se, conf_level) | {"status": "ok", "note": "one_odds_ratio_assumed"}
 
 
 def _exact_odds_ratio(tables: Tables, conf_level: float) -> dict[str, Any]:
@@ -376,14 +379,12 @@ def _compare_risks(arms: np.ndarray, measure: str, method: str, conf_level: floa
         if x1 in (0, n1) or x2 in (0, n2):
             return summed("no_variance")
         return _beta_binomial(arms, measure, conf_level)
-    b, se = _mantel_haenszel_rr(arms) if measure == "RR" else _mantel_haenszel_rd(arms)
-    if not se > 0:
-        return summed("no_variance")
-    if measure == "RR":
-        return _ratio(b, se, conf_level) | {"status": "ok"}
-    half = ndtri((1 + conf_level) / 2) * se
-    limits = {"estimate": b, "ci_lb": max(b - half, -1.0), "ci_ub": min(b + half, 1.0)}
-    return limits | {"b": b, "se": se, "p": float(erfc(abs(b / se) / np.sqrt(2))), "status": "ok"}
+    found = {"status": "ok", "note": "one_risk_ratio_assumed" if measure == "RR" else "one_risk_difference_assumed"}
+    if measure == "RD":
+        pooled = _mantel_haenszel_rd(arms, conf_level)
+        return pooled | found if pooled else summed("no_variance")
+    b, se = _mantel_haenszel_rr(arms)
+    return _ratio(b, se, conf_level) | found if se > 0 else summed("no_variance")
 
 
 def _one_table(table: np.ndarray, measure: str, conf_level: float) -> dict[str, Any]:
@@ -459,17 +460,29 @@ def _mantel_haenszel_rr(arms: np.ndarray) -> tuple[float, float]:
     return float(np.log(r / s)), float(np.sqrt(variance))
 
 
-def _mantel_haenszel_rd(arms: np.ndarray) -> tuple[float, float]:
+def _mantel_haenszel_rd(arms: np.ndarray, conf_level: float) -> dict[str, Any]:
+    """Mantel-Haenszel risk difference with Klingenberg's (2014) interval, {} where the variance under no effect is 0.
+
+    The variance (d p + q) / weight**2 of Sato, Greenland & Robins (1989) is taken at every difference d instead of at
+    the estimate, where with few patients it is near 0 although they say little; P is that of d = 0.
+    """
     x1, n1, x2, n2 = arms
     n = n1 + n2
     weight = (n1 * n2 / n).sum()
-    b = ((x1 * n2 - x2 * n1) / n).sum() / weight
+    b = float(np.clip(((x1 * n2 - x2 * n1) / n).sum() / weight, -1, 1))
     p = ((n1 / n) ** 2 * x2 - (n2 / n) ** 2 * x1 + n1 * n2 * (n2 - n1) / (2 * n**2)).sum()
     q = ((x1 * (n2 - x2) + x2 * (n1 - x1)) / (2 * n)).sum()
+    if q == 0:
+        return {}
+    critical = chdtri(1, 1 - conf_level) / weight**2
     variance = b * p + q
     if variance <= ROUNDING * (abs(b * p) + q):
         variance = 0.0
-    return float(b), float(np.sqrt(variance) / weight)
+    shift = critical * p / 2  # of the middle of the interval from b: it solves a quadratic equation
+    half = np.sqrt(critical * variance + shift**2)
+    limits = {"ci_lb": max(b + shift - half, -1.0), "ci_ub": min(b + shift + half, 1.0), "interval": "score"}
+    found = {"estimate": b, "b": b, "se": np.sqrt(variance) / weight, "p": chdtrc(1, b**2 * weight**2 / q)}
+    return limits | {name: float(value) for name, value in found.items()}
 
 
 # --- beta-binomial --------------------------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ from scipy.special import erfc, expit, logit, ndtri, stdtrit, xlog1py, xlogy
 
 from small_evidence.pooling.glmm import RIDGE, likelihood_ratio_p, student_likelihood_ratio
 from small_evidence.pooling.homogeneity import homogeneity_test
+from small_evidence.pooling.prediction import study_limits
 from small_evidence.pooling.proportions import check_choice, check_counts, check_level, proportion_interval
 from small_evidence.pooling.regression import (
     Asking,
     Regression,
     answered,
     fit_regression,
+    further_studies,
     limits_of,
     regression,
     together,
@@ -29,7 +31,7 @@ TEST_COLUMNS = ("chi2", "df", "ddf", "p", "test_code", "test_note")
 MIN_STUDIES_SUBGROUP = 2  # in each group: one study is not a group
 MIN_STUDIES_SUBGROUP_TEST = 4  # in all groups together: two groups of two
 # Words that are no value of a covariate and name no group: not applicable, not reported, unclear; in any letter case
-NO_VALUE = ("", "NR", "UNCLEAR", "NA", "N/A", "NAN")
+NO_VALUE = ("", "-", "–", "—", "NR", "UNCLEAR", "NA", "N/A", "NAN")
 
 # Why there is no test of subgroups ("": there is one).
 TEST_CODES = {
@@ -43,7 +45,7 @@ TEST_CODES = {
 }
 INTERVALS = ("profile_student", "wald_z")  # of subgroups and of coefficients
 TERM_COLUMNS = (
-    *("term", "covariate", "b", "se", "z", "p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_ddf", "lr_p"),
+    *("term", "covariate", "b", "se", "wald_z", "wald_p", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_ddf", "lr_p"),
     *("k", "tau2", "tau2_without", "loglik", "status", "code", "note"),
 )
 PREDICTION_COLUMNS = ("estimate", "ci_lb", "ci_ub", "pi_lb", "pi_ub", "b", "se", "status", "code")
@@ -63,7 +65,9 @@ REGRESSION_CODES = {
     "studies_of_one_patient": "every study has one patient: tau2 not identified",
     "only_ends": "every study has only responders or none: tau2 grows without bound",
     "not_converged": "the maximum was not found",
-    "infinite": "no finite estimate: some category has only responders or none; see the test",
+    "infinite": "no finite estimate: the studies that bear on it have only responders or none; see the test",
+    "no_limit": "the studies set no limit on one side",
+    "limit_not_found": "a limit was not found",
 }
 
 
@@ -351,11 +355,11 @@ def meta_regression(
 
     Returns
     -------
-    DataFrame, a row a coefficient: term, covariate; b, se, z, p, ci_lb, ci_ub on the log-odds scale (per unit of the
-    covariate; NaN with a note where it is infinite); lr_chi2, lr_df, lr_ddf, lr_p, the test of the whole covariate by
-    the penalised likelihood ratio, P of F as in `glmm.likelihood_ratio_p`, to be preferred to z, and below 1 -
-    conf_level exactly where the profile interval of a single coefficient excludes 0; k; tau2 with the covariates and
-    tau2_without them; loglik; status ("ok", "tau2_zero", "not_estimable", "not_converged"); code, one of
+    DataFrame, a row a coefficient: term, covariate; b, se, wald_z, wald_p, ci_lb, ci_ub on the log-odds scale (per unit
+    of the covariate; NaN with a note where it is infinite); lr_chi2, lr_df, lr_ddf, lr_p, the test of the whole
+    covariate by the penalised likelihood ratio, P of F as in `glmm.likelihood_ratio_p`, to be preferred to wald_p, and
+    below 1 - conf_level exactly where the profile interval of a single coefficient excludes 0; k; tau2 with the
+    covariates and tau2_without them; loglik; status ("ok", "tau2_zero", "not_estimable", "not_converged"); code, one of
     REGRESSION_CODES; note
 
     Raises
@@ -400,12 +404,17 @@ def meta_regression(
     for mine, less_of_name in zip(of_names.values(), less_of_names, strict=True):
         found = _likelihood_ratio_test(2 * (held.loglik - less_of_name.loglik), int(mine.sum()), *design.shape)
         out.loc[mine, ["lr_chi2", "lr_df", "lr_ddf", "lr_p"]] = found
-    infinite = _infinite(model, design)
+    infinite = _infinite(model, design, np.eye(design.shape[1]))
     places = np.flatnonzero(~infinite)
     b, se, limits = answered(_limits(xi, ni, design, (model, held), places, conf_level, interval))
-    out.loc[places, ["b", "se", "z", "p"]] = np.column_stack([b, se, b / se, erfc(np.abs(b / se) / np.sqrt(2))])
+    out.loc[places, ["b", "se", "wald_z", "wald_p"]] = np.column_stack(
+        [b, se, b / se, erfc(np.abs(b / se) / np.sqrt(2))]
+    )
     out.loc[places, ["ci_lb", "ci_ub"]] = limits
-    out["code"] = np.where(infinite, "infinite", "")
+    limits = out[["ci_lb", "ci_ub"]].to_numpy(float)
+    out["code"] = np.where(np.isnan(limits).any(axis=1), "limit_not_found", "")
+    out.loc[np.isinf(limits).any(axis=1), "code"] = "no_limit"
+    out.loc[infinite, "code"] = "infinite"
     out["note"] = ["; ".join(text for text in (REGRESSION_CODES[own], *notes) if text) for own in out["code"]]
     return out
 
@@ -433,8 +442,9 @@ def predict_regression(
 
     Notes
     -----
-    b ± t se with k - p degrees of freedom for p coefficients, and b ± t sqrt(se² + tau2) with k - p - 1, which is k - 2
-    without covariates (Higgins, Thompson & Spiegelhalter 2009). Beyond the range of the studies this is extrapolation.
+    b ± t se with k - p degrees of freedom for p coefficients. The proportion of a new study has a mixture over tau as
+    that of a pooled proportion has (`regression.further_studies`); its interval contains that of the estimate. Beyond
+    the range of the studies this is extrapolation.
 
     Examples
     --------
@@ -443,8 +453,8 @@ def predict_regression(
     >>> new = pd.DataFrame({"year": [2000, 2010]})
     >>> print(predict_regression(arms, "year", new).iloc[:, :6].round(3).to_string(index=False))
      year  estimate  ci_lb  ci_ub  pi_lb  pi_ub
-     2000     0.526  0.198  0.833  0.084  0.931
-     2010     0.311  0.101  0.643  0.039  0.833
+     2000     0.526  0.198  0.833  0.033  0.971
+     2010     0.311  0.101  0.643  0.013  0.917
     """
     names = _check_regression(responses, covariates, conf_level)
     absent = [name for name in names if name not in at]
@@ -465,13 +475,14 @@ def predict_regression(
     if not model.converged:
         return out.assign(status="not_converged", code="not_converged")
     new, _, _ = _design(at, read)
-    infinite = (np.abs(new) * _infinite(model, design)).any(axis=1)
+    infinite = _infinite(model, design, new)
     b = new @ model.beta
     se = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", new, model.covariance, new), 0))
     df = xi.size - design.shape[1]  # two or more, by _why_not
     half = stdtrit(df, (1 + conf_level) / 2) * se
-    far = stdtrit(df - 1, (1 + conf_level) / 2) * np.sqrt(se**2 + model.tau2)
-    values = {"estimate": b, "ci_lb": b - half, "ci_ub": b + half, "pi_lb": b - far, "pi_ub": b + far}
+    low, high = study_limits(further_studies(xi, ni, design, new, RIDGE), conf_level)
+    values = {"estimate": b, "ci_lb": b - half, "ci_ub": b + half}
+    values |= {"pi_lb": np.minimum(low, b - half), "pi_ub": np.maximum(high, b + half)}
     for name, value in values.items():
         out[name] = np.where(infinite, np.nan, expit(value))
     out["b"], out["se"] = np.where(infinite, np.nan, b), np.where(infinite, np.nan, se)
@@ -523,7 +534,8 @@ def read_covariate(values: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values
-    given = values.astype(object).where(has_value(values), None)
+    typed = values.astype(object).map(lambda value: value.strip() if isinstance(value, str) else value)
+    given = typed.astype(object).where(has_value(values), None)
     if (
         isinstance(values.dtype, pd.CategoricalDtype)
         or given.map(lambda value: isinstance(value, bool | np.bool_)).any()
@@ -575,10 +587,15 @@ def _check_known(at: pd.DataFrame, read: Sequence[Covariate]) -> None:
             raise ValueError(f"{name} {unknown[0]!r} is in no study; one of {', '.join(sorted([*levels, base]))}")
 
 
-def _infinite(model: Regression, design: np.ndarray) -> np.ndarray:
-    """Which coefficients have no finite estimate, bool (p,)."""
-    reach = np.append(1.0, np.ptp(design[:, 1:], axis=0))
-    return model.separated.any() & (np.abs(model.beta) * reach > 10)
+def _infinite(model: Regression, design: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which rows (m, p) of a design have no finite estimate, bool (m,): those that no finite study says anything about.
+
+    The studies that are not separated determine what their rows add up to, and nothing else has a finite estimate.
+    """
+    largest = np.abs(design).max(axis=0)
+    _, size, directions = np.linalg.svd(design[~model.separated] / largest, full_matrices=True)
+    rank = int((size > 1e-9 * size.max(initial=0)).sum())
+    return (np.abs((rows / largest) @ directions[rank:].T) > 1e-9).any(axis=1)
 
 
 def _why_not(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, owners: list[str]) -> str:
@@ -615,7 +632,7 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
     Returns
     -------
     DataFrame of one row: tested ("yes" or "no"), code (one of SMALL_STUDY_CODES, or of REGRESSION_CODES where the
-    regression failed), reason (its words), k, b (log odds for 1/n from 0 to 1), se, z,
+    regression failed), reason (its words), k, b (log odds for 1/n from 0 to 1), se, wald_z,
     ci_lb, ci_ub, lr_chi2, lr_df, lr_ddf, lr_p (the test), tau2, note
 
     Examples
@@ -624,7 +641,7 @@ def small_study_test(responses: pd.DataFrame, conf_level: float = 0.95) -> pd.Da
     >>> small_study_test(arms)[["tested", "reason"]].to_dict("records")
     [{'tested': 'no', 'reason': '4 studies, 10 needed'}]
     """
-    numbers = ["b", "se", "z", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_ddf", "lr_p", "tau2"]
+    numbers = ["b", "se", "wald_z", "ci_lb", "ci_ub", "lr_chi2", "lr_df", "lr_ddf", "lr_p", "tau2"]
     names = ["tested", "code", "reason", "k", *numbers, "note"]
     out = pd.DataFrame(np.nan, index=range(1), columns=names).astype(
         dict.fromkeys(["tested", "code", "reason"], object)

@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike
 
 from small_evidence.pooling.likelihood import Arms, Point, evaluate, make_arms
 from small_evidence.pooling.maximum import TAU_LARGEST, TAU_SMALL
+from small_evidence.pooling.prediction import Mixture
 from small_evidence.pooling.profile import B_LARGE
 
+TAU_NODES, TAU_MOST = 40, 12.0  # of the mixture of `further_studies`; the penalty leaves 1e-8 beyond
 FAR = 25.0  # a study whose logit is fitted beyond this has been separated: its coefficient has no maximum
 
 
@@ -67,9 +69,7 @@ def fit_regression(xi: ArrayLike, ni: ArrayLike, design: ArrayLike, ridge: float
 def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, ridge: float = 0.0) -> Asking[Regression]:
     """The steps of `fit_regression`."""
     arms = _single_studies(xi, ni)
-    # Orthogonal columns of length sqrt(k): years and indicators alike, Newton's steps are well scaled.
-    columns, back = np.linalg.qr(design)
-    columns, back = columns * np.sqrt(xi.size), back / np.sqrt(xi.size)
+    columns, back = scaled(design)
     beta = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
     # Both from a spread of its own and from none: the likelihood may have a maximum at tau = 0 and another beyond.
     starts = (newton_ascent(arms, columns, beta, start, ridge=ridge) for start in (0.0, 0.5, 2.0))
@@ -88,6 +88,43 @@ def regression(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, ridge: float 
         converged,
         ridge,
     )
+
+
+def further_studies(xi: np.ndarray, ni: np.ndarray, design: np.ndarray, new: np.ndarray, ridge: float) -> Mixture:
+    """The logit of further studies with given rows `new` (m, p) of the design.
+
+    At each of a grid of tau the coefficients are normal around their maximum (Laplace); the nodes weigh as much as the
+    penalised likelihood that is left when the coefficients are integrated out.
+    """
+    arms = _single_studies(xi, ni)
+    columns, back = scaled(design)
+    start = np.linalg.lstsq(columns, np.log((xi + 0.5) / (ni - xi + 0.5)), rcond=None)[0]
+    x, width = np.polynomial.legendre.leggauss(TAU_NODES)
+    root = (x + 1) / 2  # of tau in units of TAU_MOST: closer together near 0
+    taus = TAU_MOST * root**2
+    steps = (newton_ascent(arms, columns, start, float(tau), ridge=ridge, hold_tau=True) for tau in taus)
+    ends = answered(together(steps))
+    rows = new @ np.linalg.inv(back)
+    means, variances, heights = [], [], []
+    for tau, (ll, beta, _, point, _) in zip(taus, ends, strict=True):
+        values, vectors = np.linalg.eigh(columns.T @ (-point.h_bb[:, None] * columns))
+        known = values > 1e-9 * values.max()  # the others are directions of infinite coefficients
+        means.append(rows @ beta)
+        variances.append(((rows @ vectors[:, known]) ** 2 / values[known]).sum(axis=1) + tau**2)
+        heights.append(ll - np.log(values[known]).sum() / 2)
+    weight = np.exp(np.array(heights) - max(heights)) * width * root
+    shares = np.broadcast_to(weight / weight.sum(), (new.shape[0], TAU_NODES))
+    return Mixture(np.array(means).T, np.sqrt(np.array(variances)).T, shares)
+
+
+def scaled(design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthogonal columns (k, p) of length sqrt(k) and the matrix (p, p) by which they make the design.
+
+    Years and indicators alike, Newton's steps are well scaled.
+    """
+    columns, back = np.linalg.qr(design)
+    length = np.sqrt(design.shape[0])
+    return columns * length, back / length
 
 
 def profile_limits(
@@ -123,18 +160,23 @@ def limits_of(
 def _limit(arms: Arms, design: np.ndarray, model: Regression, j: int, side: float, target: float) -> Asking[float]:
     """The limit of coefficient j on one side."""
     peak = model.loglik - arms.constant.sum()
-    others, column = np.delete(design, j, axis=1), design[:, j]
-    # The part of this column that the others explain is left to them: the same likelihood, with an upright ridge.
-    shared = np.linalg.lstsq(others, column, rcond=None)[0]
-    column = column - others @ shared
-    value, tau = model.beta[j], np.sqrt(model.tau2)
-    rest = np.delete(model.beta, j) + shared * value
-    away, inside, outside = target * np.sqrt(model.covariance[j, j]), 0.0, np.inf
+    # Orthogonal columns of one length, as in `regression`. The part of column j that the others explain is left to
+    # them: the same likelihood, with an upright ridge, whatever the units.
+    others, back = scaled(np.delete(design, j, axis=1))
+    shared = others.T @ design[:, j] / arms.x.size
+    column = design[:, j] - others @ shared
+    unit = np.sqrt((column**2).mean())
+    column = column / unit
+    value, tau = model.beta[j] * unit, np.sqrt(model.tau2)
+    rest = back @ np.delete(model.beta, j) + shared * model.beta[j]
+    away, inside, outside = target * unit * np.sqrt(model.covariance[j, j]), 0.0, np.inf
     for _ in range(60):
         offset = column * (value + side * away)
         starts = (newton_ascent(arms, others, rest, start, offset, model.ridge) for start in (0.0, max(tau, 0.3)))
         ends = yield from together(starts)
-        ll, rest, tau, point, _ = max(ends, key=lambda end: end[0])
+        ll, rest, tau, point, converged = max(ends, key=lambda end: end[0])
+        if not converged:
+            return np.nan
         root = np.sqrt(2 * max(peak - ll, 1e-14))
         if root < target:
             inside = away
@@ -145,7 +187,7 @@ def _limit(arms: Arms, design: np.ndarray, model: Regression, j: int, side: floa
         if not inside < new < outside:
             new = (inside + outside) / 2 if np.isfinite(outside) else 2 * away
         if abs(new - away) < 1e-9 * (1 + away):
-            return float(value + side * new)
+            return float(value + side * new) / unit
         if np.abs(column * new).max() > 2 * B_LARGE:
             return side * np.inf
         away = new
@@ -199,6 +241,8 @@ def newton_ascent(
     tau: float,
     offset: float | np.ndarray = 0.0,
     ridge: float = 0.0,
+    *,
+    hold_tau: bool = False,
 ) -> Asking[tuple[float, np.ndarray, float, Point, bool]]:
     """Newton's iterations; (log-likelihood, beta, tau, Point a study, converged)."""
     beta = np.array(beta, float)
@@ -217,8 +261,8 @@ def newton_ascent(
             break
         gradient = np.append(design.T @ point.g_b, point.g_t.sum() - ridge * tau)
         information = _information(design, point, tau, ridge)
-        if tau == 0:
-            free = slice(0, p)  # the slope in tau is 0 here by symmetry
+        if tau == 0 or hold_tau:
+            free = slice(0, p)  # at 0 the slope in tau is 0 here by symmetry
         else:
             free = slice(0, p + 1)
             schur = _schur(information)
@@ -239,7 +283,7 @@ def newton_ascent(
         size = np.abs(trial[0] - beta).sum() + abs(trial[1] - tau)
         beta, tau, point, ll = *trial, seen, height(seen, trial[1])
         if size < 1e-9 * (1 + tau):
-            if tau == 0 and point.h_tt.sum() - ridge > 1e-8 * -point.h_bb.sum():
+            if tau == 0 and not hold_tau and point.h_tt.sum() - ridge > 1e-8 * -point.h_bb.sum():
                 tau = 0.3  # tau = 0 is a minimum: leave it
                 point = yield from look(beta, tau)
                 ll = -np.inf

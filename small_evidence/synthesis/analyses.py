@@ -422,7 +422,7 @@ def _with_test(rows: list[pd.DataFrame], by: str) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=[by])
     found = pd.concat(rows, ignore_index=True)
-    return found.drop(columns="p").rename(columns=TEST_OF_REGRESSION).assign(test_note=found["code"])
+    return found.rename(columns=TEST_OF_REGRESSION).assign(test_note=found["code"])
 
 
 def _groups(arms: pd.DataFrame, by: str) -> list[tuple[Any, pd.DataFrame]]:
