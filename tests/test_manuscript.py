@@ -52,6 +52,17 @@ def words_of(text):
     return [words for block in text.blocks if isinstance(words := getattr(block, "words", block), str)]
 
 
+def test_methods_say_how_many_differences_were_tested(review, texts):
+    looked_at = review["heterogeneity"].drop_duplicates(["analysis", "factor", "covariate"])
+    words = paragraph(texts["methods"], "In each pooled analysis, studies were compared by disease")
+    assert f"Of {len(looked_at)} such comparisons none could be tested" in words
+    tested = review["heterogeneity"].assign(chi2=1.0).iloc[:2]
+    other = methods_text(review.with_results({"heterogeneity": tested}), VERSIONS)
+    assert "Of 1 such comparison 1 could be tested" in paragraph(
+        other, "In each pooled analysis, studies were compared"
+    )
+
+
 def paragraph(text, start):
     """The one block whose words begin so."""
     found = [words for words in words_of(text) if words.startswith(start)]

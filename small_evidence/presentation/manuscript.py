@@ -16,6 +16,7 @@ from small_evidence.appraisal.certainty import ENOUGH_PATIENTS, MAJORITY, Q_P, S
 from small_evidence.documents.text import Heading, Item, Text
 from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
 from small_evidence.extraction.screening import box_label, flow_shown
+from small_evidence.pooling.heterogeneity import MIN_K_SMALL_STUDY, MIN_STUDIES_SUBGROUP, MIN_STUDIES_SUBGROUP_TEST
 from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
 from small_evidence.pooling.methods import METHODS as POOLING
 from small_evidence.pooling.prediction import NEXT_PATIENTS
@@ -24,17 +25,19 @@ from small_evidence.presentation.records import record_facts
 from small_evidence.presentation.references import METHODS, Citations, study_references
 from small_evidence.reasons import not_pooled_reason
 from small_evidence.review import Analysis, Review
-from small_evidence.synthesis.analyses import ARM_SIZE, choices
+from small_evidence.synthesis.analyses import ARM_SIZE, COVARIATE, SMALL_STUDIES, choices
 from small_evidence.tables.awaiting import missing_counts_words
 from small_evidence.tables.claims import claim_words
 from small_evidence.tables.findings import FEW_STUDIES
 from small_evidence.tables.parts import abbreviations, appraisal_words, extraction_words, tau2_words, verification_words
 from small_evidence.wording import (
+    FACTORS,
     all_of,
     capital,
     cell,
     counted,
     coverage,
+    humanise,
     interval_label,
     measure_label,
     method_label,
@@ -270,6 +273,8 @@ def _synthesis(review: Review, cites: Citations) -> Iterator[str]:
         f"{cites.cite('higgins2009')}, and tested by the exact conditional distribution of the likelihood-ratio "
         f"statistic; I² {cites.cite('higgins2002')} is given in the tables."
     )
+    if "heterogeneity" in review and len(review["heterogeneity"]):
+        yield _difference_methods(review["heterogeneity"])
     if "sensitivity" in review:
         yield _sensitivity_methods(review)
     yield (
@@ -307,6 +312,28 @@ def _model_details(review: Review) -> str:
     estimators = [f"{name} estimate of tau²" for name in done["tau2_method"].unique() if name]
     details = [*scales, *estimators, "0.5 added only to studies in which all or none had the outcome"]
     return f" ({', '.join(details)})"
+
+
+def _difference_methods(table: pd.DataFrame) -> str:
+    """Which differences between studies were looked at, and how many were tested, whatever came of it."""
+    looked_at = table.drop_duplicates(["analysis", "factor", "covariate"])
+    of_subgroups = looked_at[looked_at["factor"].isin(FACTORS) & (looked_at["factor"] != SMALL_STUDIES)]
+    by = [FACTORS[factor].lower() for factor in FACTORS if factor in set(of_subgroups["factor"])]
+    by += [humanise(str(name)) for name in looked_at.loc[looked_at["factor"] == COVARIATE, "covariate"].unique()]
+    compared = (
+        f"In each pooled analysis, studies were compared by {_listed(by)}, with one variance between studies, where "
+        f"each subgroup had at least {MIN_STUDIES_SUBGROUP} studies and all together at least "
+        f"{MIN_STUDIES_SUBGROUP_TEST}; "
+        if by
+        else "Subgroups were not compared, since no pooled analysis had any; "
+    )
+    done = int(looked_at["chi2"].notna().sum())
+    return (
+        f"{compared}small-study effects were tested (log odds against 1/n) where there were at least "
+        f"{MIN_K_SMALL_STUDY} study arms. P values are those of the F distribution for the likelihood ratio with a "
+        f"penalty on the variance between studies, not adjusted for the number of tests. Of "
+        f"{counted(len(looked_at), 'such comparison')} {done or 'none'} could be tested."
+    )
 
 
 def _sensitivity_methods(review: Review) -> str:
