@@ -191,6 +191,8 @@ def effect_number(value: float, measure: str) -> str:
     ('1.23', '∞', '−1.2')
     >>> [effect_number(value, "OR") for value in (0.0, 0.001, 1234.5, 4e8)]
     ['0.00', '<0.01', '1,235', '>1,000,000']
+    >>> effect_number(0.998, "OR"), effect_number(1.0, "OR")
+    ('0.998', '1.00')
     """
     if math.isnan(value):
         return NOTHING
@@ -202,6 +204,8 @@ def effect_number(value: float, measure: str) -> str:
         return f">{count(MOST_RATIO)}"
     if 0 < value < 0.005:
         return "<0.01"
+    if value != 1 and rounded(value, 2) == "1.00":  # a limit on one side of no effect stays on it
+        return rounded(value, 3 if rounded(value, 3) != "1.000" else 4)
     return rounded(value, 2) if value < 1000 else count(float(rounded(value, 0)))
 
 

@@ -306,6 +306,11 @@ def test_several_arms_of_a_study_are_pooled_within_it_too():
     table = sensitivity_of(made).query("variant == 'three_level' and analysis == 'class-group_one'")
     expected = pool_three_level([3, 9, 4, 8, 5, 2], [12, 11, 9, 17, 8, 9], list("aabbcc"))
     assert table[["k", "events", "n"]].to_numpy().tolist() == [[3, 31, 66]]
+    every = sensitivity_of(made).query("analysis == 'class-group_one'")
+    left_out = every.query("variant == 'leave_one_out'")
+    assert left_out[["k", "pooled"]].to_numpy().tolist() == [[2, "no"]] * 3  # studies, not their two arms each
+    assert set(every.query("variant == 'method'")["k"]) == {3}
+    assert every.query("variant == 'cumulative'")["k"].tolist() == [3]
     # the arms may come in another order, which moves the maximum by the tolerance of the search
     assert table["estimate"].item() == pytest.approx(expected["estimate"], abs=1e-4)
 

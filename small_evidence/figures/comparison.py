@@ -19,7 +19,7 @@ from small_evidence.figures.marks import Mark
 from small_evidence.figures.page import AXIS, Column, Row, Sheet, TooNarrowError
 from small_evidence.figures.style import SCREEN, Style
 from small_evidence.figures.words import counts_text
-from small_evidence.pooling.comparisons import COMPARISON_STATUSES, MEASURES, compare
+from small_evidence.pooling.comparisons import ASSUMPTIONS, COMPARISON_STATUSES, MEASURES, compare
 from small_evidence.reasons import ARM_REASONS
 from small_evidence.review import Review
 from small_evidence.synthesis.comparisons import compared_studies
@@ -268,6 +268,16 @@ def _notes(review: Review, found: _Found, measure: str, span: tuple[float, float
     places = [_place(one[name], measure) for one in found.every for name in ("estimate", "ci_lb", "ci_ub")]
     if any(place < span[0] or place > span[1] for place in places):
         notes.append("An arrow points to what lies beyond the axis.")
+    assuming = [
+        COMPARISON_METHOD_LABELS[one["method"]]
+        for one in found.pooled
+        if set(ASSUMPTIONS) & set(str(one["note"]).split(";"))
+    ]
+    if assuming:
+        words = (
+            f"{', '.join(assuming)}: one effect in all studies assumed; where they differ, the interval is too narrow."
+        )
+        notes.append(words)
     special = [one for one in found.pooled if one["status"] not in FITTED]
     return notes + [
         f"{COMPARISON_METHOD_LABELS[one['method']]}: {COMPARISON_STATUSES[one['status']]}." for one in special

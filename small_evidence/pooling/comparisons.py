@@ -101,6 +101,9 @@ COMPARISON_NOTES = {
     "summed": "interval and P are those of the summed counts, as if they were one study",
 }
 
+# Notes of what takes no account of differences between studies
+ASSUMPTIONS = ("one_odds_ratio_assumed", "one_risk_ratio_assumed", "one_risk_difference_assumed")
+
 ROUNDING = 1e-12  # what two sums of thousands of studies leave of 0, in relation to them
 
 

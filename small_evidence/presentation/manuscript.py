@@ -14,7 +14,7 @@ import pandas as pd
 
 from small_evidence.appraisal.certainty import ENOUGH_PATIENTS, MAJORITY, Q_P, SMALL_ARM, WIDE
 from small_evidence.documents.text import Heading, Item, Text
-from small_evidence.extraction.schema import ALL, LABELS, SILENT, numbers
+from small_evidence.extraction.schema import ALL, LABELS, SILENT, humanise, numbers
 from small_evidence.extraction.screening import box_label, flow_shown
 from small_evidence.pooling.heterogeneity import MIN_K_SMALL_STUDY, MIN_STUDIES_SUBGROUP, MIN_STUDIES_SUBGROUP_TEST
 from small_evidence.pooling.methods import ESTIMANDS, INTERVALS
@@ -37,7 +37,6 @@ from small_evidence.wording import (
     cell,
     counted,
     coverage,
-    humanise,
     interval_label,
     measure_label,
     method_label,
@@ -275,6 +274,13 @@ def _synthesis(review: Review, cites: Citations) -> Iterator[str]:
     )
     if "heterogeneity" in review and len(review["heterogeneity"]):
         yield _difference_methods(review["heterogeneity"])
+    if "comparisons" in review and review["comparisons"]["estimate"].notna().any():
+        yield (
+            "Groups of different patients within one study were compared by odds ratio (exact for one study; for "
+            f"several by the hypergeometric-normal model {cites.cite('stijnen2010')} with penalised profile likelihood "
+            "and Student's critical value), risk ratio and risk difference (score intervals for one study; for several "
+            "by Mantel-Haenszel, which assume one effect in all studies)."
+        )
     if "sensitivity" in review:
         yield _sensitivity_methods(review)
     yield (

@@ -218,10 +218,14 @@ def sensitivity(review: Review) -> pd.DataFrame:
     grown = each(cumulative, pooled[[*COUNTS, "study_id", "year"]], **options)
     years = [f"{year:.0f}" if year == year else "" for year in grown["year"].astype(float)]
     methods = each(all_methods, pooled[COUNTS], conf_level=policy["conf_level"], priors=policy["priors"])
+    studies = pooled.groupby("analysis")["study_id"].nunique()  # the models count arms
+    added = (grown["added"].str.count(";") + 1).groupby(grown["analysis"]).cumsum()
     parts = [
-        without.rename(columns={"left_out": "change"}).assign(variant="leave_one_out"),
-        grown.assign(variant="cumulative", change=years),
-        methods.drop(columns="label").assign(variant="method", change=""),
+        without.rename(columns={"left_out": "change"}).assign(
+            variant="leave_one_out", k=without["analysis"].map(studies) - 1
+        ),
+        grown.assign(variant="cumulative", change=years, k=added),
+        methods.drop(columns="label").assign(variant="method", change="", k=methods["analysis"].map(studies)),
     ]
     for variant, change, changed in _changed_arms(review):
         parts.append(_where_different(changed, entered, options).assign(variant=variant, change=change))
@@ -265,7 +269,9 @@ def _where_different(arms: pd.DataFrame, entered: pd.DataFrame, options: Mapping
     gone = differs.difference(pd.Index(whole["analysis"]))
     lost = entered[entered["analysis"].isin(gone) & (entered["disease"] == ALL)]
     kept = pd.concat([whole[whole["analysis"].isin(differs)], lost.assign(responders=0, n=0)])
-    return each(pool_many, kept[COUNTS], prediction=False, **options)
+    studies = kept[kept["n"] > 0].groupby("analysis")["study_id"].nunique()
+    found = each(pool_many, kept[COUNTS], prediction=False, **options)
+    return found.assign(k=found["analysis"].map(studies).fillna(0).astype(int))
 
 
 def _evaluable(entered: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -279,7 +285,8 @@ def _three_level(pooled: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     """Pooled results of the analyses in which a study has several arms; tau2 is that between studies."""
     arms = pooled.groupby("analysis")["study_id"]
     several = pooled[arms.transform("nunique") < arms.transform("size")]
-    return each(three_levels, several[[*COUNTS, "study_id"]], conf_level=conf_level)
+    found = each(three_levels, several[[*COUNTS, "study_id"]], conf_level=conf_level)
+    return found.assign(k=found["analysis"].map(several.groupby("analysis")["study_id"].nunique()))
 
 
 def three_levels(arms: pd.DataFrame, by: str, conf_level: float) -> pd.DataFrame:

@@ -66,7 +66,8 @@ def comparison_table(review: Review) -> Table:
         f"difference above 0 mean that more of the first group {review.response.event_plural}.",
         "One study: exact interval of the odds ratio, score intervals of the risk ratio and the risk difference. "
         "Several: odds ratio of the hypergeometric-normal model, with penalised profile likelihood and Student's "
-        "critical value; risk ratio and risk difference by Mantel-Haenszel.",
+        "critical value; risk ratio and risk difference by Mantel-Haenszel, which assume one effect in all studies: "
+        "where studies differ, their intervals are too narrow.",
         *level_note(review),
     ]
     frame = pd.DataFrame(rows, columns=[column.name for column in columns])
