@@ -9,11 +9,14 @@ from small_evidence.appraisal.levels import level_sensitivity
 from small_evidence.extraction.checks import shown_folder
 from small_evidence.extraction.rules import faults_between_rows
 from small_evidence.figures.summary import summary_forest
+from small_evidence.pooling.comparisons import compare
 from small_evidence.pooling.direction import direction
 from small_evidence.synthesis.analyses import pool_events, synthesise
 from small_evidence.synthesis.awaiting import rows_without_counts
 from small_evidence.synthesis.policy import select_arms
+from small_evidence.tables.characteristics import table_i
 from small_evidence.tables.harms import NO_STATEMENT, adverse_event_table
+from small_evidence.tables.parts import spread
 from tests.made_up import frame, review
 
 THREE = {name: {} for name in ("ash", "elm", "oak")}
@@ -130,3 +133,25 @@ def test_a_stated_zero_has_no_patients_and_silence_no_count(reporting, n, found)
 )
 def test_a_folder_is_named_as_the_review_knows_it(folder, shown):
     assert shown_folder(folder) == shown
+
+
+@pytest.mark.parametrize("empty", [0, 2])
+def test_a_study_without_patients_in_one_arm_is_left_out_of_a_comparison(empty):
+    arms = [[3, 4], [9, 8], [1, 2], [9, 9]]
+    for place, counts in enumerate(arms):
+        counts.insert(1, 0 if place in (empty, empty + 1) else 2)
+    found = compare(*arms)
+    assert (found["k"], found["note"].split(";")[0]) == (2, "empty_arms")
+
+
+@pytest.mark.parametrize(("limits", "shown"), [((0.1, 0.9), True), ((float("nan"), float("nan")), False)])
+def test_a_prediction_interval_is_in_the_spread_where_there_is_one(limits, shown):
+    row = {"pi_lb": limits[0], "pi_ub": limits[1], "tau2": 0.4, "tau2_lb": 0.1, "tau2_ub": 2.0, "i2": 0.5}
+    assert ("prediction interval" in spread(row)) == shown
+
+
+def test_designs_that_the_review_judged_have_a_mark_and_no_others(synthesised):
+    judged = synthesised.scheme["judgements"]
+    cells = ";".join(table_i(synthesised).frame["Designs graded so"])
+    assert cells.count("*") == sum(design in judged for design in synthesised.scheme["designs"])
+    assert 0 < cells.count("*") < len(cells.split(";"))

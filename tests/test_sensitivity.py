@@ -354,6 +354,8 @@ def test_regression_errors():
         meta_regression(SIX, ["since_2005", "dose"])
     with pytest.raises(ValueError, match=r"^more responders than patients: arm 1 of 6 has 30 of n = 8$"):
         meta_regression(SIX.assign(responders=30), "since_2005")
+    with pytest.raises(ValueError, match="conf_level"):
+        meta_regression(SIX, "since_2005", conf_level=1.5)
     with pytest.raises(ValueError, match=r"^interval 'hk' is not one of profile_student, wald_z$"):
         subgroups(SIX, "disease", interval="hk")
 
