@@ -178,9 +178,9 @@ CSV_FILES["names that are paths and commands"][1][-1] = CSV_FILES["names that ar
 def test_csv_files(review, kind):
     change, lines = CSV_FILES[kind]
     change(review)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert faults_of(review) == lines
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_a_link_out_of_the_folder_has_a_rule_of_its_own(review):
@@ -354,16 +354,16 @@ WORKBOOKS = {
 def test_workbooks(review, kind):
     parts, words = WORKBOOKS[kind]
     write_parts(review, parts)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert faults_of(review) == [f"{BOOK}: {words}"]
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_a_workbook_of_very_many_small_parts_of_xml_is_not_taken_apart(review):
     write_parts(review, parts_of(HEADER + "<x/>" * 10_000_001))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert faults_of(review) == [f"{BOOK}: contains more than 10000000 elements of XML"]
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def say_it_is_small(path):
