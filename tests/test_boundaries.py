@@ -14,7 +14,7 @@ from small_evidence.pooling.direction import direction
 from small_evidence.synthesis.analyses import pool_events, synthesise
 from small_evidence.synthesis.awaiting import rows_without_counts
 from small_evidence.synthesis.policy import select_arms
-from small_evidence.tables.characteristics import table_i
+from small_evidence.tables.characteristics import _identifiers, table_i
 from small_evidence.tables.harms import NO_STATEMENT, adverse_event_table
 from small_evidence.tables.parts import spread
 from tests.made_up import frame, review
@@ -155,3 +155,10 @@ def test_designs_that_the_review_judged_have_a_mark_and_no_others(synthesised):
     cells = ";".join(table_i(synthesised).frame["Designs graded so"])
     assert cells.count("*") == sum(design in judged for design in synthesised.scheme["designs"])
     assert 0 < cells.count("*") < len(cells.split(";"))
+
+
+@pytest.mark.parametrize(
+    ("doi", "pmid", "shown"), [("10.1/x", "NR", "doi:10.1/x"), ("NR", "12", "PMID 12"), ("", "UNCLEAR", "NR")]
+)
+def test_a_study_has_the_identifiers_that_were_found(doi, pmid, shown):
+    assert _identifiers({"doi": doi, "pmid": pmid}) == shown

@@ -56,13 +56,16 @@ def covariate_table(review: Review) -> Table:
     )
     notes = (
         "Binomial-normal model with one tau² for all groups; P of the F distribution, for the penalised likelihood "
-        "ratio of the whole covariate, one covariate at a time. Intervals by penalised profile likelihood. Groups have "
+        "ratio of the whole covariate, one covariate at a time. Intervals by penalised profile likelihood, "
+        "exact where all or none respond in a group. Groups have "
         "a test where each has two studies or more and all together have four or more. Several covariates are also "
         f"fitted in one model (with the others) where there are at least {STUDIES_PER_COEFFICIENT} studies for each "
         "coefficient.",
         "A covariate is numeric where every study that reports it gives a number, otherwise categorical. Studies that "
         "do not report it are left out. Differences between studies are no differences between patients, and with "
-        "several covariates some P values are small by chance.",
+        "several covariates some P values are small by chance; with fewer than "
+        f"{STUDIES_PER_COEFFICIENT} studies for each coefficient P is a hint at most. Arms of one study count as "
+        "independent in P and in the intervals.",
     )
     frame = pd.DataFrame(rows, columns=["Treatment", *(column.name for column in columns)])
     return Table(
