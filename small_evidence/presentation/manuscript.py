@@ -336,8 +336,8 @@ def _difference_methods(table: pd.DataFrame) -> str:
     done = int(looked_at["chi2"].notna().sum())
     return (
         f"{compared}small-study effects were tested (log odds against 1/n) where there were at least "
-        f"{MIN_K_SMALL_STUDY} study arms. P values are those of the F distribution for the likelihood ratio with a "
-        f"penalty on the variance between studies, not adjusted for the number of tests. Of "
+        f"{MIN_K_SMALL_STUDY} study arms. P values, not adjusted for their number, are those of the F distribution for "
+        "the likelihood ratio with a penalty on the variance between studies. Of "
         f"{counted(len(looked_at), 'such comparison')} {done or 'none'} could be tested."
     )
 
