@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, expit, logit
 
-from small_evidence.pooling.glmm import RIDGE, likelihood_ratio_p
+from small_evidence.pooling.glmm import likelihood_ratio_p
+from small_evidence.pooling.likelihood import RIDGE
 from small_evidence.pooling.regression import Asking, answered, regression, together
 
 SEED = 20_243

@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 from scipy.stats import binom, f, norm, t
 
 from small_evidence.pooling import METHODS, RECORD, pool_many, pool_responses
-from small_evidence.pooling.glmm import RIDGE, likelihood_ratio_p, student_likelihood_ratio
+from small_evidence.pooling.glmm import likelihood_ratio_p, student_likelihood_ratio
 from small_evidence.pooling.heterogeneity import (
     TEST_CODES,
     TEST_COLUMNS,
@@ -23,6 +23,7 @@ from small_evidence.pooling.heterogeneity import (
     subgroups,
     subgroups_of_many,
 )
+from small_evidence.pooling.likelihood import RIDGE
 from small_evidence.pooling.prediction import study_limits
 from small_evidence.pooling.regression import fit_regression, further_studies
 from small_evidence.pooling.sensitivity import all_methods, cumulative, influence, leave_one_out, pool_scenarios

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from small_evidence.pooling import pool_responses
-from small_evidence.pooling.glmm import RIDGE
+from small_evidence.pooling.likelihood import RIDGE
 from small_evidence.pooling.prediction import predict
 from small_evidence.pooling.regression import fit_regression
 from small_evidence.pooling.three_level import pool_three_level

@@ -16,15 +16,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import betainc, chdtri, expit, logit, ndtri, stdtrit, xlogy
 
-from small_evidence.pooling.likelihood import UNIT_TAU2, Arms, evaluate, make_arms, mean_proportion
+from small_evidence.pooling.likelihood import RIDGE, Arms, evaluate, make_arms, mean_proportion
 from small_evidence.pooling.maximum import Maximum, maximise
 from small_evidence.pooling.methods import METHODS
 from small_evidence.pooling.prediction import further_study, standard_deviation_of_tau, study_limits
 from small_evidence.pooling.profile import profile_b, profile_tau
 from small_evidence.pooling.proportions import check_choice, proportion_interval
 from small_evidence.pooling.record import MIN_K_PREDICTION
-
-RIDGE = 1 / UNIT_TAU2  # of the penalty on tau
 
 
 def student_likelihood_ratio(conf_level: float, k: np.ndarray, p: int = 1) -> np.ndarray:

@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import erfc, expit, logit, ndtri, stdtrit, xlog1py, xlogy
 
-from small_evidence.pooling.glmm import RIDGE, likelihood_ratio_p, student_likelihood_ratio
+from small_evidence.pooling.glmm import likelihood_ratio_p, student_likelihood_ratio
 from small_evidence.pooling.homogeneity import homogeneity_test
+from small_evidence.pooling.likelihood import RIDGE
 from small_evidence.pooling.prediction import study_limits
 from small_evidence.pooling.proportions import check_choice, check_counts, check_level, proportion_interval
 from small_evidence.pooling.regression import (
@@ -136,10 +137,10 @@ def subgroups(
     -------
     DataFrame, a row a subgroup in order of appearance: `column`, studies, those of RECORD, and the test against one
     proportion for all: chi2, the likelihood ratio (twice the difference of the log-likelihoods with the penalty on tau
-    of `glmm.RIDGE`), df, ddf (arms less subgroups) and p of F as in `glmm.likelihood_ratio_p`, with test_code (one of
-    TEST_CODES), test_note (its words) and left_out. There is a test only where every subgroup has two studies or more
-    and all together have four or more. A subgroup of one study has its counts and the status "single_study" but no
-    estimate: it is that study. One in which all or none respond has its exact interval and status; tau2 in the other
+    of `likelihood.RIDGE`), df, ddf (arms less subgroups) and p of F as in `glmm.likelihood_ratio_p`, with test_code
+    (one of TEST_CODES), test_note (its words) and left_out. There is a test only where every subgroup has two studies
+    or more and all together have four or more. A subgroup of one study has its counts and the status "single_study" but
+    no estimate: it is that study. One in which all or none respond has its exact interval and status; tau2 in the other
     rows is the common one. Arms of one study (column study_id, where there is one) count as one study.
 
     Raises

@@ -37,6 +37,7 @@ ROWS_AT_ONCE = 48  # a multiple of the rows that any processor's matrix product 
 BLOCK = 1 << 17  # numbers in the largest temporary array (1 MiB): keeps the passes within the processor's cache
 SQRT_2PI = np.sqrt(2 * np.pi)
 UNIT_TAU2 = 4.0  # variance of the log odds of one patient at p = 1/2: the unit information (Röver et al. 2021)
+RIDGE = 1 / UNIT_TAU2  # of the half-normal penalty on tau with this variance
 
 
 class Arms(NamedTuple):

@@ -24,6 +24,7 @@ from scipy.special import gammaln, log_expit, logit, ndtr
 
 from small_evidence.pooling.batches import batches
 from small_evidence.pooling.likelihood import (
+    RIDGE,
     UNIT_TAU2,
     Arms,
     Point,
@@ -163,7 +164,7 @@ def standard_deviation_of_tau(held: Maximum) -> np.ndarray:
     """Standard deviation of tau at the maximum of the penalised likelihood, at most that of the penalty; array (a,)."""
     point = held.point
     ridge = np.where(held.tau > 0, point.h_bt**2 / point.h_bb, 0)
-    return 1 / np.sqrt(np.maximum(ridge - point.h_tt, 1 / UNIT_TAU2))
+    return 1 / np.sqrt(np.maximum(ridge - point.h_tt, RIDGE))
 
 
 class Next(NamedTuple):
@@ -243,7 +244,7 @@ def _coming(
 ) -> list[Next]:
     """The next m patients of each analysis, from padded counts (a, k)."""
     arms, row = make_arms(xi, ni, mask), np.arange(len(mask))
-    held = maximise(arms._replace(ridge=1 / UNIT_TAU2), row)
+    held = maximise(arms._replace(ridge=RIDGE), row)
     mixtures = further_study(arms, row, held.tau, standard_deviation_of_tau(held))
     above = over_arms(mixtures.weight * ndtr((mixtures.mean - logit(threshold)) / mixtures.sd))
     found = []

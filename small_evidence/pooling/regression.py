@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from small_evidence.pooling.likelihood import Arms, Point, evaluate, make_arms
+from small_evidence.pooling.lockstep import advance
 from small_evidence.pooling.maximum import TAU_LARGEST, TAU_SMALL
 from small_evidence.pooling.prediction import Mixture
 from small_evidence.pooling.profile import B_LARGE
@@ -212,16 +213,12 @@ def answered(asking: Asking[Result]) -> Result:
 
 def together(asking: Iterable[Asking[Result]]) -> Asking[list[Result]]:
     """What several generators return; what they ask for at one time is asked for at once."""
-    all_of_them = list(asking)
+    all_of_them = dict(enumerate(asking))
     results: dict[int, Result] = {}
-    points: dict[int, Point | None] = dict.fromkeys(range(len(all_of_them)))
+    points: dict[int, Point | None] = dict.fromkeys(all_of_them)
     while points:
-        asked = {}
-        for place, point in points.items():
-            try:
-                asked[place] = next(all_of_them[place]) if point is None else all_of_them[place].send(point)
-            except StopIteration as end:
-                results[place] = end.value
+        asked, ended = advance(all_of_them, points)
+        results |= ended
         if not asked:
             break
         arms, bs, taus = zip(*asked.values(), strict=True)

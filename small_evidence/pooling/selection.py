@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from small_evidence.pooling import pool_many
+from small_evidence.pooling.lockstep import advance
 from small_evidence.pooling.sensitivity import pool_scenarios
 
 MIN_ARM_SIZES = (1, 3, 5, 10)
@@ -193,12 +194,8 @@ def unpublished_of_many(
     found: dict[int, UnpublishedNeeded] = {}
     results: Mapping[int, np.ndarray | None] = dict.fromkeys(searches)
     while results:
-        asked = {}
-        for place, pooled in results.items():
-            try:
-                asked[place] = next(searches[place]) if pooled is None else searches[place].send(pooled)
-            except StopIteration as end:
-                found[place] = end.value
+        asked, ended = advance(searches, results)
+        found |= ended
         results = _with_reports(counts, asked, published > threshold, tried, of) if asked else {}
     table = pd.DataFrame([found[place] for place in range(len(keys))], columns=list(UnpublishedNeeded._fields))
     return table.astype({"respond": float}).assign(**{by: keys})[[by, *UnpublishedNeeded._fields]]
